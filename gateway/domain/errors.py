@@ -1,0 +1,62 @@
+"""Our own faults, named by what the caller must do.
+
+    GatewayError
+    ├── ConfigurationError     change the configuration, then start again
+    ├── RecordError            change the record (carries every violation found)
+    ├── ConflictError          read the current state, then decide again
+    ├── NotFoundError          check the identifier
+    ├── CannotEncode           change the record or the mapping table; nothing was sent
+    ├── LeaseLost              stop work on the lane: somebody else owns it
+    └── StorageUnavailable     wait; nothing was accepted, nothing was sent
+
+What a *partner* answers is never an exception: see ``gateway.domain.outcome``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.domain.violation import Violation
+
+
+class GatewayError(Exception):
+    """Any fault of our own; the message says what, which dossier or row, and what to do."""
+
+
+class ConfigurationError(GatewayError):
+    """The configuration cannot be used as it is; the message names the key and the cure."""
+
+
+class RecordError(GatewayError):
+    """A record cannot be accepted; ``violations`` lists everything that is wrong with it."""
+
+    def __init__(self, message: str, violations: Sequence[Violation] = ()) -> None:
+        super().__init__(message)
+        self.violations = tuple(violations)
+
+
+class ConflictError(GatewayError):
+    """The state has moved on (version, idempotency key, illegal move); read it and decide again."""
+
+
+class NotFoundError(GatewayError):
+    """There is no such thing; check the identifier."""
+
+
+class CannotEncode(GatewayError):  # noqa: N818 - named by what happened, like LookupError
+    """A delivery cannot be put into the partner's format; nothing was sent and no attempt was spent."""
+
+    def __init__(self, message: str, violations: Sequence[Violation] = ()) -> None:
+        super().__init__(message)
+        self.violations = tuple(violations)
+
+
+class LeaseLost(GatewayError):  # noqa: N818 - an event, not a defect
+    """The lane was taken over by another worker; drop it without touching anything."""
+
+
+class StorageUnavailable(GatewayError):  # noqa: N818 - a state, not a defect
+    """The database did not answer; whether the last write took effect is unknown, so repeat it by its key."""

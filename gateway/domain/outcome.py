@@ -1,0 +1,62 @@
+"""What a partner's answer means, as a value. Exceptions are for our own faults only.
+
+The union is closed: match over it and end with ``assert_never``. ``learned`` is what the answer taught us about
+the dossier at that partner; the hub stores it on the lane and hands it to the next ``encode`` as ``memory``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class Actor(StrEnum):
+    """Who must act before a rejected delivery can succeed."""
+
+    PROVINCE = "province"
+    OPERATOR = "operator"
+    PARTNER = "partner"
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag="accepted"):
+    """The partner has it. ``receipt`` is the partner's own word for it, where it gives one."""
+
+    receipt: str = ""
+    learned: dict[str, str] = {}
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
+    """The partner refuses it as it is; sending the same again would be refused again."""
+
+    code: str
+    reason: str
+    actor: Actor = Actor.PROVINCE
+    learned: dict[str, str] = {}
+
+
+class Deferred(msgspec.Struct, frozen=True, kw_only=True, tag="deferred"):
+    """Surely not done yet; try again.
+
+    ``retry_after`` in seconds: None leaves it to the back-off schedule; 0 is an immediate second try that is not
+    the partner's failure (a renewed session, create turned into update) and does not count against the breaker.
+    ``renew`` names the credential layers to obtain anew before the next try.
+    """
+
+    code: str
+    reason: str
+    retry_after: float | None = None
+    renew: tuple[str, ...] = ()
+    learned: dict[str, str] = {}
+
+
+class InDoubt(msgspec.Struct, frozen=True, kw_only=True, tag="in_doubt"):
+    """Sent, effect unknown. Never blindly resent: the partner is asked first (DESIGN, decision 2)."""
+
+    code: str
+    reason: str
+    learned: dict[str, str] = {}
+
+
+Outcome: TypeAlias = Accepted | Rejected | Deferred | InDoubt

@@ -1,0 +1,44 @@
+"""What an adapter may see of the gateway, and what the gateway asks of an adapter.
+
+Everything here is a value or a protocol: an adapter is plain functions over bytes, without a socket, a database,
+a clock or a source of randomness (DESIGN, decision 1).
+"""
+
+from __future__ import annotations
+
+from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Planned, Reading, Read
+from gateway.port.callback import Callback, CallbackRequest, Refusal, Report
+from gateway.port.credential import CredentialLayer, Denied, Grant
+from gateway.port.manifest import Capacity, Manifest, Operation, OperationKind, ReadOperation
+from gateway.port.secret import Secret
+from gateway.port.simulator import SimulatedRequest, SimulatedResponse, Simulator
+from gateway.port.wire import WireRequest, WireResponse, header
+
+__all__ = [
+    "Adapter",
+    "AdapterModule",
+    "Callback",
+    "CallbackRequest",
+    "CannotRead",
+    "Capacity",
+    "Context",
+    "CredentialLayer",
+    "Denied",
+    "Grant",
+    "Manifest",
+    "Operation",
+    "OperationKind",
+    "Planned",
+    "Read",
+    "ReadOperation",
+    "Reading",
+    "Refusal",
+    "Report",
+    "Secret",
+    "SimulatedRequest",
+    "SimulatedResponse",
+    "Simulator",
+    "WireRequest",
+    "WireResponse",
+    "header",
+]

@@ -1,0 +1,47 @@
+"""What a partner sends to us, and what an adapter makes of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.domain.dossier import Dossier
+from gateway.port.wire import Headers, WireResponse
+
+
+class CallbackRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An inbound call: ``path`` is what follows the adapter's mount point, without a leading slash."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is understood.
+
+    ``key`` identifies the message for ever: the same key again is a repetition and has no second effect.
+    ``kind`` names the event for the one-door system; ``data`` is its JSON document.
+    ``dossier`` is set when the partner delivers a dossier that was filed with it.
+    ``first`` answers a new message once it is stored, ``again`` a repeated one.
+    """
+
+    key: str
+    kind: str
+    dossier_code: str
+    data: bytes
+    first: WireResponse
+    again: WireResponse
+    dossier: Dossier | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is refused, with the contract's own answer and a reason for our log."""
+
+    code: str
+    reason: str
+    answer: WireResponse
+
+
+Callback = Report | Refusal

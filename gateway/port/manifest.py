@@ -1,0 +1,75 @@
+"""What an adapter declares about itself: its operations, its reads, its limits. Data only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class OperationKind(StrEnum):
+    """snapshot: a newer one makes an unsent older one pointless. event: every single one must arrive, once."""
+
+    SNAPSHOT = "snapshot"
+    EVENT = "event"
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of delivery.
+
+    ``batch``: at most so many consecutive deliveries of one lane go in one call.
+    ``repeatable``: sending it twice has the same effect as once, by the contract.
+    ``queryable``: after a lost answer the partner can be asked whether it has it (``Adapter.encode_query``).
+    """
+
+    name: str
+    kind: OperationKind
+    title: str
+    source: str
+    batch: int = 1
+    repeatable: bool = False
+    queryable: bool = False
+
+
+class ReadOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """One question that changes nothing at the partner. ``parameters`` names what ``encode_read`` needs.
+
+    ``catalogue``: the answer is reference data, cached with its age and refreshed by a job.
+    """
+
+    name: str
+    title: str
+    source: str
+    parameters: tuple[str, ...] = ()
+    catalogue: bool = False
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """Defaults for a destination; settings may change each. Times in seconds."""
+
+    concurrency: int = 8
+    rate: float | None = None
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    max_response_bytes: int = 16 * 1024 * 1024
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """An adapter's self-description. ``secret_fields``: names of body fields that are never stored in clear."""
+
+    name: str
+    title: str
+    title_vi: str
+    contract: str
+    operations: tuple[Operation, ...]
+    reads: tuple[ReadOperation, ...] = ()
+    secret_fields: tuple[str, ...] = ()
+    secret_headers: tuple[str, ...] = ("authorization", "cookie", "set-cookie")
+    capacity: Capacity = Capacity()
+
+    def operation(self, name: str) -> Operation:
+        """The operation called ``name``; KeyError when the adapter has none."""
+        for operation in self.operations:
+            if operation.name == name:
+                return operation
+        raise KeyError(name)
