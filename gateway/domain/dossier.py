@@ -14,25 +14,28 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 MAX_VND = 2**53 - 1  # every JSON reader on the way can hold it exactly (RFC 8259 §6)
+# PostgreSQL and XML 1.0 cannot hold U+0000, so it is refused at the door. Patterns that end in ``$(?!\n)`` say
+# what JSON Schema's ``$`` means: Python's also matches before a last newline.
+NO_NUL = r"^[^\x00]*$"
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True, examples=["2026-09-28T08:05:00+07:00"])]
-Code: TypeAlias = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\s\x00-\x1f]+$")]
+Code: TypeAlias = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\s\x00-\x1f]+$(?!\n)")]
 DossierCode: TypeAlias = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=50,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)",
         description="Dossier number as printed on the receipt; old and new styles are both accepted.",
         examples=["H99.14-260928-0007"],
     ),
 ]
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500)]
-Text: TypeAlias = Annotated[str, Meta(max_length=4000)]
-Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
+Text: TypeAlias = Annotated[str, Meta(max_length=4000, pattern=NO_NUL)]
+Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 Money: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_VND, description="Đồng, integer.")]
-Sha256: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Url: TypeAlias = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s]+$")]
+Sha256: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Url: TypeAlias = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s]+$(?!\n)")]
 Version: TypeAlias = Annotated[
     int, Meta(ge=1, le=2**31 - 1, description="Grows with every change of the record in the source system.")
 ]
@@ -106,7 +109,7 @@ class Reuse(StrEnum):
     RESULT = "result"
 
 
-class Procedure(Record, kw_only=True):
+class Procedure(Record, frozen=True, kw_only=True):
     """Administrative procedure (thủ tục hành chính). ``national_code`` is filled from the source's table."""
 
     code: Code
@@ -116,44 +119,44 @@ class Procedure(Record, kw_only=True):
     field_name: Name | None = None
 
 
-class Agency(Record, kw_only=True):
+class Agency(Record, frozen=True, kw_only=True):
     """Processing agency (cơ quan)."""
 
     code: Code
     name: Name
 
 
-class Identity(Record, kw_only=True):
+class Identity(Record, frozen=True, kw_only=True):
     """One identity number of the applicant."""
 
     kind: IdentityKind
-    number: Annotated[str, Meta(min_length=4, max_length=30, pattern=r"^[0-9A-Za-z-]+$")]
+    number: Annotated[str, Meta(min_length=4, max_length=30, pattern=r"^[0-9A-Za-z-]+$(?!\n)")]
 
 
-class Applicant(Record, kw_only=True):
+class Applicant(Record, frozen=True, kw_only=True):
     """The owner of the dossier (chủ hồ sơ)."""
 
     kind: ApplicantKind
     name: Name
     identities: list[Identity] = []
     email: Text | None = None
-    phone: Annotated[str, Meta(max_length=30)] | None = None
-    fax: Annotated[str, Meta(max_length=30)] | None = None
+    phone: Annotated[str, Meta(max_length=30, pattern=NO_NUL)] | None = None
+    fax: Annotated[str, Meta(max_length=30, pattern=NO_NUL)] | None = None
     address: Text | None = None
     account_id: Identifier | None = None
     account_verified: bool = False
 
 
-class FileReference(Record, kw_only=True):
+class FileReference(Record, frozen=True, kw_only=True):
     """A file by address and digest; the bytes stay in the province's store (national_portal §14.10)."""
 
     url: Url
     sha256: Sha256 | None = None
     size: Annotated[int, Meta(ge=0)] | None = None
-    media_type: Annotated[str, Meta(max_length=100)] | None = None
+    media_type: Annotated[str, Meta(max_length=100, pattern=NO_NUL)] | None = None
 
 
-class Document(Record, kw_only=True):
+class Document(Record, frozen=True, kw_only=True):
     """A submitted component of the dossier (national_portal §5.2)."""
 
     id: Identifier
@@ -167,7 +170,7 @@ class Document(Record, kw_only=True):
     deleted: bool = False
 
 
-class Paper(Record, kw_only=True):
+class Paper(Record, frozen=True, kw_only=True):
     """A paper handed in without a file (national_portal §5.4)."""
 
     name: Text
@@ -175,7 +178,7 @@ class Paper(Record, kw_only=True):
     kind: Annotated[int, Meta(ge=0, le=99)] = 1
 
 
-class Fee(Record, kw_only=True):
+class Fee(Record, frozen=True, kw_only=True):
     """A fee or charge of the dossier (national_portal §5.3). ``paid_at`` null: not paid yet."""
 
     id: Identifier
@@ -187,7 +190,7 @@ class Fee(Record, kw_only=True):
     paid_at: Instant | None = None
 
 
-class Supplement(Record, kw_only=True):
+class Supplement(Record, frozen=True, kw_only=True):
     """One supplement round (bổ sung): asked, and perhaps answered (national_portal §5.5)."""
 
     id: Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -203,7 +206,7 @@ class Supplement(Record, kw_only=True):
     fees: list[Fee] = []
 
 
-class Reappointment(Record, kw_only=True):
+class Reappointment(Record, frozen=True, kw_only=True):
     """A changed promise with its paper (hẹn lại; domain_rules R14, R15)."""
 
     old_due_at: Instant
@@ -214,7 +217,7 @@ class Reappointment(Record, kw_only=True):
     signer: Name | None = None
 
 
-class Result(Record, kw_only=True):
+class Result(Record, frozen=True, kw_only=True):
     """A result document (kết quả; national_portal §5.6)."""
 
     id: Identifier
@@ -224,7 +227,7 @@ class Result(Record, kw_only=True):
     file: FileReference | None = None
 
 
-class Step(Record, kw_only=True):
+class Step(Record, frozen=True, kw_only=True):
     """One processing step (national_portal §6). ``id`` is stable in the source: a step is never sent twice."""
 
     id: Identifier
@@ -238,7 +241,7 @@ class Step(Record, kw_only=True):
     due_at: Instant | None = None
 
 
-class Dossier(Record, kw_only=True):
+class Dossier(Record, frozen=True, kw_only=True):
     """A dossier (hồ sơ) as it stands in the source system at ``version``, with its whole history."""
 
     code: DossierCode
@@ -249,7 +252,7 @@ class Dossier(Record, kw_only=True):
     agency: Agency
     channel: Channel
     applicant: Applicant
-    summary: Annotated[str, Meta(max_length=4000)]
+    summary: Text
     status: Code
     submitted_at: Instant | None = None
     received_at: Instant | None = None
