@@ -1,0 +1,215 @@
+"""Configuration: one TOML file, overridden by ``LIENTHONG_…`` variables, secrets by reference.
+
+Every key has its default here. A secret is written ``{ env = "NAME" }`` or ``{ file = "/path" }``; a secret inline
+is refused. Invariant: a wrong or unknown key stops the start with its path, never later.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.domain.errors import ConfigurationError
+from gateway.port import Capacity, Secret
+
+_T = TypeVar("_T")
+PREFIX = "LIENTHONG_"
+DEFAULT_FILE = "lienthong.toml"
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Root of the sections: unknown keys are refused."""
+
+
+class DatabaseSettings(_Section, kw_only=True):
+    """``url``: ``sqlite:///path`` or ``postgresql://user@host/name`` (password by PGPASSFILE or ``password``)."""
+
+    url: str = "sqlite:///lienthong.db"
+    password: Secret | None = None
+
+
+class ApiSettings(_Section, kw_only=True):
+    """The REST API. ``rate``: requests a second that one client may make, ``burst`` at once."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8787
+    max_body_bytes: Count = 8 * 1024 * 1024
+    max_import_bytes: Count = 1024 * 1024 * 1024
+    max_line_bytes: Count = 4 * 1024 * 1024
+    rate: Seconds = 1000.0
+    burst: Count = 2000
+    token_lifetime: Seconds = 3600.0
+    long_poll: Seconds = 30.0
+
+
+class RetrySettings(_Section, kw_only=True):
+    """Back-off of deferred deliveries, in seconds: doubling with jitter, then parked after ``give_up_after``."""
+
+    first: Seconds = 2.0
+    factor: Annotated[float, Meta(ge=1)] = 2.0
+    longest: Seconds = 1800.0
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    give_up_after: Seconds = 7 * 86400.0
+    immediate: Count = 3
+    ask_after: Seconds = 2.0
+    ask_limit: Count = 12
+
+
+class BreakerSettings(_Section, kw_only=True):
+    """After ``failures`` in a row nothing but one probe leaves, first after ``first_pause`` seconds, doubling."""
+
+    failures: Count = 6
+    first_pause: Seconds = 2.0
+    longest_pause: Seconds = 300.0
+
+
+class DeliverySettings(_Section, kw_only=True):
+    """Defaults for every destination."""
+
+    retry: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
+    poll: Seconds = 0.5
+    depth: Count = 10
+    beat: Seconds = 1.0
+    dead_after: Seconds = 6.0
+
+
+class LogSettings(_Section, kw_only=True):
+    """Program log (not the message log): ``format`` is ``json`` or ``console``."""
+
+    level: str = "info"
+    format: Annotated[str, Meta(pattern="^(json|console)$")] = "console"
+
+
+class SourceSettings(_Section, kw_only=True):
+    """``tables``: a folder with the province's own translation tables, instead of the shipped ones."""
+
+    tables: str | None = None
+
+
+class Maintenance(_Section, kw_only=True):
+    """A window without sending. Daily: ``start``/``end`` as ``HH:MM`` Vietnam time. Once: ISO 8601 instants."""
+
+    start: str
+    end: str
+    reason: str = ""
+
+
+class DestinationSettings(_Section, kw_only=True):
+    """One partner. ``settings`` goes to the adapter; the other keys override the manifest's capacity."""
+
+    adapter: str | None = None
+    enabled: bool = True
+    concurrency: Count | None = None
+    rate: Seconds | None = None
+    connect_timeout: Seconds | None = None
+    read_timeout: Seconds | None = None
+    maintenance: list[Maintenance] = []
+    settings: dict[str, Any] = {}
+
+    def capacity(self, default: Capacity) -> Capacity:
+        """The manifest's capacity with this section's overrides."""
+        overrides = {
+            name: getattr(self, name)
+            for name in ("concurrency", "rate", "connect_timeout", "read_timeout")
+            if getattr(self, name) is not None
+        }
+        return msgspec.structs.replace(default, **overrides)
+
+
+class Settings(_Section, kw_only=True):
+    """The whole configuration."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    api: ApiSettings = ApiSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    log: LogSettings = LogSettings()
+    sources: SourceSettings = SourceSettings()
+    destination: dict[str, DestinationSettings] = {}
+
+
+def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the file (if it is there) and the environment. ConfigurationError names the key and the cure."""
+    variables = os.environ if environment is None else environment
+    document = _read_file(path)
+    for name, value in sorted(variables.items()):
+        if name.startswith(PREFIX) and "__" in name:
+            _override(document, name.removeprefix(PREFIX).lower().split("__"), value)
+    return decode(document, Settings, variables)
+
+
+def decode(document: Mapping[str, Any], kind: type[_T], environment: Mapping[str, str] | None = None) -> _T:
+    """``document`` as ``kind``, secret references resolved. Used for adapters' own settings, too."""
+    variables = os.environ if environment is None else environment
+
+    def hook(wanted: type, value: object) -> object:
+        if wanted is Secret:
+            return _secret(value, variables)
+        raise NotImplementedError(f"no such setting type: {wanted}")
+
+    try:
+        return msgspec.convert(dict(document), kind, dec_hook=hook)
+    except msgspec.ValidationError as fault:
+        raise ConfigurationError(f"configuration: {fault}") from fault
+
+
+def _secret(value: object, variables: Mapping[str, str]) -> Secret:
+    match value:
+        case Secret():
+            return value
+        case {"env": str(name)} if name in variables:
+            return Secret(variables[name])
+        case {"env": str(name)}:
+            raise ConfigurationError(f"configuration: environment variable {name} is not set")
+        case {"file": str(name)}:
+            return _secret_file(Path(name))
+        case _:
+            raise ConfigurationError(
+                'configuration: a secret is given by reference, { env = "NAME" } or { file = "/path" }'
+            )
+
+
+def _secret_file(path: Path) -> Secret:
+    try:
+        return Secret(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigurationError(f"configuration: cannot read the secret in {path}: {fault}") from fault
+
+
+def _read_file(path: str | Path | None) -> dict[str, Any]:
+    chosen = Path(path or DEFAULT_FILE)
+    if not chosen.exists():
+        if path is not None:
+            raise ConfigurationError(f"configuration: there is no file {chosen}")
+        return {}
+    try:
+        return tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as fault:
+        raise ConfigurationError(f"configuration: {chosen}: {fault}") from fault
+
+
+def _override(document: dict[str, Any], path: list[str], text: str) -> None:
+    """Set ``path`` to ``text``, read as a TOML value where it is one (numbers, booleans, tables)."""
+    node = document
+    for part in path[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise ConfigurationError(
+                f"configuration: {PREFIX}{'__'.join(path).upper()}: {part} is not a section"
+            )
+    node[path[-1]] = _toml_value(text)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

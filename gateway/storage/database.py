@@ -1,0 +1,230 @@
+"""Opening a database: one door for SQLite and PostgreSQL.
+
+SQLite has exactly one writing connection, full sync, and an OS lock that refuses a second process; readers are
+read-only connections. PostgreSQL has a few writing connections and any number of processes. Invariant: a write
+that was reported done is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from gateway.domain.errors import ConfigurationError, StorageUnavailable
+from gateway.storage.committer import GroupCommitter
+from gateway.storage.identity import Identifiers
+from gateway.storage.sql import Dialect, Statement
+
+T = TypeVar("T")
+Parameters = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+SAFE_SQLITE = (3, 51, 3)
+READERS = 4
+POSTGRESQL_WRITERS = 3
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA journal_size_limit=134217728",
+)
+UNAVAILABLE = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+
+
+class Transaction:
+    """One open write transaction. Statements run at once; nothing is visible to others before the commit."""
+
+    __slots__ = ("_cursor", "dialect", "identifiers")
+
+    def __init__(self, cursor: Any, dialect: Dialect, identifiers: Identifiers) -> None:
+        self._cursor = cursor
+        self.dialect = dialect
+        self.identifiers = identifiers
+
+    def run(self, statement: Statement, parameters: Parameters) -> int:
+        """Run it; the number of rows it touched."""
+        self._cursor.execute(getattr(statement, self.dialect), parameters)
+        return int(self._cursor.rowcount)
+
+    def many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        """Run it once per row, in one go."""
+        if rows:
+            self._cursor.executemany(getattr(statement, self.dialect), rows)
+
+    def all(self, statement: Statement, parameters: Parameters) -> list[Row]:
+        """Run it; every row of the answer."""
+        self._cursor.execute(getattr(statement, self.dialect), parameters)
+        return list(self._cursor.fetchall())
+
+    def one(self, statement: Statement, parameters: Parameters) -> Row | None:
+        """Run it; the first row of the answer, or None."""
+        self._cursor.execute(getattr(statement, self.dialect), parameters)
+        row = self._cursor.fetchone()
+        return None if row is None else tuple(row)
+
+    def array(self, values: Iterable[int | str]) -> Any:
+        """``values`` in the form that ``IN_ARRAY(:x)`` takes in this engine."""
+        listed = list(values)
+        if self.dialect == "postgresql":
+            return listed
+        return "[" + ",".join(_json_scalar(value) for value in listed) + "]"
+
+
+def _json_scalar(value: int | str) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+Operation = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
+"""A batch operation: one result, or one exception, per item, in the same order."""
+
+
+class Database:
+    """An open database. ``write`` and ``apply`` are group-committed; ``read`` never blocks a writer."""
+
+    def __init__(
+        self, url: str, *, identifiers: Identifiers | None = None, writers: int | None = None
+    ) -> None:
+        self.url = make_url(url)
+        self.dialect: Dialect = _dialect(self.url)
+        self.identifiers = identifiers or Identifiers(os.getpid())
+        self._lock = _lock_file(self.url) if self.dialect == "sqlite" else None
+        count = 1 if self.dialect == "sqlite" else (writers or POSTGRESQL_WRITERS)
+        self._writer_engine = _writer_engine(self.url)
+        self._reader_engine = _reader_engine(self.url)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._committer = GroupCommitter(self._connect, self._transaction, threads=count)
+
+    def _connect(self) -> Any:
+        try:
+            return self._writer_engine.raw_connection()
+        except (sa.exc.OperationalError, *UNAVAILABLE) as fault:
+            raise StorageUnavailable(f"database {self.url.render_as_string()}: {fault}") from fault
+
+    def _transaction(self, connection: Any) -> Transaction:
+        cursor = connection.cursor()
+        if self.dialect == "sqlite":
+            cursor.execute("BEGIN IMMEDIATE")
+        return Transaction(cursor, self.dialect, self.identifiers)
+
+    async def apply(self, operation: Operation, item: Any) -> Any:
+        """Run ``operation`` on ``item`` together with everything of its kind that is queued; durable on return.
+
+        Raises what the operation gave for this item, StorageUnavailable when the database does not answer.
+        """
+        return await self._committer.submit(operation, item)
+
+    async def write(self, unit: Callable[[Transaction], T]) -> T:
+        """Run ``unit`` in a transaction; durable on return. Raises what the unit raised."""
+        result: T = await self._committer.submit(_units, unit)
+        return result
+
+    async def read(self, question: Callable[[sa.Connection], T]) -> T:
+        """Ask ``question`` on a read-only connection, in a reader thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.ask, question)
+
+    def ask(self, question: Callable[[sa.Connection], T]) -> T:
+        """Like ``read``, on the calling thread."""
+        try:
+            with self._reader_engine.connect() as connection:
+                return question(connection)
+        except sa.exc.OperationalError as fault:
+            raise StorageUnavailable(f"database {self.url.render_as_string()}: {fault.orig}") from fault
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection and give up the lock."""
+        self._committer.close()
+        self._readers.shutdown(wait=True)
+        self._writer_engine.dispose()
+        self._reader_engine.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _units(transaction: Transaction, units: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+    return [unit(transaction) for unit in units]
+
+
+def _dialect(url: sa.URL) -> Dialect:
+    match url.get_backend_name():
+        case "sqlite":
+            return "sqlite"
+        case "postgresql":
+            return "postgresql"
+        case other:
+            raise ConfigurationError(
+                f"database.url: got backend {other!r}, expected sqlite or postgresql+psycopg; "
+                "for example sqlite:///lienthong.db"
+            )
+
+
+def _lock_file(url: sa.URL) -> int:
+    """Take the OS lock beside the SQLite file; ConfigurationError when another process has it."""
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(
+            "database.url: an SQLite database needs a file, for example sqlite:///lienthong.db"
+        )
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(f"{url.database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as fault:
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"database {url.database}: another process has it open; SQLite takes exactly one process. "
+            "Stop the other one, or use PostgreSQL for several processes"
+        ) from fault
+    return descriptor
+
+
+def _writer_engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine = sa.create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 30},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: object) -> None:
+        for pragma in _SQLITE_PRAGMAS:
+            connection.execute(pragma)
+
+    return engine
+
+
+def _reader_engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=READERS,
+            pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",
+        )
+    path = Path(url.database or "").resolve()
+    return sa.create_engine(
+        f"sqlite:///file:{path}?mode=ro&uri=true",
+        pool_size=READERS,
+        connect_args={"check_same_thread": False, "timeout": 30},
+    )
+
+
+def sqlite_is_safe() -> bool:
+    """Whether the linked SQLite is free of the WAL-reset corruption race (fixed in 3.51.3)."""
+    return sqlite3.sqlite_version_info >= SAFE_SQLITE

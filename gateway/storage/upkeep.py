@@ -1,0 +1,163 @@
+"""What keeps the tables in order beside the hot path: workers' beats, the sealer, the breaker, housekeeping.
+
+Invariant: log entries and events get their numbers from one sealer at a time, gapless and in the order in which they
+became visible, so a reader with a cursor never misses one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.storage.sql import Statement
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Transaction
+
+SEALED_AT_ONCE = 5_000
+_SEALER_LOCK = 7_211_403_551  # any number, the same in every process
+
+_REGISTER = Statement("""
+    INSERT INTO worker (beat, started_at, host, pid) VALUES (0, :now, :host, :pid) RETURNING id
+""")
+_BEAT = Statement("UPDATE worker SET beat = beat + 1 WHERE id = :worker")
+_BEATS = Statement("SELECT id, beat FROM worker")
+_FORGET = Statement("""
+    DELETE FROM worker WHERE id IN_ARRAY(:workers)
+    AND NOT EXISTS (SELECT 1 FROM lane WHERE lane.state = 'leased' AND lane.lease_owner = worker.id)
+""")
+_SEALER = Statement("SELECT 1", postgresql="SELECT 1 WHERE pg_try_advisory_xact_lock(:lock)")
+_LAST = {
+    "message": Statement("SELECT COALESCE(MAX(seq), 0) FROM message WHERE seq IS NOT NULL"),
+    "event": Statement("SELECT COALESCE(MAX(position), 0) FROM event WHERE position IS NOT NULL"),
+}
+_SEAL_TEXT = """
+    UPDATE {table} SET {number} = :base + r.place FROM (
+        SELECT id, row_number() OVER (ORDER BY id) AS place FROM (
+            SELECT id FROM {table} WHERE {number} IS NULL ORDER BY id LIMIT :most) AS unsealed) AS r
+    WHERE {table}.id = r.id
+"""
+_SEAL = {
+    "message": Statement(_SEAL_TEXT.format(table="message", number="seq")),
+    "event": Statement(_SEAL_TEXT.format(table="event", number="position")),
+}
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """How many log entries and events got their number; both 0 when another process is at it."""
+
+    messages: int
+    events: int
+
+
+def register_worker(transaction: Transaction, now: int) -> int:
+    """A new worker row; its id is the owner of leases and the node of identifiers."""
+    row = transaction.one(_REGISTER, {"now": now, "host": socket.gethostname(), "pid": os.getpid()})
+    if row is None:
+        raise RuntimeError("INSERT … RETURNING gave no row")
+    return int(row[0])
+
+
+def beat(transaction: Transaction, workers: Sequence[int]) -> list[dict[int, int]]:
+    """Say that ``workers`` live, and read everybody's beats: worker id to a number that grows while it lives."""
+    for worker in workers:
+        transaction.run(_BEAT, {"worker": worker})
+    beats = {int(row[0]): int(row[1]) for row in transaction.all(_BEATS, {})}
+    return [beats] * len(workers)
+
+
+def forget_workers(transaction: Transaction, workers: Sequence[int]) -> int:
+    """Drop the rows of dead workers that own nothing any more."""
+    return transaction.run(_FORGET, {"workers": transaction.array(workers)})
+
+
+def seal(transaction: Transaction) -> Sealed:
+    """Number what is not numbered yet, in order."""
+    if transaction.one(_SEALER, {"lock": _SEALER_LOCK}) is None:
+        return Sealed(messages=0, events=0)
+    return Sealed(messages=_seal(transaction, "message"), events=_seal(transaction, "event"))
+
+
+def _seal(transaction: Transaction, table: str) -> int:
+    row = transaction.one(_LAST[table], {})
+    base = int(row[0]) if row else 0
+    return max(0, transaction.run(_SEAL[table], {"base": base, "most": SEALED_AT_ONCE}))
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination's shared state. Instants in microseconds; ``open_until`` None: closed."""
+
+    name: str
+    paused_by: str | None = None
+    paused_reason: str | None = None
+    failures: int = 0
+    openings: int = 0
+    open_until: int | None = None
+    opened_at: int | None = None
+
+
+_FIND = Statement("""
+    SELECT name, paused_by, paused_reason, failures, openings, open_until, opened_at
+    FROM destination WHERE name = :name FOR_UPDATE
+""")
+_ADD = Statement("INSERT INTO destination (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
+_OPEN = Statement("""
+    UPDATE destination SET failures = :failures, openings = openings + 1, open_until = :open_until,
+        opened_at = COALESCE(opened_at, :now), last_failure = :failure WHERE name = :name
+""")
+_CLOSE = Statement("""
+    UPDATE destination SET failures = 0, openings = 0, open_until = NULL, opened_at = NULL,
+        last_success_at = :now WHERE name = :name
+""")
+_PROBE = Statement("UPDATE destination SET open_until = :open_until WHERE name = :name")
+_HASTEN = Statement("""
+    UPDATE lane SET due_at = :now WHERE destination = :name AND state = 'waiting' AND hasten AND due_at > :now
+""")
+
+
+def breaker(transaction: Transaction, name: str) -> Breaker:
+    """The destination's row, made if it is missing."""
+    row = transaction.one(_FIND, {"name": name})
+    if row is None:
+        transaction.run(_ADD, {"name": name})
+        return Breaker(name=name)
+    return Breaker(**dict(zip(Breaker.__struct_fields__, row, strict=True)))
+
+
+def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> bool:
+    """Whether the caller may send the one probe of a half-open breaker; the next chance comes at ``until``."""
+    current = breaker(transaction, name)
+    if current.open_until is None or current.open_until > now:
+        return False
+    transaction.run(_PROBE, {"name": name, "open_until": until})
+    return True
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """A breaker to open until ``open_until``, after ``failures`` in a row, the last one being ``failure``."""
+
+    name: str
+    failures: int
+    open_until: int
+    failure: str
+    now: int
+
+
+def open_breaker(transaction: Transaction, opening: Opening) -> None:
+    """Stop sending to the destination for a while."""
+    breaker(transaction, opening.name)
+    transaction.run(_OPEN, msgspec.structs.asdict(opening))
+
+
+def close_breaker(transaction: Transaction, name: str, *, now: int) -> int:
+    """The destination answers again: send on, and cut short the waits that were only our own back-off.
+
+    Returns how many lanes were hastened.
+    """
+    breaker(transaction, name)
+    transaction.run(_CLOSE, {"name": name, "now": now})
+    return transaction.run(_HASTEN, {"name": name, "now": now})

@@ -1,0 +1,71 @@
+"""Program log and metrics. Never a body, a secret, a token, an identity number or a name: only the message log
+holds those."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gateway.settings import LogSettings
+
+EXCHANGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+
+ATTEMPTS = Counter(
+    "lienthong_attempts_total", "Attempts by outcome.", ["destination", "operation", "outcome"]
+)
+DELIVERED = Counter("lienthong_delivered_total", "Deliveries acknowledged.", ["destination", "operation"])
+EXCHANGE_SECONDS = Histogram(
+    "lienthong_exchange_seconds", "Time from request to answer.", ["destination"], buckets=EXCHANGE_BUCKETS
+)
+SYNC_LAG_SECONDS = Histogram(
+    "lienthong_sync_lag_seconds",
+    "Time from our receipt of a change to the partner's acknowledgement.",
+    ["destination"],
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400, 604800),
+)
+BREAKER_OPEN = Gauge(
+    "lienthong_breaker_open", "1 while the breaker of a destination is open.", ["destination"]
+)
+IN_FLIGHT = Gauge("lienthong_lanes_leased", "Lanes at work in this process.", ["destination"])
+BACKLOG = Gauge(
+    "lienthong_deliveries_open", "Deliveries that are not final, by state.", ["destination", "state"]
+)
+OLDEST_UNSENT_SECONDS = Gauge(
+    "lienthong_oldest_unsent_seconds", "Age of the oldest open delivery.", ["destination"]
+)
+ACCEPTED = Counter("lienthong_dossiers_accepted_total", "Dossier versions accepted.", ["result"])
+REFUSED = Counter("lienthong_dossiers_refused_total", "Dossier versions refused.", ["code"])
+REQUEST_SECONDS = Histogram(
+    "lienthong_api_request_seconds", "API request duration.", ["route", "status"], buckets=REQUEST_BUCKETS
+)
+CALLBACKS = Counter("lienthong_callbacks_total", "Calls from partners.", ["destination", "result"])
+STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
+
+
+def configure_logging(settings: LogSettings) -> None:
+    """Set structlog up once per process; output goes to standard error."""
+    level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer() if settings.format == "json" else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def metrics_page(registry: CollectorRegistry = REGISTRY) -> bytes:
+    """The metrics in Prometheus' text format."""
+    return generate_latest(registry)
