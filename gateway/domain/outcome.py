@@ -52,10 +52,15 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True, tag="deferred"):
 
 
 class InDoubt(msgspec.Struct, frozen=True, kw_only=True, tag="in_doubt"):
-    """Sent, effect unknown. Never blindly resent: the partner is asked first (DESIGN, decision 2)."""
+    """Sent, effect unknown. Never blindly resent: the partner is asked first (DESIGN, decision 2).
+
+    ``renew`` names the credential layers to obtain anew before the partner is asked (again): the answer to the
+    question itself may be that the session has expired, which says nothing about the delivery.
+    """
 
     code: str
     reason: str
+    renew: tuple[str, ...] = ()
     learned: dict[str, str] = {}
 
 
