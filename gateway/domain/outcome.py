@@ -54,12 +54,14 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True, tag="deferred"):
 class InDoubt(msgspec.Struct, frozen=True, kw_only=True, tag="in_doubt"):
     """Sent, effect unknown. Never blindly resent: the partner is asked first (DESIGN, decision 2).
 
-    ``renew`` names the credential layers to obtain anew before the partner is asked (again): the answer to the
-    question itself may be that the session has expired, which says nothing about the delivery.
+    After a question (``interpret_query``): ``ask_again`` says that the question itself got no usable answer (an
+    expired session, a gateway's error page), so the partner is asked again later; without it the partner has
+    answered and still nobody can tell. ``renew`` names the credential layers to obtain anew before that.
     """
 
     code: str
     reason: str
+    ask_again: bool = False
     renew: tuple[str, ...] = ()
     learned: dict[str, str] = {}
 
