@@ -88,8 +88,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     adapter_url: str
-    username: str
-    password: Secret
+    username: str = ""
+    password: Secret = Secret("")
     madonvi: str
     province_code: Annotated[str, Meta(min_length=1)]
     agency_name: str = ""
