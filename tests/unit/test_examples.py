@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from adapters.national_portal import simulator_catalogue
+from adapters.national_portal.settings import Settings as PortalSettings
+from adapters.national_portal.settings import require_usable
 from examples import catalogue, contents, generate, hostile
 from examples.sources import LOCAL_STATUS, SECOND_SOURCE, understood
 from examples.worktime import (
@@ -33,8 +35,11 @@ from gateway.domain.dossier import (
     ReturnMethod,
     Reuse,
 )
+from gateway.domain.errors import ConfigurationError
 from gateway.domain.plausibility import implausible
 from gateway.domain.status import Status, judge_move
+from gateway.port import Secret
+from gateway.settings import decode, load
 
 TODAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FIRST = datetime(2026, 1, 5, 0, 0, tzinfo=VIETNAM)
@@ -372,6 +377,26 @@ def test_every_procedure_and_every_agency_is_used() -> None:
     assert {d.agency.code for d in NEWEST} == set(catalogue.AGENCIES)
 
 
+def test_example_configuration_loads_and_suits_the_adapter() -> None:
+    environment = {"PORTAL_PASSWORD": "mot-mat-khau"}
+    settings = load(README.with_name("lienthong.toml"), environment)
+    portal = settings.destination["national_portal"]
+    adapter = decode(portal.settings, PortalSettings, environment)
+    require_usable(adapter)
+    assert adapter.password == Secret("mot-mat-khau")
+    assert adapter.province_code == contents.PROVINCE
+    assert portal.maintenance[0].reason
+
+
+def test_example_configuration_holds_no_secret() -> None:
+    with pytest.raises(ConfigurationError, match="PORTAL_PASSWORD"):
+        decode(
+            load(README.with_name("lienthong.toml"), {}).destination["national_portal"].settings,
+            PortalSettings,
+            {},
+        )
+
+
 def local(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+07:00")
 
@@ -419,6 +444,10 @@ def of_stage(*stages: str) -> list[tuple[bytes, dict[str, object]]]:
     return [(line, verdict) for line, verdict in VERDICTS if verdict.get("stage", "good") in stages]
 
 
+def cases(stage: str) -> list[object]:
+    return [pytest.param(line, verdict, id=verdict["why"]) for line, verdict in of_stage(stage)]
+
+
 def test_committed_hostile_lines_are_what_their_program_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,7 +471,7 @@ def test_good_lines_are_good() -> None:
         assert implausible(msgspec.json.decode(line, type=Dossier), now=TODAY) == []
 
 
-@pytest.mark.parametrize(("line", "verdict"), of_stage("syntax"))
+@pytest.mark.parametrize(("line", "verdict"), cases("syntax"))
 def test_broken_lines_are_not_json(line: bytes, verdict: dict[str, object]) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
         msgspec.json.decode(line)
@@ -457,14 +486,14 @@ def pointer_of(message: str) -> str:
     return f"{pointer}/{member[1]}" if member else pointer
 
 
-@pytest.mark.parametrize(("line", "verdict"), of_stage("type"))
+@pytest.mark.parametrize(("line", "verdict"), cases("type"))
 def test_lines_of_wrong_type_are_refused_at_their_pointer(line: bytes, verdict: dict[str, list[str]]) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(line, type=Dossier)
     assert pointer_of(str(caught.value)) in verdict["pointers"]
 
 
-@pytest.mark.parametrize(("line", "verdict"), of_stage("plausibility"))
+@pytest.mark.parametrize(("line", "verdict"), cases("plausibility"))
 def test_impossible_lines_decode_and_are_found_implausible(line: bytes, verdict: dict[str, object]) -> None:
     found = implausible(msgspec.json.decode(line, type=Dossier), now=TODAY)
     assert sorted(violation.pointer for violation in found) == sorted(verdict["pointers"])
