@@ -1,0 +1,95 @@
+"""Same arguments, same bytes: in another process, with another hash seed, time zone, locale and folder, and again.
+
+Invariant: every request an adapter can make from the samples is compared, credentials and questions included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from hashlib import sha256
+
+import msgspec
+
+from gateway.conformance.checks.wellformed import malformed
+from gateway.conformance.finding import Flaw
+from gateway.conformance.probe import Surroundings, run
+from gateway.conformance.rehearsal import batches, deliveries
+from gateway.conformance.subject import Subject
+from gateway.conformance.trial import Raised, Refused, Returned, Tally, attempt
+from gateway.port import Adapter, Context, WireRequest
+
+Encoding = tuple[str, Callable[[], WireRequest]]
+
+_ELSEWHERE = (
+    Surroundings(hash_seed=1, time_zone="UTC", locale="C"),
+    Surroundings(hash_seed=2, time_zone="Asia/Tokyo", locale="C.UTF-8"),
+)
+
+
+def deterministic_encoding(subject: Subject) -> Iterator[Flaw]:
+    """Encode everything here twice and in two other processes, and compare."""
+    here = digests(subject)
+    runs = [here, digests(subject), *run("encodings", subject.source, _ELSEWHERE)]
+    names = ("here", "here again", *(f"with {place}" for place in _ELSEWHERE))
+    tally = Tally()
+    for name, digest in here.items():
+        differs = [place for place, run_ in zip(names, runs, strict=True) if run_.get(name) != digest]
+        if differs:
+            where, _, example = name.partition(" | ")
+            tally.add(where, "the same arguments give other bytes", f"{example}; {', '.join(differs)}")
+    yield from tally.flaws()
+
+
+def well_formed_requests(subject: Subject) -> Iterator[Flaw]:
+    """Every request made from an ordinary sample can be sent; none is refused for lack of anything."""
+    tally = Tally()
+    for name, call in encodings(subject):
+        where, _, example = name.partition(" | ")
+        match attempt(call):
+            case Returned(request):
+                for flaw in malformed(request):
+                    tally.add(where, flaw, example)
+            case Refused(error):
+                tally.add(where, f"an ordinary sample cannot be encoded: {error}", example)
+            case Raised() as raised:
+                tally.add(where, str(raised), example)
+    yield from tally.flaws()
+
+
+def digests(subject: Subject) -> dict[str, str]:
+    """SHA-256 of every request, by the name of the call."""
+    found = {}
+    for name, call in encodings(subject):
+        match attempt(call):
+            case Returned(request):
+                found[name] = sha256(msgspec.json.encode(request)).hexdigest()
+            case other:
+                found[name] = str(other)
+    return found
+
+
+def encodings(subject: Subject) -> Iterator[Encoding]:
+    """Every call that makes a request, with a name: ``where | example``."""
+    adapter = subject.build()
+    context = fixed_context(subject, adapter)
+    for layer in adapter.credentials:
+        yield f"credential {layer.name} | login", partial(layer.request, context.credentials)
+    for read in adapter.manifest.reads:
+        parameters = {name: subject.specification.parameters.get(name, "H99") for name in read.parameters}
+        yield f"read {read.name} | {parameters}", partial(adapter.encode_read, read.name, parameters, context)
+    for dossier in filter(adapter.wants, subject.samples):
+        memory = {"partner_code": next(iter(adapter.partner_codes(dossier)), dossier.code)}
+        lane = msgspec.structs.replace(context, memory=memory)
+        for batch in batches(adapter, deliveries(adapter, dossier)):
+            operation = adapter.manifest.operation(batch[0].operation)
+            example = f"{dossier.code} {batch[0].key}"
+            yield f"{operation.name} | {example}", partial(adapter.encode, batch, lane)
+            if operation.queryable:
+                yield f"{operation.name} (query) | {example}", partial(adapter.encode_query, batch, lane)
+
+
+def fixed_context(subject: Subject, adapter: Adapter) -> Context:
+    """A context that depends on nothing but the adapter's declarations; its credentials are canaries."""
+    credentials = {layer.name: f"CANARY-credential-{layer.name}-7d1f" for layer in adapter.credentials}
+    return Context(now=subject.now, credentials=credentials)

@@ -1,0 +1,230 @@
+"""A lane played against the adapter's own simulator, in memory: what the hub does, without the hub.
+
+Invariant: an exchange is exactly what an adapter would have sent and received; nothing is corrected on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.conformance.subject import Subject
+from gateway.domain.delivery import Delivery
+from gateway.domain.dossier import Dossier
+from gateway.domain.outcome import Accepted, Deferred, Outcome
+from gateway.port import (
+    Adapter,
+    Context,
+    Denied,
+    Read,
+    SimulatedRequest,
+    Simulator,
+    WireRequest,
+    WireResponse,
+)
+
+MOST_TRIES = 4
+
+Encode = Callable[[Sequence[Delivery], Context], WireRequest]
+Interpret = Callable[[Sequence[Delivery], WireResponse, Context], Sequence[Outcome]]
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, its answer and what the adapter made of it."""
+
+    operation: str
+    deliveries: tuple[Delivery, ...]
+    context: Context
+    request: WireRequest
+    response: WireResponse
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every delivery was accepted."""
+        return bool(self.outcomes) and all(isinstance(outcome, Accepted) for outcome in self.outcomes)
+
+
+class CredentialRefused(Exception):
+    """The simulator refused a credential layer of the adapter; the message says which and why."""
+
+
+class Rehearsal:
+    """An adapter and its simulator, talking to each other."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.adapter: Adapter = subject.build()
+        self.simulator: Simulator = subject.simulate()
+        self.credentials: dict[str, str] = {}
+        self.catalogues: dict[str, dict[str, object]] = {}
+        self._ids = 1
+
+    def call(self, request: WireRequest) -> WireResponse:
+        """What the simulator answers to ``request``."""
+        parts = urlsplit(request.url)
+        answer = self.simulator.handle(
+            SimulatedRequest(
+                method=request.method,
+                path=parts.path,
+                query=parts.query,
+                headers=request.headers,
+                body=request.body,
+                now=self.subject.now,
+            )
+        )
+        return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def log_in(self, names: Sequence[str] = ()) -> None:
+        """Obtain every credential layer, or ``names`` anew; CredentialRefused when one is denied."""
+        for layer in self.adapter.credentials:
+            if layer.name in self.credentials and layer.name not in names:
+                continue
+            grant = layer.read(self.call(layer.request(self.credentials)))
+            if isinstance(grant, Denied):
+                raise CredentialRefused(f"{layer.name}: {grant.code}: {grant.reason}")
+            self.credentials[layer.name] = grant.value
+
+    def fetch_catalogues(self) -> None:
+        """Fill the catalogues whose parameters the specification knows."""
+        known = self.subject.specification.parameters
+        for read in self.adapter.manifest.reads:
+            if read.catalogue and set(read.parameters) <= set(known):
+                parameters = {name: known[name] for name in read.parameters}
+                request = self.adapter.encode_read(read.name, parameters, self.context({}))
+                reading = self.adapter.interpret_read(read.name, parameters, self.call(request))
+                if isinstance(reading, Read):
+                    self.catalogues[read.name] = reading.entries
+
+    def context(self, memory: dict[str, str]) -> Context:
+        """What the hub would lend for a lane with this memory."""
+        return Context(
+            now=self.subject.now,
+            credentials=dict(self.credentials),
+            memory=dict(memory),
+            catalogues=self.catalogues,
+        )
+
+    def start(self) -> Rehearsal:
+        """Log in and fetch the catalogues; itself, for chaining."""
+        self.log_in()
+        self.fetch_catalogues()
+        return self
+
+    def sendable(self) -> list[Dossier]:
+        """The samples that this partner is told about and would not refuse."""
+        return [
+            dossier
+            for dossier in self.subject.samples
+            if self.adapter.wants(dossier) and not self.adapter.check(dossier, self.catalogues)
+        ]
+
+    def lane(self, dossier: Dossier) -> Lane:
+        """A new lane for ``dossier``."""
+        codes = self.adapter.partner_codes(dossier)
+        return Lane(rehearsal=self, memory={"partner_code": codes[0]} if codes else {})
+
+    def next_id(self) -> int:
+        """A number from which a dossier's deliveries may count."""
+        self._ids += 10_000
+        return self._ids
+
+
+class Lane:
+    """One dossier's way to the partner: deliveries in order, memory of what was learnt.
+
+    ``outcomes`` holds the last outcome of every delivery that was sent, by its id.
+    """
+
+    def __init__(self, *, rehearsal: Rehearsal, memory: dict[str, str]) -> None:
+        self.rehearsal = rehearsal
+        self.memory = memory
+        self.outcomes: dict[int, Outcome] = {}
+        self._known: set[tuple[str, str]] = set()
+
+    def enqueue(self, dossier: Dossier) -> list[Delivery]:
+        """The deliveries that this version calls for and that the lane does not have yet; none if unwanted."""
+        adapter = self.rehearsal.adapter
+        if not adapter.wants(dossier) or adapter.check(dossier, self.rehearsal.catalogues):
+            return []
+        fresh = [
+            delivery
+            for delivery in deliveries(adapter, dossier, first=self.rehearsal.next_id())
+            if (delivery.operation, delivery.key) not in self._known
+        ]
+        self._known |= {(delivery.operation, delivery.key) for delivery in fresh}
+        return fresh
+
+    def send(self, batch: tuple[Delivery, ...]) -> list[Exchange]:
+        """Send one batch, and again at once what the outcomes want sent again at once; every exchange in order."""
+        exchanges = [self.send_once(batch)]
+        while len(exchanges) < MOST_TRIES:
+            again = {
+                delivery: outcome
+                for delivery, outcome in zip(exchanges[-1].deliveries, exchanges[-1].outcomes, strict=True)
+                if isinstance(outcome, Deferred) and (outcome.renew or outcome.retry_after == 0)
+            }
+            if not again:
+                break
+            self.rehearsal.log_in([name for outcome in again.values() for name in outcome.renew])
+            exchanges.append(self.send_once(tuple(again)))
+        return exchanges
+
+    def send_once(self, batch: tuple[Delivery, ...]) -> Exchange:
+        """Exactly one call; what it taught is remembered."""
+        adapter = self.rehearsal.adapter
+        exchange = self._exchange(batch, adapter.encode, adapter.interpret)
+        for delivery, outcome in zip(batch, exchange.outcomes, strict=True):
+            self.memory.update(outcome.learned)
+            self.outcomes[delivery.id] = outcome
+        return exchange
+
+    def ask(self, batch: tuple[Delivery, ...]) -> Exchange:
+        """The in-doubt query about ``batch``."""
+        adapter = self.rehearsal.adapter
+        return self._exchange(batch, adapter.encode_query, adapter.interpret_query)
+
+    def _exchange(self, batch: tuple[Delivery, ...], encode: Encode, interpret: Interpret) -> Exchange:
+        context = self.rehearsal.context(self.memory)
+        request = encode(batch, context)
+        response = self.rehearsal.call(request)
+        return Exchange(
+            operation=batch[0].operation,
+            deliveries=batch,
+            context=context,
+            request=request,
+            response=response,
+            outcomes=tuple(interpret(batch, response, context)),
+        )
+
+    def deliver(self, dossier: Dossier) -> Iterator[Exchange]:
+        """Everything that ``dossier`` calls for, batch by batch."""
+        for batch in batches(self.rehearsal.adapter, self.enqueue(dossier)):
+            yield from self.send(batch)
+
+
+def deliveries(adapter: Adapter, dossier: Dossier, *, first: int = 1) -> list[Delivery]:
+    """What the hub would enqueue for ``dossier`` in an empty lane, numbered from ``first``."""
+    return [
+        Delivery(
+            id=number,
+            lane=1,
+            destination=adapter.manifest.name,
+            dossier=dossier.code,
+            operation=planned.operation,
+            key=planned.key,
+            position=number,
+            payload=planned.payload,
+        )
+        for number, planned in enumerate(adapter.plan(dossier), start=first)
+    ]
+
+
+def batches(adapter: Adapter, queue: Sequence[Delivery]) -> Iterator[tuple[Delivery, ...]]:
+    """Consecutive deliveries of one operation, at most ``Operation.batch`` together."""
+    for name, run in groupby(queue, key=lambda delivery: delivery.operation):
+        size, together = adapter.manifest.operation(name).batch, list(run)
+        yield from (tuple(together[at : at + size]) for at in range(0, len(together), size))
