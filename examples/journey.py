@@ -46,6 +46,7 @@ class Role(StrEnum):
     EXPERT = "Chuyên viên"
     LEADER = "Lãnh đạo cơ quan"
     ARCHIVIST = "Văn thư"
+    MACHINE = "Hệ thống"
 
 
 ROOMS: dict[Role, str] = {
@@ -54,6 +55,7 @@ ROOMS: dict[Role, str] = {
     Role.EXPERT: "Phòng Chuyên môn, {}",
     Role.LEADER: "{}",
     Role.ARCHIVIST: "Văn phòng, {}",
+    Role.MACHINE: "Hệ thống thông tin giải quyết thủ tục hành chính",
 }
 # Title, what is done; in the order of an ordinary review.
 STAGES: tuple[tuple[Role, str], ...] = (
@@ -108,7 +110,7 @@ class Journey:
     stage: int = 0
 
     def __post_init__(self) -> None:
-        self.officers = {role: officer(self.rng) for role in Role}
+        self.officers = {role: officer(self.rng) for role in Role} | {Role.MACHINE: "Tiếp nhận tự động"}
 
     @property
     def status(self) -> Status | None:
@@ -140,7 +142,7 @@ class Journey:
     def file(self) -> None:
         """State 1: filed online or by post before anybody at the counter has seen it."""
         self.submitted_at = self.now
-        self.take(self.now, Status.REGISTERED, Role.CLERK, "Hồ sơ mới đăng ký")
+        self.take(self.now, Status.REGISTERED, Role.MACHINE, "Hồ sơ mới đăng ký")
 
     def refuse(self) -> None:
         """State 3: refused at reception, so never received (domain_rules row 3)."""
