@@ -24,6 +24,11 @@ class Identifiers:
         self._last = self._stamp() << _COUNTER_BITS
         self._lock = threading.Lock()
 
+    def renew(self, node: int) -> None:
+        """Take another node number, when the process has got one of its own."""
+        with self._lock:
+            self._node = node % (1 << _NODE_BITS)
+
     @staticmethod
     def _stamp() -> int:
         return max(0, time.time_ns() // 1_000_000 - _EPOCH_MS)

@@ -80,7 +80,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an attempt. ``memory`` None leaves the lane's memory; ``acknowledged`` is (status, version)."""
+    """The end of an attempt. ``memory`` None leaves the lane's memory; ``acknowledged`` is (status, version).
+
+    ``repeated``: the first try ended without a word from the database, so it may have been committed.
+    """
 
     attempt: int | None
     lane: int
@@ -96,6 +99,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: tuple[str, int] | None = None
     hasten: bool = False
     release: bool = False
+    repeated: bool = False
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +113,15 @@ class Reap(msgspec.Struct, frozen=True, kw_only=True):
     """Take the lanes of ``dead`` workers away; ``closing`` makes the log entry of an attempt that was lost."""
 
     dead: tuple[int, ...]
+    now: datetime
+    closing: Callable[[LostAttempt], MessageRow]
+
+
+class Abandon(msgspec.Struct, frozen=True, kw_only=True):
+    """Give up a lane whose last write may or may not have happened: like a reap of this one lane."""
+
+    lane: int
+    token: int
     now: datetime
     closing: Callable[[LostAttempt], MessageRow]
 
@@ -177,6 +190,7 @@ _FLY = Statement("""
 _END_ATTEMPT = Statement("""
     UPDATE attempt SET ended_at = :now, outcome = :outcome, code = :code, reason = :reason WHERE id = :attempt
 """)
+_ENDED = Statement("SELECT id FROM attempt WHERE id IN_ARRAY(:attempts) AND ended_at IS NOT NULL")
 _SETTLE = Statement("""
     UPDATE delivery SET state = :state, due_at = :due_at, code = :code, reason = :reason, actor = :actor,
         settled_at = :settled_at, doubts = doubts + :doubted
@@ -319,19 +333,29 @@ def _refusal(
 def settle_attempts(transaction: Transaction, settlements: Sequence[Settlement]) -> list[LeaseLost | None]:
     """End attempts: states, memory, log and events together. A lost lease still logs the answer that came."""
     tokens = _tokens(transaction, [settlement.lane for settlement in settlements])
-    insert_messages(transaction, [row for settlement in settlements for row in settlement.messages])
+    done = _done(transaction, settlements)
+    fresh = [item for item in settlements if item.attempt not in done]
+    insert_messages(transaction, [row for settlement in fresh for row in settlement.messages])
     verdicts = [
         None
-        if tokens.get(settlement.lane) == settlement.token
+        if settlement.attempt in done or tokens.get(settlement.lane) == settlement.token
         else LeaseLost(f"lane {settlement.lane} belongs to another worker now")
         for settlement in settlements
     ]
-    good = [item for item, verdict in zip(settlements, verdicts, strict=True) if verdict is None]
+    good = [item for item in fresh if tokens.get(item.lane) == item.token]
     _write_settlements(transaction, good)
     released = {item.lane: item.hasten for item in good if item.release}
     if released:
         follow_heads(transaction, released, hasten=released)
     return verdicts
+
+
+def _done(transaction: Transaction, settlements: Sequence[Settlement]) -> set[int | None]:
+    """Attempts of repeated settlements whose first try was committed after all."""
+    repeated = [item.attempt for item in settlements if item.repeated and item.attempt is not None]
+    if not repeated:
+        return set()
+    return {row[0] for row in transaction.all(_ENDED, {"attempts": transaction.array(repeated)})}
 
 
 def _tokens(transaction: Transaction, lanes: Iterable[int]) -> dict[int, int]:
@@ -439,14 +463,29 @@ def _lane_row(row: Row, hasten: dict[int, bool]) -> dict[str, Any]:
 
 def reap_lanes(transaction: Transaction, reaps: Sequence[Reap]) -> list[list[LostAttempt]]:
     """Take lanes from dead workers: what was in flight is in doubt, never failed and never sent."""
-    return [_reap(transaction, reap) for reap in reaps]
+    return [
+        _take_away(
+            transaction,
+            [row[0] for row in transaction.all(_DEAD_LANES, {"dead": transaction.array(reap.dead)})],
+            reap,
+        )
+        for reap in reaps
+    ]
 
 
-def _reap(transaction: Transaction, reap: Reap) -> list[LostAttempt]:
-    lanes = [row[0] for row in transaction.all(_DEAD_LANES, {"dead": transaction.array(reap.dead)})]
+def abandon_lanes(transaction: Transaction, abandons: Sequence[Abandon]) -> list[list[LostAttempt]]:
+    """Give up lanes that are still ours; what was in flight is in doubt."""
+    tokens = _tokens(transaction, [item.lane for item in abandons])
+    return [
+        _take_away(transaction, [item.lane] if tokens.get(item.lane) == item.token else [], item)
+        for item in abandons
+    ]
+
+
+def _take_away(transaction: Transaction, lanes: list[int], order: Reap | Abandon) -> list[LostAttempt]:
     if not lanes:
         return []
-    now = to_micros(reap.now)
+    now = to_micros(order.now)
     array = transaction.array(lanes)
     lost = [
         LostAttempt(id=row[0], lane=row[1], destination=row[2], dossier=row[3], operation=row[4], kind=row[5])
@@ -466,6 +505,6 @@ def _reap(transaction: Transaction, reap: Reap) -> list[LostAttempt]:
             for attempt in lost
         ],
     )
-    insert_messages(transaction, [reap.closing(attempt) for attempt in lost])
+    insert_messages(transaction, [order.closing(attempt) for attempt in lost])
     follow_heads(transaction, lanes)
     return lost

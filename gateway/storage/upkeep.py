@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import sqlalchemy as sa
 
+from gateway.storage.schema import destination
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -114,6 +116,11 @@ _CLOSE = Statement("""
         last_success_at = :now WHERE name = :name
 """)
 _PROBE = Statement("UPDATE destination SET open_until = :open_until WHERE name = :name")
+_HASTEN_ONE = Statement("""
+    UPDATE lane SET due_at = :now WHERE id = (
+        SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND hasten
+        ORDER BY due_at LIMIT 1 SKIP_LOCKED)
+""")
 _HASTEN = Statement("""
     UPDATE lane SET due_at = :now WHERE destination = :name AND state = 'waiting' AND hasten AND due_at > :now
 """)
@@ -128,12 +135,20 @@ def breaker(transaction: Transaction, name: str) -> Breaker:
     return Breaker(**dict(zip(Breaker.__struct_fields__, row, strict=True)))
 
 
+def read_breaker(connection: sa.Connection, name: str) -> Breaker:
+    """The destination's row as last committed."""
+    columns = [destination.c[field] for field in Breaker.__struct_fields__]
+    row = connection.execute(sa.select(*columns).where(destination.c.name == name)).one_or_none()
+    return Breaker(name=name) if row is None else Breaker(**row._mapping)  # noqa: SLF001 - its public name
+
+
 def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> bool:
     """Whether the caller may send the one probe of a half-open breaker; the next chance comes at ``until``."""
     current = breaker(transaction, name)
     if current.open_until is None or current.open_until > now:
         return False
     transaction.run(_PROBE, {"name": name, "open_until": until})
+    transaction.run(_HASTEN_ONE, {"name": name, "now": now})
     return True
 
 

@@ -1,0 +1,128 @@
+"""The composition root: the only module that names everything.
+
+``open_gateway`` builds a gateway from settings: database, destinations, intake, worker. Faces (API, CLI, console)
+get it whole and use its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import msgspec
+
+from gateway import registry
+from gateway.delivery.catalogues import CatalogueKeeper
+from gateway.delivery.clock import SteadyClock
+from gateway.delivery.destination import Destination, Hub
+from gateway.delivery.intake import Intake
+from gateway.domain.errors import ConfigurationError
+from gateway.port import Adapter
+from gateway.settings import DatabaseSettings, DestinationSettings, Settings, decode
+from gateway.storage import migrate
+from gateway.storage.database import Database
+from gateway.worker import Worker
+from mappings.sources import Translation
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True):
+    """A built gateway. ``worker`` does nothing until it is run."""
+
+    settings: Settings
+    database: Database
+    hub: Hub
+    destinations: Mapping[str, Destination]
+    intake: Intake
+    catalogues: CatalogueKeeper
+    worker: Worker
+    translation: Translation
+
+    async def close(self) -> None:
+        """Close every connection; the worker must have ended."""
+        for destination in self.destinations.values():
+            await destination.close()
+        self.database.close()
+
+
+def database_url(settings: DatabaseSettings) -> str:
+    """The URL with its password, for the driver; never shown."""
+    if settings.password is None:
+        return settings.url
+    scheme, _, rest = settings.url.partition("://")
+    user, at, host = rest.partition("@")
+    if not at:
+        raise ConfigurationError("database.url: with database.password the URL needs a user, like user@host")
+    return f"{scheme}://{user}:{_quoted(settings.password.reveal())}@{host}"
+
+
+def _quoted(text: str) -> str:
+    return "".join(character if character.isalnum() else f"%{ord(character):02X}" for character in text)
+
+
+def build_adapter(name: str, section: DestinationSettings) -> Adapter:
+    """The adapter of destination ``name``, with its own settings decoded."""
+    module = registry.load(section.adapter or name)
+    return module.build(adapter_settings(name, section))
+
+
+def adapter_settings(name: str, section: DestinationSettings) -> Any:
+    """The adapter's own settings of destination ``name``; ConfigurationError names the section."""
+    module = registry.load(section.adapter or name)
+    try:
+        return decode(section.settings, module.Settings)
+    except ConfigurationError as fault:
+        raise ConfigurationError(f"destination.{name}.settings: {fault}") from fault
+
+
+async def open_gateway(
+    settings: Settings,
+    *,
+    upgrade: bool = True,
+    transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+    extra: Mapping[str, Adapter] | None = None,
+) -> Gateway:
+    """Build a gateway on a database at the current schema.
+
+    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``transports`` and ``extra``
+    adapters are for tests and benchmarks. Raises ConfigurationError and StorageUnavailable.
+    """
+    url = database_url(settings.database)
+    _require_schema(url, upgrade=upgrade)
+    database = Database(url)
+    hub = Hub(database=database, clock=SteadyClock(), settings=settings.delivery)
+    adapters = {
+        name: (extra or {}).get(name) or build_adapter(name, section)
+        for name, section in settings.destination.items()
+        if section.enabled
+    }
+    destinations = {
+        name: Destination(
+            name, adapter, hub, settings.destination[name], transport=(transports or {}).get(name)
+        )
+        for name, adapter in adapters.items()
+    }
+    translation = Translation.load(settings.sources.tables)
+    catalogues = CatalogueKeeper(hub, destinations)
+    await catalogues.load()
+    return Gateway(
+        settings=settings,
+        database=database,
+        hub=hub,
+        destinations=destinations,
+        intake=Intake(hub, destinations, translation),
+        catalogues=catalogues,
+        worker=Worker(hub, destinations, jobs={"catalogues": catalogues.refresh_stale}),
+        translation=translation,
+    )
+
+
+def _require_schema(url: str, *, upgrade: bool) -> None:
+    if upgrade:
+        migrate.upgrade(url)
+        return
+    current, newest = migrate.current_revision(url), migrate.newest_revision()
+    if current != newest:
+        raise ConfigurationError(
+            f"the database is at schema {current or 'none'}, this release needs {newest}; run: lienthong migrate"
+        )

@@ -1,0 +1,149 @@
+"""Reference data of partners, cached with its age and refreshed when it is old.
+
+Invariant: a failed or empty-handed refresh never removes what is cached; the age says how much it can be trusted.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+
+from gateway.delivery.destination import Destination, Hub
+from gateway.domain.errors import NotFoundError
+from gateway.port import CannotRead, Read, ReadOperation
+from gateway.storage import reference
+from gateway.storage.instants import to_micros
+from gateway.wire.authentication import NoCredential
+from gateway.wire.client import Answered
+
+log = structlog.get_logger(__name__)
+REFRESH_SECONDS = 24 * 3600.0
+RETRY_SECONDS = 300.0
+PER_ROUND = 50
+
+
+async def ask(destination: Destination, name: str, parameters: Mapping[str, str]) -> Read | CannotRead:
+    """Ask the partner read operation ``name``; logged like every exchange, once more after a renewed session."""
+    answer = await _ask_once(destination, name, parameters)
+    if isinstance(answer, CannotRead) and answer.renew:
+        answer = await _ask_once(destination, name, parameters)
+    return answer
+
+
+async def _ask_once(destination: Destination, name: str, parameters: Mapping[str, str]) -> Read | CannotRead:
+    credentials = await destination.authenticator.obtain()
+    if isinstance(credentials, NoCredential):
+        return CannotRead(code=credentials.code, reason=credentials.reason)
+    request = destination.adapter.encode_read(name, parameters, destination.context(credentials, {}))
+    result = await destination.recorded_exchange(name, request)
+    if not isinstance(result, Answered):
+        return CannotRead(code=result.code, reason=result.reason)
+    answer = destination.adapter.interpret_read(name, parameters, result.response)
+    if isinstance(answer, CannotRead) and answer.renew:
+        destination.authenticator.spoil(answer.renew, credentials)
+    return answer
+
+
+class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
+    """One refresh: how many entries there are now, or why there was none."""
+
+    destination: str
+    catalogue: str
+    entries: int | None
+    failure: str | None = None
+
+
+class CatalogueKeeper:
+    """Keeps every destination's ``catalogues`` in memory in step with the tables."""
+
+    def __init__(self, hub: Hub, destinations: Mapping[str, Destination]) -> None:
+        self._hub = hub
+        self._destinations = destinations
+
+    async def load(self) -> None:
+        """Read what is cached in the database."""
+        for name, destination in self._destinations.items():
+            cached = functools.partial(reference.catalogues, destination=name)
+            destination.catalogues = await self._hub.database.read(cached)
+
+    async def refresh_stale(self) -> None:
+        """Refresh what is older than a day; what failed is tried again after five minutes. Called as a job."""
+        for destination in self._destinations.values():
+            if destination.gate.shut():
+                continue
+            for operation, parameters in (await self._stale(destination))[:PER_ROUND]:
+                await self.refresh(destination.name, operation.name, parameters)
+
+    async def refresh(
+        self, name: str, catalogue: str, parameters: Mapping[str, str] | None = None
+    ) -> Refreshed:
+        """Fetch one catalogue now. NotFoundError when there is no such destination or catalogue."""
+        destination = self._destinations.get(name)
+        known = (
+            {} if destination is None else {item.name: item for item in destination.adapter.manifest.reads}
+        )
+        if destination is None or catalogue not in known:
+            raise NotFoundError(f"there is no catalogue {catalogue!r} at a destination {name!r}")
+        given = dict(parameters or {})
+        answer = await ask(destination, catalogue, given)
+        outcome = reference.Fetch(
+            destination=name,
+            name=catalogue,
+            parameters=reference.parameters_key(given),
+            at=to_micros(self._hub.clock()),
+            entries=answer.entries if isinstance(answer, Read) else None,
+            failure=f"{answer.code}: {answer.reason}" if isinstance(answer, CannotRead) else None,
+            whole=not known[catalogue].parameters,
+        )
+        await self._hub.database.write(lambda tx: reference.save_fetch(tx, outcome))
+        if outcome.entries is None:
+            log.warning(
+                "catalogue_was_not_refreshed", destination=name, catalogue=catalogue, reason=outcome.failure
+            )
+            return Refreshed(destination=name, catalogue=catalogue, entries=None, failure=outcome.failure)
+        self._replace(destination, outcome)
+        return Refreshed(destination=name, catalogue=catalogue, entries=len(outcome.entries))
+
+    @staticmethod
+    def _replace(destination: Destination, outcome: reference.Fetch) -> None:
+        entries: dict[str, Any] = dict(outcome.entries or {})
+        if not outcome.whole:
+            entries = {**destination.catalogues.get(outcome.name, {}), **entries}
+        destination.catalogues = {**destination.catalogues, outcome.name: entries}
+
+    async def _stale(self, destination: Destination) -> list[tuple[ReadOperation, dict[str, str]]]:
+        """What is due for a refresh: whole catalogues, and per-procedure ones for procedures that occur here."""
+        now = to_micros(self._hub.clock())
+        limits = (now - int(REFRESH_SECONDS * 1e6), now - int(RETRY_SECONDS * 1e6))
+
+        def question(connection: sa.Connection) -> tuple[set[tuple[str, str]], Sequence[str]]:
+            return (
+                reference.fresh(connection, destination.name, *limits),
+                reference.procedure_codes(connection),
+            )
+
+        fresh, codes = await self._hub.database.read(question)
+        wanted = [
+            (operation, parameters)
+            for operation in destination.adapter.manifest.reads
+            if operation.catalogue
+            for parameters in _parameter_sets(operation, codes)
+        ]
+        return [
+            (operation, parameters)
+            for operation, parameters in wanted
+            if (operation.name, reference.parameters_key(parameters)) not in fresh
+        ]
+
+
+def _parameter_sets(operation: ReadOperation, codes: Sequence[str]) -> list[dict[str, str]]:
+    if not operation.parameters:
+        return [{}]
+    if operation.parameters == ("procedure",):
+        return [{"procedure": code} for code in codes]
+    return []

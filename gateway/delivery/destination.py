@@ -1,0 +1,125 @@
+"""A destination at work: an adapter with its client, its credentials, its gate and its place in the message log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import httpx
+import msgspec
+
+from gateway.delivery.gate import Gate, Limits
+from gateway.delivery.maintenance import require_windows
+from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
+from gateway.port import Adapter, Capacity, Context, WireRequest
+from gateway.port.adapter import Catalogues
+from gateway.settings import DeliverySettings, DestinationSettings
+from gateway.storage.database import Database, Transaction
+from gateway.storage.rows import MessageRow, insert_messages
+from gateway.telemetry import EXCHANGE_SECONDS
+from gateway.wire.authentication import Authenticator, Credentials
+from gateway.wire.client import Answered, Exchange, HttpClient
+
+
+class Hub(msgspec.Struct, frozen=True, kw_only=True):
+    """What every destination shares."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    settings: DeliverySettings
+
+
+class Destination:
+    """One configured partner. ``catalogues`` is replaced as a whole when reference data is refreshed."""
+
+    def __init__(
+        self,
+        name: str,
+        adapter: Adapter,
+        hub: Hub,
+        settings: DestinationSettings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        require_windows(settings.maintenance, destination=name)
+        self.name = name
+        self.adapter = adapter
+        self.hub = hub
+        self.capacity: Capacity = settings.capacity(adapter.manifest.capacity)
+        self.scope = Scope(
+            channel=name,
+            secret_fields=adapter.manifest.secret_fields,
+            secret_headers=adapter.manifest.secret_headers,
+        )
+        self.client = HttpClient(self.capacity, transport=transport)
+        self.authenticator = Authenticator(adapter.credentials, self._exchange_credential)
+        limits = Limits(
+            breaker=hub.settings.breaker, rate=self.capacity.rate, maintenance=settings.maintenance
+        )
+        self.gate = Gate(name, hub.database, limits, hub.clock)
+        self.catalogues: Catalogues = {}
+
+    @property
+    def longest_exchange(self) -> float:
+        """Seconds after which an exchange has surely ended."""
+        return self.capacity.connect_timeout * 3 + self.capacity.read_timeout * 2
+
+    def context(self, credentials: Credentials, memory: Mapping[str, str]) -> Context:
+        """What the adapter is lent for one call."""
+        return Context(
+            now=self.hub.clock(), credentials=credentials.values, memory=memory, catalogues=self.catalogues
+        )
+
+    async def timed_exchange(self, request: WireRequest) -> Exchange:
+        """The bare exchange, with its duration in the metrics. The caller has logged the request."""
+        started = time.perf_counter()
+        try:
+            return await self.client.exchange(request)
+        finally:
+            EXCHANGE_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+
+    async def recorded_exchange(
+        self, operation: str, request: WireRequest, *, dossier: str | None = None
+    ) -> Exchange:
+        """An exchange outside any lane (a login, a question), logged before and after like every other."""
+        asked = self._about(operation, dossier)
+        await self.append(request_entry(self.scope, asked, request, secrets=self.secrets()))
+        result = await self.timed_exchange(request)
+        answered = msgspec.structs.replace(self._about(operation, dossier), request_id=asked.id)
+        await self.append(self.answer_entry(answered, result))
+        return result
+
+    def answer_entry(self, about: About, result: Exchange) -> MessageRow:
+        """The log entry of what came back."""
+        if isinstance(result, Answered):
+            return response_entry(self.scope, about, result.response, secrets=self.secrets())
+        return no_answer_entry(self.scope, about, f"{result.code}: {result.reason}")
+
+    def secrets(self) -> Sequence[str]:
+        """Live credentials, for redaction."""
+        return self.authenticator.secrets
+
+    async def append(self, row: MessageRow) -> None:
+        """Write one log entry; StorageUnavailable when it cannot be written, and then nothing may leave."""
+        await self.hub.database.apply(_append, row)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self.client.close()
+
+    async def _exchange_credential(self, layer: str, request: WireRequest) -> Exchange:
+        return await self.recorded_exchange(f"credential.{layer}", request)
+
+    def _about(self, operation: str, dossier: str | None) -> About:
+        return About(
+            id=self.hub.database.identifiers.next(),
+            at=self.hub.clock(),
+            operation=operation,
+            dossier=dossier,
+        )
+
+
+def _append(transaction: Transaction, rows: Sequence[MessageRow]) -> list[None]:
+    insert_messages(transaction, rows)
+    return [None] * len(rows)

@@ -1,0 +1,149 @@
+"""The pump of one destination: claims ready lanes, nearest promise first, and keeps the agreed number at work.
+
+Invariant: a lane that was claimed is always given back, abandoned, or known to belong to somebody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from gateway.delivery.destination import Destination
+from gateway.delivery.pipeline import LaneRun
+from gateway.domain.errors import LeaseLost, StorageUnavailable
+from gateway.messagelog.entry import About, no_answer_entry
+from gateway.storage.lanes import Abandon, Claim, ClaimedLane, LostAttempt, abandon_lanes, claim_lanes
+from gateway.storage.rows import MessageRow
+from gateway.telemetry import IN_FLIGHT, STORAGE_LOST
+
+log = structlog.get_logger(__name__)
+STORAGE_PAUSE_SECONDS = 0.5
+
+
+class Dispatcher:
+    """Works one destination until told to stop. ``wake`` cuts the idle wait short."""
+
+    def __init__(self, destination: Destination, worker: Callable[[], int]) -> None:
+        self.destination = destination
+        self._worker = worker
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._abandoned: list[ClaimedLane] = []
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._chance = random.Random().random  # noqa: S311 - jitter
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Finish the exchanges in flight, claim nothing new."""
+        self._stopping.set()
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Pump until ``stop``; every lane is given back before this returns."""
+        while not self._stopping.is_set():
+            self._changed.clear()
+            try:
+                wait = await self._round()
+            except StorageUnavailable as fault:
+                STORAGE_LOST.inc()
+                log.warning("storage_was_lost", destination=self.destination.name, reason=str(fault)[:200])
+                wait = STORAGE_PAUSE_SECONDS
+            if wait:
+                await self._idle(wait)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._give_up_abandoned()
+
+    async def _round(self) -> float:
+        """Claim what fits; the seconds to wait before the next round (0: at once)."""
+        await self._give_up_abandoned()
+        capacity = self.destination.capacity.concurrency
+        free = capacity - len(self._tasks)
+        if free < max(1, capacity // 4):
+            return self.destination.hub.settings.poll
+        permit = await self.destination.gate.permit(probe_for=self.destination.longest_exchange)
+        if not permit.allowed or (permit.probe and self._tasks):
+            return permit.wait or 0.1
+        lanes = await self._claim(1 if permit.probe else free)
+        for lane in lanes:
+            self._begin(lane, probe=permit.probe)
+        return 0.0 if len(lanes) == free and not permit.probe else self.destination.hub.settings.poll
+
+    async def _claim(self, count: int) -> list[ClaimedLane]:
+        hub = self.destination.hub
+        batch = max((item.batch for item in self.destination.adapter.manifest.operations), default=1)
+        claim = Claim(
+            destination=self.destination.name,
+            worker=self._worker(),
+            lanes=count,
+            depth=hub.settings.depth * (2 if batch > 1 else 1),
+            now=hub.clock(),
+        )
+        lanes: list[ClaimedLane] = await hub.database.apply(claim_lanes, claim)
+        return lanes
+
+    def _begin(self, lane: ClaimedLane, *, probe: bool) -> None:
+        task = asyncio.create_task(self._work(lane, probe=probe), name=f"lane-{lane.id}")
+        self._tasks.add(task)
+        IN_FLIGHT.labels(self.destination.name).set(len(self._tasks))
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        IN_FLIGHT.labels(self.destination.name).set(len(self._tasks))
+        self._changed.set()
+
+    async def _work(self, lane: ClaimedLane, *, probe: bool) -> None:
+        run = LaneRun(self.destination, lane, self._worker(), self._chance)
+        try:
+            await run.run(stopping=self._stopping, probe=probe)
+        except LeaseLost as event:
+            log.info("lane_was_lost", destination=self.destination.name, lane=lane.id, reason=str(event))
+            self._abandoned.append(lane)  # still ours when only its queue has changed
+        except StorageUnavailable as fault:
+            log.warning(
+                "lane_was_abandoned", destination=self.destination.name, lane=lane.id, reason=str(fault)[:200]
+            )
+            self._abandoned.append(lane)
+        except Exception:  # why: a defect in one lane's turn must not end the pump; the lane is taken back
+            log.exception("lane_failed", destination=self.destination.name, lane=lane.id)
+            self._abandoned.append(lane)
+
+    async def _give_up_abandoned(self) -> None:
+        """Take back lanes whose turn ended without a settlement; retried until the database answers."""
+        while self._abandoned:
+            lane = self._abandoned[-1]
+            order = Abandon(
+                lane=lane.id, token=lane.token, now=self.destination.hub.clock(), closing=self.closing_entry
+            )
+            await self.destination.hub.database.apply(abandon_lanes, order)
+            self._abandoned.pop()
+
+    def closing_entry(self, lost: LostAttempt) -> MessageRow:
+        """The log entry of an attempt whose end nobody saw."""
+        hub = self.destination.hub
+        about = About(
+            id=hub.database.identifiers.next(),
+            at=hub.clock(),
+            operation=lost.operation,
+            dossier=lost.dossier,
+            attempt=lost.id,
+            outcome="in_doubt",
+            code="worker_lost",
+        )
+        return no_answer_entry(
+            self.destination.scope, about, "the worker disappeared while the request was in flight"
+        )
+
+    async def _idle(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return

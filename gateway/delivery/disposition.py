@@ -1,0 +1,135 @@
+"""What an outcome makes of a delivery: the outcome table of DESIGN, as a pure function.
+
+| outcome | state | then |
+|---|---|---|
+| Accepted | delivered | next in lane |
+| Rejected | rejected | the lane waits for a corrected version or an operator |
+| Deferred | waiting until a stored instant; parked when too old | back-off with jitter, Retry-After honoured |
+| InDoubt  | in_doubt until it is time to ask; without an instant when only an operator can tell | never resent blindly |
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import msgspec
+
+from gateway.delivery.retry import Chance, back_off, exhausted
+from gateway.domain.delivery import DeliveryState
+from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
+from gateway.port import Operation
+from gateway.settings import RetrySettings
+from gateway.storage.lanes import QueuedDelivery, Result
+
+MAX_REASON = 1000
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What a disposition depends on besides the outcome. ``immediate``: quick second tries already spent."""
+
+    settings: RetrySettings
+    operation: Operation
+    now: datetime
+    chance: Chance
+    immediate: int = 0
+
+
+def after_sending(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) -> Result:
+    """The delivery's next state after it was sent (or after it could not be)."""
+    match outcome:
+        case Accepted(receipt=receipt):
+            return _result(queued, DeliveryState.DELIVERED, None, "accepted", receipt)
+        case Rejected(code=code, reason=reason, actor=actor):
+            return _result(queued, DeliveryState.REJECTED, None, code, reason, actor=actor)
+        case Deferred():
+            return _deferred(queued, outcome, case)
+        case InDoubt(code=code, reason=reason):
+            due = (
+                case.now if code == "batch_refused" else case.now + timedelta(seconds=case.settings.ask_after)
+            )
+            return _doubt(queued, code, reason, due, case)
+        case _:
+            assert_never(outcome)
+
+
+def after_asking(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) -> Result:
+    """The next state of a delivery in doubt after the partner was asked whether it has it."""
+    match outcome:
+        case Accepted(receipt=receipt):
+            return _result(queued, DeliveryState.DELIVERED, None, "found_at_partner", receipt)
+        case Rejected(code=code, reason=reason, actor=actor):
+            return _result(queued, DeliveryState.REJECTED, None, code, reason, actor=actor)
+        case Deferred(reason=reason):
+            return _result(
+                queued, DeliveryState.WAITING, _after_absence(queued, case), "absent_at_partner", reason
+            )
+        case InDoubt(code=code, reason=reason):
+            return _cannot_tell(queued, code, reason, case)
+        case _:
+            assert_never(outcome)
+
+
+def ask_again(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) -> Result:
+    """The partner could not be asked: try later, and after many tries leave it to an operator."""
+    code, reason = getattr(outcome, "code", "not_asked"), getattr(outcome, "reason", "")
+    if queued.doubts >= case.settings.ask_limit:
+        return _result(queued, DeliveryState.IN_DOUBT, None, code, reason, actor=Actor.OPERATOR, doubted=True)
+    renewed = getattr(outcome, "renew", ()) and case.immediate < case.settings.immediate
+    pause = timedelta() if renewed else back_off(case.settings, queued.doubts, case.chance)
+    return _result(queued, DeliveryState.IN_DOUBT, case.now + pause, code, reason, doubted=True)
+
+
+def _after_absence(queued: QueuedDelivery, case: Circumstances) -> datetime:
+    """At once, unless the partner keeps swallowing this delivery: then with the usual back-off."""
+    if queued.delivery.attempts <= case.settings.immediate:
+        return case.now
+    return case.now + back_off(case.settings, queued.delivery.attempts, case.chance)
+
+
+def _deferred(queued: QueuedDelivery, outcome: Deferred, case: Circumstances) -> Result:
+    created_at = queued.delivery.created_at or case.now
+    if exhausted(case.settings, created_at, case.now):
+        return _result(queued, DeliveryState.PARKED, None, outcome.code, outcome.reason, actor=Actor.OPERATOR)
+    if outcome.retry_after is None or (
+        outcome.retry_after == 0 and case.immediate >= case.settings.immediate
+    ):
+        due = case.now + back_off(case.settings, queued.delivery.attempts + 1, case.chance)
+    else:
+        due = case.now + timedelta(seconds=outcome.retry_after)
+    return _result(queued, DeliveryState.WAITING, due, outcome.code, outcome.reason)
+
+
+def _doubt(queued: QueuedDelivery, code: str, reason: str, due: datetime, case: Circumstances) -> Result:
+    if case.operation.queryable:
+        return _result(queued, DeliveryState.IN_DOUBT, due, code, reason, doubted=True)
+    return _cannot_tell(queued, code, reason, case)
+
+
+def _cannot_tell(queued: QueuedDelivery, code: str, reason: str, case: Circumstances) -> Result:
+    """DESIGN decision 2: resend only what is declared repeatable; else an operator decides."""
+    if case.operation.repeatable:
+        due = case.now + back_off(case.settings, queued.delivery.attempts, case.chance)
+        return _result(queued, DeliveryState.WAITING, due, code, reason, doubted=True)
+    return _result(queued, DeliveryState.IN_DOUBT, None, code, reason, actor=Actor.OPERATOR, doubted=True)
+
+
+def _result(  # noqa: PLR0913 - the columns of a result
+    queued: QueuedDelivery,
+    state: DeliveryState,
+    due_at: datetime | None,
+    code: str,
+    reason: str,
+    *,
+    actor: Actor | None = None,
+    doubted: bool = False,
+) -> Result:
+    return Result(
+        delivery=queued.delivery.id,
+        state=state,
+        due_at=due_at,
+        code=code,
+        reason=reason[:MAX_REASON],
+        actor=actor,
+        doubted=doubted,
+    )

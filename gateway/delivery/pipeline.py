@@ -1,0 +1,380 @@
+"""The way of a claimed lane: encode, record, exchange, record, interpret, settle; one delivery after the other.
+
+Invariant: between the commit of the request and the commit of its settlement the deliveries are ``in_flight``; a
+crash in between leaves them in doubt, never failed and never sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+import structlog
+
+from gateway.delivery.destination import Destination
+from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again
+from gateway.delivery.report import acknowledgement, events_of
+from gateway.delivery.retry import Chance
+from gateway.domain.delivery import SENDABLE, Delivery, DeliveryState
+from gateway.domain.errors import CannotEncode, StorageUnavailable
+from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
+from gateway.messagelog.entry import About, request_entry
+from gateway.port import Context, Operation, WireRequest, header
+from gateway.storage.lanes import (
+    ClaimedLane,
+    QueuedDelivery,
+    Release,
+    Result,
+    Settlement,
+    Start,
+    release_lanes,
+    settle_attempts,
+    start_attempts,
+)
+from gateway.storage.rows import MessageRow
+from gateway.telemetry import ATTEMPTS, DELIVERED, SYNC_LAG_SECONDS
+from gateway.wire.authentication import Credentials, NoCredential
+from gateway.wire.client import Answered, Exchange, NoAnswer, NotSent
+
+log = structlog.get_logger(__name__)
+Kind = Literal["send", "query"]
+SETTLE_PATIENCE_SECONDS = 120.0
+_STRAINED = frozenset({429, 500, 502, 503, 504})
+
+
+class LaneRun:
+    """One worker's turn at one lane."""
+
+    def __init__(self, destination: Destination, lane: ClaimedLane, worker: int, chance: Chance) -> None:
+        self._destination = destination
+        self._lane = lane
+        self._worker = worker
+        self._chance = chance
+        self._memory = dict(lane.memory)
+        self._queue = list(lane.queue)
+        self._immediate = 0
+        self._released = False
+
+    async def run(self, *, stopping: asyncio.Event, probe: bool = False) -> None:
+        """Work the queue until it is empty, must wait, or the gate shuts; then give the lane back.
+
+        Raises LeaseLost (the lane is somebody else's) and StorageUnavailable (the lane must be abandoned).
+        """
+        gate = self._destination.gate
+        turns = 0
+        while self._queue and not self._released and not stopping.is_set():
+            if not self._actionable(self._queue[0]) or (turns and (probe or gate.shut())):
+                break
+            await gate.pace()
+            await self._turn(probe=probe)
+            turns += 1
+        if not self._released:
+            await self._destination.hub.database.apply(
+                release_lanes, Release(lane=self._lane.id, token=self._lane.token)
+            )
+
+    def _actionable(self, queued: QueuedDelivery) -> bool:
+        state, due_at = queued.delivery.state, queued.due_at
+        if state is DeliveryState.PENDING:
+            return True
+        waiting = state in {DeliveryState.WAITING, DeliveryState.IN_DOUBT}
+        return waiting and due_at is not None and due_at <= self._destination.hub.clock()
+
+    async def _turn(self, *, probe: bool) -> None:
+        kind: Kind = "query" if self._queue[0].delivery.state is DeliveryState.IN_DOUBT else "send"
+        batch = self._batch(kind)
+        credentials = await self._destination.authenticator.obtain()
+        if isinstance(credentials, NoCredential):
+            await self._without_credential(batch, kind, credentials, probe=probe)
+            return
+        context = self._destination.context(credentials, self._memory)
+        request = self._encode(batch, kind, context)
+        if isinstance(request, Rejected):
+            if len(batch) > 1:
+                batch = batch[:1]
+                request = self._encode(batch, kind, context)
+            if isinstance(request, Rejected):
+                await self._settle(_Turn(batch=batch, kind=kind, outcomes=[request]))
+                return
+        await self._attempt(batch, kind, request, context, credentials, probe=probe)
+
+    def _batch(self, kind: Kind) -> list[QueuedDelivery]:
+        """The head and what may travel with it: same operation, same kind of turn, actionable, up to the limit."""
+        operation = self._operation()
+        limit = min(operation.batch, int(self._memory.get("batch") or operation.batch))
+        batch = self._queue[:1]
+        for queued in self._queue[1 : max(1, limit)]:
+            same_kind = (queued.delivery.state in SENDABLE) == (kind == "send")
+            if queued.delivery.operation != operation.name or not same_kind or not self._actionable(queued):
+                break
+            batch.append(queued)
+        return batch
+
+    def _operation(self) -> Operation:
+        return self._destination.adapter.manifest.operation(self._queue[0].delivery.operation)
+
+    def _encode(
+        self, batch: Sequence[QueuedDelivery], kind: Kind, context: Context
+    ) -> WireRequest | Rejected:
+        adapter = self._destination.adapter
+        encode = adapter.encode if kind == "send" else adapter.encode_query
+        try:
+            return encode(_deliveries(batch), context)
+        except CannotEncode as fault:
+            return Rejected(code="cannot_encode", reason=str(fault), actor=Actor.PROVINCE)
+        except Exception as fault:  # why: a defect in one adapter must stop one lane, not the gateway
+            log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
+            return Rejected(
+                code="adapter_defect", reason=f"{type(fault).__name__} while encoding", actor=Actor.OPERATOR
+            )
+
+    async def _attempt(  # noqa: PLR0913 - the parts of one attempt
+        self,
+        batch: list[QueuedDelivery],
+        kind: Kind,
+        request: WireRequest,
+        context: Context,
+        credentials: Credentials,
+        *,
+        probe: bool,
+    ) -> None:
+        destination, hub = self._destination, self._destination.hub
+        attempt, message = hub.database.identifiers.take(2)
+        asked = About(
+            id=message,
+            at=context.now,
+            operation=self._label(kind),
+            dossier=self._lane.dossier,
+            attempt=attempt,
+        )
+        start = Start(
+            attempt=attempt,
+            lane=self._lane.id,
+            token=self._lane.token,
+            worker=self._worker,
+            destination=destination.name,
+            dossier=self._lane.dossier,
+            operation=self._operation().name,
+            kind=kind,
+            deliveries=tuple(queued.delivery.id for queued in batch),
+            now=context.now,
+            message=request_entry(destination.scope, asked, request, secrets=destination.secrets()),
+        )
+        await hub.database.apply(start_attempts, start)
+        exchange = await destination.timed_exchange(request)
+        outcomes = self._outcomes(batch, kind, exchange, context)
+        self._renew(outcomes, credentials)
+        answer = msgspec.structs.replace(
+            asked,
+            id=hub.database.identifiers.next(),
+            at=hub.clock(),
+            request_id=message,
+            outcome=_tag(outcomes),
+            code=_code(outcomes),
+        )
+        await self._settle(
+            _Turn(
+                batch=batch,
+                kind=kind,
+                outcomes=outcomes,
+                attempt=attempt,
+                messages=(destination.answer_entry(answer, exchange),),
+                unanswered=not isinstance(exchange, Answered),
+            )
+        )
+        await self._report_health(exchange, outcomes, probe=probe)
+
+    def _label(self, kind: Kind) -> str:
+        return self._operation().name if kind == "send" else f"{self._operation().name}.query"
+
+    def _outcomes(
+        self, batch: Sequence[QueuedDelivery], kind: Kind, exchange: Exchange, context: Context
+    ) -> list[Outcome]:
+        if isinstance(exchange, NotSent):
+            return [Deferred(code=exchange.code, reason=exchange.reason)] * len(batch)
+        if isinstance(exchange, NoAnswer):
+            return [InDoubt(code=exchange.code, reason=exchange.reason)] * len(batch)
+        adapter = self._destination.adapter
+        interpret = adapter.interpret if kind == "send" else adapter.interpret_query
+        try:
+            outcomes = list(interpret(_deliveries(batch), exchange.response, context))
+        except (
+            Exception
+        ) as fault:  # why: whatever the adapter does, a sent request stays in doubt, never lost
+            log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
+            return [
+                InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")
+            ] * len(batch)
+        if len(outcomes) != len(batch):
+            return [InDoubt(code="adapter_defect", reason="wrong number of outcomes")] * len(batch)
+        return outcomes
+
+    def _renew(self, outcomes: Sequence[Outcome], credentials: Credentials) -> None:
+        names = {name for outcome in outcomes for name in getattr(outcome, "renew", ())}
+        if names:
+            self._destination.authenticator.spoil(tuple(names), credentials)
+
+    async def _report_health(self, exchange: Exchange, outcomes: Sequence[Outcome], *, probe: bool) -> None:
+        """Tell the breaker whether the destination works. A business refusal is a working destination."""
+        gate = self._destination.gate
+        doubtful = any(isinstance(item, InDoubt) and item.code != "batch_refused" for item in outcomes)
+        if not isinstance(exchange, Answered):
+            await gate.failed(f"{exchange.code}: {exchange.reason}", probe=probe)
+        elif exchange.response.status in _STRAINED or doubtful:
+            self._breathe(exchange, outcomes)
+            await gate.failed(f"{_code(outcomes)} (HTTP {exchange.response.status})", probe=probe)
+        else:
+            await gate.succeeded()
+
+    def _breathe(self, exchange: Answered, outcomes: Sequence[Outcome]) -> None:
+        if header(exchange.response.headers, "retry-after") is None:
+            return
+        pauses = [item.retry_after for item in outcomes if isinstance(item, Deferred) and item.retry_after]
+        if pauses:
+            self._destination.gate.breathe(max(pauses))
+
+    async def _without_credential(
+        self, batch: list[QueuedDelivery], kind: Kind, refusal: NoCredential, *, probe: bool
+    ) -> None:
+        """Nothing of the request left: the delivery waits, the destination is counted as failing."""
+        deferred: Outcome = Deferred(code=refusal.code, reason=refusal.reason)
+        turn = _Turn(batch=batch[:1], kind=kind, outcomes=[deferred], unanswered=True)
+        await self._settle(turn)
+        await self._destination.gate.failed(refusal.reason, probe=probe)
+
+    async def _settle(self, turn: _Turn) -> None:
+        results = self._results(turn)
+        memory = _learned(self._memory, turn.outcomes)
+        self._advance(turn, results)
+        again = bool(self._queue) and self._actionable(self._queue[0])
+        now = self._destination.hub.clock()
+        settlement = Settlement(
+            attempt=turn.attempt,
+            lane=self._lane.id,
+            token=self._lane.token,
+            now=now,
+            outcome=_tag(turn.outcomes),
+            code=_code(turn.outcomes),
+            reason=results[0].reason,
+            results=results,
+            messages=turn.messages,
+            events=events_of(self._destination, turn.batch, results, now),
+            memory=memory if memory != self._memory else None,
+            acknowledged=acknowledgement(turn.batch, results, self._operation_of(turn)),
+            hasten=any(_own_schedule(outcome) for outcome in turn.outcomes),
+            release=not again,
+        )
+        await self._store(settlement)
+        self._memory = memory
+        self._released = not again
+        self._count(turn, results)
+
+    def _operation_of(self, turn: _Turn) -> Operation:
+        return self._destination.adapter.manifest.operation(turn.batch[0].delivery.operation)
+
+    def _results(self, turn: _Turn) -> tuple[Result, ...]:
+        case = Circumstances(
+            settings=self._destination.hub.settings.retry,
+            operation=self._operation_of(turn),
+            now=self._destination.hub.clock(),
+            chance=self._chance,
+            immediate=self._immediate,
+        )
+        if turn.kind == "send":
+            return tuple(
+                after_sending(queued, outcome, case)
+                for queued, outcome in zip(turn.batch, turn.outcomes, strict=True)
+            )
+        return tuple(
+            ask_again(queued, outcome, case)
+            if turn.unanswered or _asks_again(outcome)
+            else after_asking(queued, outcome, case)
+            for queued, outcome in zip(turn.batch, turn.outcomes, strict=True)
+        )
+
+    def _advance(self, turn: _Turn, results: Sequence[Result]) -> None:
+        """Bring the local view of the queue in line with the results."""
+        progressed = any(result.state is DeliveryState.DELIVERED for result in results)
+        self._immediate = 0 if progressed else self._immediate + 1
+        rest = [
+            msgspec.structs.replace(
+                queued,
+                delivery=msgspec.structs.replace(
+                    queued.delivery, state=result.state, attempts=queued.delivery.attempts + 1
+                ),
+                due_at=result.due_at,
+                doubts=queued.doubts + int(result.doubted),
+            )
+            for queued, result in zip(turn.batch, results, strict=True)
+            if result.state is not DeliveryState.DELIVERED
+        ]
+        self._queue = rest + self._queue[len(turn.batch) :]
+
+    async def _store(self, settlement: Settlement) -> None:
+        """Settle, waiting out a database that is away for a while: the answer is known and must not be lost."""
+        database = self._destination.hub.database
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + SETTLE_PATIENCE_SECONDS
+        pause = 0.1
+        while True:
+            try:
+                await database.apply(settle_attempts, settlement)
+                return
+            except StorageUnavailable:
+                if loop.time() > give_up:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(2.0, pause * 2)
+                settlement = msgspec.structs.replace(settlement, repeated=True)
+
+    def _count(self, turn: _Turn, results: Sequence[Result]) -> None:
+        name, operation = self._destination.name, turn.batch[0].delivery.operation
+        ATTEMPTS.labels(name, operation, _tag(turn.outcomes)).inc()
+        now = self._destination.hub.clock()
+        for queued, result in zip(turn.batch, results, strict=True):
+            if result.state is DeliveryState.DELIVERED and queued.delivery.created_at is not None:
+                DELIVERED.labels(name, operation).inc()
+                SYNC_LAG_SECONDS.labels(name).observe((now - queued.delivery.created_at).total_seconds())
+
+
+class _Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn's batch and what came of it. ``unanswered``: no answer came, or nothing could be sent."""
+
+    batch: list[QueuedDelivery]
+    kind: Kind
+    outcomes: list[Outcome]
+    attempt: int | None = None
+    messages: tuple[MessageRow, ...] = ()
+    unanswered: bool = False
+
+
+def _deliveries(batch: Sequence[QueuedDelivery]) -> list[Delivery]:
+    return [queued.delivery for queued in batch]
+
+
+def _tag(outcomes: Sequence[Outcome]) -> str:
+    tags = {str(outcome.__struct_config__.tag) for outcome in outcomes}
+    return tags.pop() if len(tags) == 1 else "mixed"
+
+
+def _code(outcomes: Sequence[Outcome]) -> str:
+    codes = {getattr(outcome, "code", "accepted") for outcome in outcomes}
+    return str(codes.pop()) if len(codes) == 1 else "mixed"
+
+
+def _asks_again(outcome: Outcome) -> bool:
+    return isinstance(outcome, InDoubt) and outcome.ask_again
+
+
+def _own_schedule(outcome: Outcome) -> bool:
+    return isinstance(outcome, InDoubt) or (isinstance(outcome, Deferred) and outcome.retry_after is None)
+
+
+def _learned(memory: dict[str, str], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Memory after these outcomes; an empty value forgets."""
+    merged = dict(memory)
+    for outcome in outcomes:
+        merged |= outcome.learned
+    return {name: value for name, value in merged.items() if value != ""}

@@ -1,0 +1,23 @@
+"""When to try again: a pure function of what has happened so far. Waits are stored with the lane, never slept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from gateway.settings import RetrySettings
+
+Chance = Callable[[], float]
+"""A random number in [0, 1)."""
+
+
+def back_off(settings: RetrySettings, tries: int, chance: Chance) -> timedelta:
+    """The pause after the ``tries``-th failure (1 is the first): doubling, capped, ± jitter."""
+    exponent = min(max(tries, 1) - 1, 64)
+    plain = min(settings.longest, settings.first * settings.factor**exponent)
+    return timedelta(seconds=plain * (1 + settings.jitter * (2 * chance() - 1)))
+
+
+def exhausted(settings: RetrySettings, created_at: datetime, now: datetime) -> bool:
+    """Whether a delivery is so old that a person must look at it."""
+    return (now - created_at).total_seconds() > settings.give_up_after

@@ -1,0 +1,86 @@
+"""Bringing a database to the current schema. Migrations are additive, so the previous release keeps working."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from gateway.domain.errors import StorageUnavailable
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+_POSTGRESQL_LOCK = 7_211_403_552  # one migration at a time, whatever the number of processes
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    elif parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    return sa.create_engine(parsed, poolclass=NullPool)
+
+
+def current_revision(url: str) -> str | None:
+    """The revision that the database is at; None when it is empty."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except sa.exc.OperationalError as fault:
+        raise StorageUnavailable(f"database {engine.url.render_as_string()}: {fault.orig}") from fault
+    finally:
+        engine.dispose()
+
+
+def newest_revision() -> str:
+    """The revision of this release."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise RuntimeError("the package holds no migrations")
+    return head
+
+
+def pending(url: str) -> list[tuple[str, str]]:
+    """(revision, what it does) of every migration that ``upgrade`` would run, oldest first."""
+    script = ScriptDirectory.from_config(_config())
+    current = current_revision(url)
+    rows = [(item.revision, item.doc or "") for item in script.iterate_revisions("head", current or "base")]
+    return list(reversed(rows))
+
+
+def upgrade(url: str) -> str:
+    """Run what is pending; the revision reached. Several processes may call it at once."""
+    if current_revision(url) == newest_revision():
+        return newest_revision()
+    engine = _engine(url)
+    config = _config()
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _POSTGRESQL_LOCK})
+                connection.commit()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _POSTGRESQL_LOCK})
+                connection.commit()
+    except sa.exc.OperationalError as fault:
+        raise StorageUnavailable(f"database {engine.url.render_as_string()}: {fault.orig}") from fault
+    finally:
+        engine.dispose()
+    return newest_revision()

@@ -1,0 +1,170 @@
+"""A worker process: its life sign, its dispatchers, the reaper, the sealer, the catalogues.
+
+Liveness does not depend on wall clocks: a worker is dead for an observer when its beat has not moved for a while by
+the observer's own monotonic clock. Invariant: whatever a dead worker held is taken over without a human.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import structlog
+
+from gateway.delivery.destination import Destination, Hub
+from gateway.delivery.dispatcher import Dispatcher
+from gateway.domain.errors import StorageUnavailable
+from gateway.storage import upkeep
+from gateway.storage.instants import to_micros
+from gateway.storage.lanes import Reap, reap_lanes
+
+log = structlog.get_logger(__name__)
+SEAL_PAUSE_SECONDS = 0.1
+STORAGE_PAUSE_SECONDS = 0.5
+JOB_PAUSE_SECONDS = 60.0
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Liveness:
+    """Who is dead, judged by beats alone. Pure apart from the clock that is passed in."""
+
+    def __init__(self, dead_after: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._dead_after = dead_after
+        self._clock = clock
+        self._seen: dict[int, tuple[int, float]] = {}
+
+    def observe(self, beats: Mapping[int, int]) -> list[int]:
+        """Take in everybody's beats; the workers whose beat has stood still for too long."""
+        now = self._clock()
+        before = self._seen
+        self._seen = {
+            worker: before[worker] if worker in before and before[worker][0] == beat else (beat, now)
+            for worker, beat in beats.items()
+        }
+        return [worker for worker, (_, since) in self._seen.items() if now - since >= self._dead_after]
+
+
+class Worker:
+    """Runs every destination's dispatcher. ``alone``: no other process can be alive (SQLite)."""
+
+    def __init__(
+        self, hub: Hub, destinations: Mapping[str, Destination], *, jobs: Mapping[str, Job] | None = None
+    ) -> None:
+        self._hub = hub
+        self._jobs = dict(jobs or {})
+        self._id = 0
+        self._alone = hub.database.dialect == "sqlite"
+        self._liveness = Liveness(hub.settings.dead_after)
+        self._dispatchers = {
+            name: Dispatcher(destination, lambda: self._id) for name, destination in destinations.items()
+        }
+        self._stopping = asyncio.Event()
+        self._sealed = asyncio.Condition()
+
+    def wake(self, destination: str) -> None:
+        """There may be something to send to ``destination``."""
+        dispatcher = self._dispatchers.get(destination)
+        if dispatcher is not None:
+            dispatcher.wake()
+
+    def stop(self) -> None:
+        """Finish exchanges in flight, give every lane back, then ``run`` returns."""
+        self._stopping.set()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.stop()
+
+    async def wait_for_events(self, seconds: float) -> None:
+        """Wait until new events may be in the feed, at most ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds), self._sealed:
+                await self._sealed.wait()
+        except TimeoutError:
+            return
+
+    async def run(self) -> None:
+        """Work until ``stop``."""
+        await self._register()
+        beats = asyncio.create_task(self._forever("beat", self._beat, self._hub.settings.beat))
+        sealer = asyncio.create_task(self._forever("seal", self._seal, SEAL_PAUSE_SECONDS))
+        jobs = [
+            asyncio.create_task(self._forever(name, job, JOB_PAUSE_SECONDS))
+            for name, job in self._jobs.items()
+        ]
+        pumps = [asyncio.create_task(dispatcher.run()) for dispatcher in self._dispatchers.values()]
+        try:
+            await asyncio.gather(*pumps, self._stopping.wait())
+        finally:
+            self.stop()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            await asyncio.gather(beats, sealer, *jobs, return_exceptions=True)
+            await self._once("seal", self._seal)
+            await self._leave()
+
+    async def _register(self) -> None:
+        now = to_micros(self._hub.clock())
+        while not self._stopping.is_set():
+            try:
+                self._id = await self._hub.database.write(lambda tx: upkeep.register_worker(tx, now))
+                break
+            except StorageUnavailable as fault:
+                log.warning("storage_was_lost", reason=str(fault)[:200])
+                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+        self._hub.database.identifiers.renew(self._id)
+        log.info("worker_started", worker=self._id, destinations=sorted(self._dispatchers))
+
+    async def _beat(self) -> None:
+        beats = (await self._hub.database.apply(upkeep.beat, self._id)) if self._id else {}
+        others = {worker: count for worker, count in beats.items() if worker != self._id}
+        dead = list(others) if self._alone else self._liveness.observe(others)
+        for dispatcher in self._dispatchers.values():
+            dispatcher.destination.gate.share = max(1, len(beats) - len(dead))
+        if dead:
+            await self._reap(dead)
+
+    async def _reap(self, dead: list[int]) -> None:
+        closing = {name: item.closing_entry for name, item in self._dispatchers.items()}
+        fallback = next(iter(closing.values()), None)
+        if fallback is None:
+            return
+        order = Reap(
+            dead=tuple(dead),
+            now=self._hub.clock(),
+            closing=lambda lost: closing.get(lost.destination, fallback)(lost),
+        )
+        lost = await self._hub.database.apply(reap_lanes, order)
+        await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, dead))
+        log.warning("dead_workers_were_replaced", workers=dead, attempts_in_doubt=len(lost))
+        for dispatcher in self._dispatchers.values():
+            dispatcher.wake()
+
+    async def _seal(self) -> None:
+        sealed = await self._hub.database.write(upkeep.seal)
+        if sealed.events:
+            async with self._sealed:
+                self._sealed.notify_all()
+
+    async def _forever(self, name: str, step: Job, pause: float) -> None:
+        """Repeat ``step`` until stopped."""
+        while not self._stopping.is_set():
+            await self._once(name, step)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def _once(self, name: str, step: Job) -> None:
+        try:
+            await step()
+        except StorageUnavailable as fault:
+            log.warning("storage_was_lost", job=name, reason=str(fault)[:200])
+            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+
+    async def _leave(self) -> None:
+        try:
+            await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, [self._id]))
+        except StorageUnavailable:
+            log.warning("worker_row_was_left_behind", worker=self._id)
