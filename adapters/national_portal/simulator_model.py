@@ -23,6 +23,16 @@ UNREADABLE = object()
 """Stands for a body that is not JSON."""
 
 
+def seed_accounts() -> dict[str, Account]:
+    """The contract's example account (§12.1), for the whole province."""
+    return {"h99_gateway": Account(password="mat-khau-mo-phong", units=(seed.PROVINCE,))}  # noqa: S106 - invented
+
+
+def seed_clients() -> dict[str, str]:
+    """One client of the province's access layer."""
+    return {"h99_lgsp": "bi-mat-lgsp"}
+
+
 class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this portal behaves where the contract leaves a choice; the defaults are the contract's advice.
 
@@ -35,7 +45,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``inbound_prefix`` stands before the path of every delivery to the province (§7.1).
     """
 
-    accounts: dict[str, Account] = {"h99_gateway": Account(password="mat-khau-mo-phong")}  # noqa: S106 - invented
+    accounts: dict[str, Account] = msgspec.field(default_factory=seed_accounts)
     dstcode: str = seed.DSTCODE
     session_lifetime: float = 600.0
     profile: Literal["2019", "2023"] = "2023"
@@ -51,7 +61,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     create_names: tuple[str, ...] = ("ThemMoiHoSo",)
     update_names: tuple[str, ...] = ("CapNhatHoSo",)
     progress_names: tuple[str, ...] = ("DongBoTienTrinh",)
-    clients: dict[str, str] = {"h99_lgsp": "bi-mat-lgsp"}
+    clients: dict[str, str] = msgspec.field(default_factory=seed_clients)
     token_lifetime: float = 3600.0
     bearer: Literal["none", "facades", "all"] = "none"
     inbound_prefix: str = ""
