@@ -68,7 +68,7 @@ class PostgresServer:
 
 def name_of(url: str) -> str:
     """The database's name in a PostgreSQL URL."""
-    return url.split("?")[0].rsplit("/", 1)[1]
+    return url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
 
 
 @pytest.fixture(scope="session")
