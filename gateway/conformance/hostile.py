@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
+from unicodedata import normalize
 
 import msgspec
 
@@ -152,7 +153,7 @@ def wrecked(success: bytes) -> tuple[Answer, ...]:
         Answer(name="inside html", body=b"<html><body>" + success + b"</body></html>"),
         Answer(name="in utf-16", body=text.encode("utf-16")),
         Answer(name="in utf-16 without bom", body=text.encode("utf-16-le")),
-        Answer(name="in latin-1", body=text.encode("latin-1", errors="replace")),
+        Answer(name="in windows-1258", body=_windows(text)),
         Answer(name="twice", body=success + success),
         Answer(name="followed by html", body=success + _HTML),
         Answer(name="in a list", body=b"[" + success + b"]", meaning=Meaning.FOREIGN),
@@ -162,6 +163,12 @@ def wrecked(success: bytes) -> tuple[Answer, ...]:
         Answer(name="among spaces", body=b"\r\n " + success + b" \r\n", meaning=Meaning.GENUINE),
     ]
     return tuple(piece for piece in pieces if piece.body != success)
+
+
+def _windows(text: str) -> bytes:
+    """``text`` in the Vietnamese Windows charset; empty, which is a wreck too, where that is UTF-8 as well."""
+    body = normalize("NFD", text).encode("cp1258", errors="replace")
+    return b"" if body.isascii() else body
 
 
 WRONG: tuple[tuple[str, Any], ...] = (

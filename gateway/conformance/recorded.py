@@ -88,8 +88,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One recorded case. ``outcome``: one per delivery, or the reading, grant or callback.
 
     ``operation`` names the operation, the read, the credential layer, or nothing for a callback. ``variant`` is
-    the variant of the specification that the case belongs to. ``row`` names the row of the response table that
-    the answer falls under. Without ``request`` only the reading of the answer is compared.
+    the variant of the specification that the case belongs to. Without ``request`` only the reading of the answer
+    is compared.
     """
 
     note: str
@@ -97,7 +97,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: CaseKind = CaseKind.DELIVERY
     operation: str = ""
     variant: str = ""
-    row: str = ""
     deliveries: list[RecordedDelivery] = []
     parameters: dict[str, str] = {}
     request: RecordedRequest | None = None

@@ -18,11 +18,11 @@ from gateway.conformance.checks import (
     plan,
     purity,
     secrets,
+    tables,
     text,
 )
 from gateway.conformance.finding import Check, Finding, settle
 from gateway.conformance.subject import Source, Subject, load
-from gateway.domain.errors import ConfigurationError
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -110,6 +110,18 @@ CHECKS: tuple[Check, ...] = (
         run=exchanges.repeat_rule,
     ),
     Check(
+        code="official-elements",
+        meaning="every element of the contract is a row of a table, or waived with a reason and a day",
+        cure="add a Field to the table, or a Waiver that says why the element is not sent",
+        run=tables.official_elements,
+    ),
+    Check(
+        code="response-table",
+        meaning="the response table is total, and every row is reached by a recorded case",
+        cure="record an answer that falls under the row, or remove a row that nothing reaches",
+        run=tables.response_table,
+    ),
+    Check(
         code="recorded-cases",
         meaning="recorded cases give the same bytes and the same meaning, and nothing is without a case",
         cure="record one with `python -m gateway.conformance.recorder`, then read it before you commit it",
@@ -128,8 +140,9 @@ def examine(source: Source, checks: Iterable[Check] = CHECKS, today: date | None
     """Everything that ``checks`` hold against the adapter, after its waivers; empty when it conforms."""
     try:
         subject = load(source)
-    except (ConfigurationError, ImportError) as error:
-        return [Finding(adapter=source.like, check="loading", where=source.package, what=str(error))]
+    except Exception as error:  # why: a folder that cannot even be imported is a finding, not the kit's end
+        what = f"{type(error).__name__}: {error}"
+        return [Finding(adapter=source.like, check="loading", where=source.package, what=what)]
     return judge(subject, tuple(checks), today or datetime.now(UTC).date())
 
 

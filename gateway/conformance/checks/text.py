@@ -117,7 +117,7 @@ def _records(dossier: Dossier) -> Iterator[tuple[str, Dossier]]:
             for fitting in (text, text[:4000], text[:500], text[:30]):
                 try:
                     hostile = msgspec.convert(put(document, path, fitting), Dossier, strict=False)
-                except msgspec.ValidationError:
+                except (msgspec.ValidationError, UnicodeEncodeError):
                     continue
                 yield f"/{'/'.join(map(str, path))} is {name}", hostile
                 break
