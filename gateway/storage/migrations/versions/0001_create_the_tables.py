@@ -157,7 +157,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="idle", nullable=False),
         sa.Column("due_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("promise_at", sa.BigInteger(), nullable=False),
-        sa.Column("hasten", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("hasten", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("lease_owner", sa.BigInteger(), nullable=True),
         sa.Column("lease_token", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("next_position", sa.BigInteger(), server_default="1", nullable=False),
