@@ -34,7 +34,8 @@ def sqlite_definitions(connection):
         sa.text("SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'")
     )
     return {
-        name: sorted(" ".join((text or "").split()).replace(" )", ")").split(", ")) for name, text in rows
+        name: sorted(part.strip(" )") for part in " ".join((text or "").split()).split(", "))
+        for name, text in rows
     }
 
 
