@@ -275,12 +275,7 @@ class PortalSimulator:
             {"arrival": each.arrival, "digest": each.digest, "item": msgspec.json.decode(each.body)}
             for each in known.history
         ]
-        return {
-            "fields": known.fields,
-            "steps": list(known.steps),
-            "reports": list(known.reports),
-            "history": history,
-        }
+        return {"fields": known.fields, "steps": list(known.steps), "history": history}
 
     def _journal(self, body: bytes) -> dict[str, Any]:
         order = _decoded(body, _JournalOrder)

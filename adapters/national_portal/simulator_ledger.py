@@ -55,7 +55,6 @@ class Kept(msgspec.Struct, kw_only=True):
     duplicate_steps: int = 0
     duplicate_snapshots: int = 0
     refused_create: str = ""
-    reports: list[Item] = []
 
 
 def digest_of(item: Item) -> str:
@@ -81,6 +80,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.dossiers: dict[str, Kept] = {}
+        self.reports: dict[str, list[Item]] = {}
         self.journal: list[Receipt] = []
         self.duplicates: list[Item] = []
         self.replays: list[Item] = []
@@ -132,10 +132,9 @@ class Ledger:
         kept.steps.append({**entry.item, "arrival": receipt.arrival})
 
     def store_report(self, entry: Entry) -> None:
-        """Keep a ``DongBoTrangThaiHoSo`` of a dossier, in order of arrival."""
-        kept = self.dossiers[entry.dossier]
+        """Keep a ``DongBoTrangThaiHoSo``, in order of arrival; its dossier may never have been synchronised."""
         receipt = self._note(entry, "stored", digest_of(entry.item))
-        kept.reports.append({**entry.item, "arrival": receipt.arrival})
+        self.reports.setdefault(entry.dossier, []).append({**entry.item, "arrival": receipt.arrival})
 
     def reserve(self, entry: Entry) -> None:
         """Mark a code as taken without knowing anything of the dossier."""
@@ -159,6 +158,7 @@ class Ledger:
         """Everything kept and seen, as JSON."""
         return {
             "dossiers": {code: _told(kept) for code, kept in self.dossiers.items()},
+            "reports": {code: list(reports) for code, reports in self.reports.items()},
             "writes": len(self.journal),
             "rejected": [
                 _journal_line(line) for line in self.journal if line.result in {"rejected", "undone"}
@@ -223,7 +223,6 @@ def _told(kept: Kept) -> dict[str, Any]:
         "steps": list(kept.steps),
         "duplicate_steps": kept.duplicate_steps,
         "duplicate_snapshots": kept.duplicate_snapshots,
-        "reports": list(kept.reports),
     }
 
 
