@@ -147,7 +147,7 @@ def _process(wish: Wish, journey: Journey) -> None:
     if traits & {Trait.REAPPOINTED, Trait.REAPPOINTED_TOO_LATE}:
         reappoint(journey, valid=Trait.REAPPOINTED in traits)
     if Trait.STOPPED_ONCE in traits:
-        stop(journey)
+        stop(journey, for_good=False)
         resume(journey)
     _end(wish, journey)
 
@@ -163,7 +163,7 @@ def _end(wish: Wish, journey: Journey) -> None:
         case Status.WITHDRAWN:
             withdraw(journey)
         case Status.STOPPED:
-            stop(journey)
+            stop(journey, for_good=journey.rng.randrange(2) == 0)
         case Status.FINISHED | Status.RETURNED:
             finish(journey, wish.timing, refused=Trait.REFUSED_AFTER_REVIEW in wish.traits)
             if wish.ending is Status.RETURNED:

@@ -110,6 +110,7 @@ def _features(dossier: Dossier) -> set[str]:
         "papers without a file": bool(dossier.papers),
         "re-appointed": bool(dossier.reappointments),
         "result: refusal paper": any("từ chối" in result.name for result in dossier.results),
+        "stopped for good": bool(dossier.status == Status.STOPPED and dossier.finished_at),
         "supplement: one answered round": answered == 1,
         "supplement: open round": answered < len(dossier.supplements),
         "supplement: two answered rounds": answered == 2,

@@ -130,11 +130,12 @@ def withdraw(journey: Journey) -> None:
     journey.finished_at = journey.now
 
 
-def stop(journey: Journey) -> None:
-    """State 8, with or without a later resumption."""
+def stop(journey: Journey, *, for_good: bool) -> None:
+    """State 8. ``for_good``: a formal notice ends the work; else it may be taken up again (domain_rules §4.1)."""
     journey.work(add_working_minutes(journey.now, _room(journey, 4 * DAY)), journey.rng.randrange(3, 6))
     when = journey.working_instant(20, DAY)
     journey.take(when, Status.STOPPED, Role.LEADER, f"Thông báo dừng giải quyết số {journey.number}/TB-DGQ")
+    journey.finished_at = journey.now if for_good else None
 
 
 def resume(journey: Journey) -> None:

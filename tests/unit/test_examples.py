@@ -25,6 +25,7 @@ from examples.worktime import (
     is_working_time,
     working_minutes_between,
 )
+from gateway.deadlines.classify import Facts, Verdict, classify
 from gateway.domain.dossier import (
     ApplicantKind,
     Channel,
@@ -234,6 +235,7 @@ def test_every_kind_occurs_at_least_twenty_times(prefix: str, kinds: list[str]) 
         "papers without a file",
         "re-appointed",
         "result: refusal paper",
+        "stopped for good",
         "supplement: one answered round",
         "supplement: open round",
         "supplement: two answered rounds",
@@ -332,6 +334,27 @@ def test_open_dossiers_are_partly_in_time_and_partly_overdue() -> None:
     still_open = [d.due_at for d in NEWEST if d.status in {Status.RECEIVED, Status.PROCESSING} and d.due_at]
     assert sum(due > TODAY for due in still_open) >= 20
     assert sum(due <= TODAY for due in still_open) >= 20
+
+
+def class_of(dossier: Dossier) -> Verdict:
+    facts = Facts(
+        status=Status(dossier.status),
+        as_of=TODAY,
+        received_at=dossier.received_at,
+        due_at=dossier.due_at,
+        finished_at=dossier.finished_at,
+        waiting_since=dossier.steps[-1].at,
+    )
+    return classify(facts).by_date
+
+
+def test_every_class_against_the_promise_occurs_but_the_impossible_one() -> None:
+    assert {class_of(dossier) for dossier in NEWEST} == set(Verdict) - {Verdict.DATA_ERROR}
+
+
+def test_counts_judge_finished_dossiers_as_the_gateway_does() -> None:
+    judged = [(contents.punctuality(d), class_of(d).replace("_", " ")) for d in NEWEST]
+    assert all(ours == theirs for ours, theirs in judged if ours)
 
 
 def test_a_round_is_asked_after_the_promise_has_passed() -> None:
