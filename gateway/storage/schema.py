@@ -165,6 +165,8 @@ for _index in (
         where="state IN ('rejected', 'parked', 'in_doubt', 'skipped')",
     ),
     _partial("ix_delivery_doubted", "destination", "id", where="doubts > 0"),
+    # the two questions about the past that no other index answers; neither costs the hot path a row
+    _partial("ix_delivery_superseded", "lane_id", "id", where="state = 'superseded'"),
 ):
     delivery.append_constraint(_index)
 
@@ -222,6 +224,7 @@ for _index in (
     _partial("uq_message_seq", "seq", where="seq IS NOT NULL", unique=True),
     _partial("ix_message_unsealed", "id", where="seq IS NULL"),
     _partial("ix_message_dossier_code", "dossier_code", "id", where="dossier_code IS NOT NULL"),
+    _partial("ix_message_trouble", "outcome", "id", where="outcome <> 'accepted'"),
 ):
     message.append_constraint(_index)
 Index("ix_message_channel_id", message.c.channel, message.c.id)

@@ -252,6 +252,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("dossier_code IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_message_trouble",
+            ["outcome", "id"],
+            unique=False,
+            sqlite_where=sa.text("outcome <> 'accepted'"),
+            postgresql_where=sa.text("outcome <> 'accepted'"),
+        )
+        batch_op.create_index(
             "ix_message_unsealed",
             ["id"],
             unique=False,
@@ -400,6 +407,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("state IN ('rejected', 'parked', 'in_doubt', 'skipped')"),
             postgresql_where=sa.text("state IN ('rejected', 'parked', 'in_doubt', 'skipped')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_superseded",
+            ["lane_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'superseded'"),
+            postgresql_where=sa.text("state = 'superseded'"),
         )
         batch_op.create_index(
             "uq_delivery_key",
