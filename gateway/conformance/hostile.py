@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from unicodedata import normalize
@@ -94,6 +95,24 @@ class Meaning(StrEnum):
     GENUINE = "genuine"
 
 
+EVERYWHERE = frozenset(
+    {
+        "empty",
+        "html page",
+        "soap fault",
+        "noise 1",
+        "deep list",
+        "[]",
+        "{}",
+        "null",
+        "0",
+        "cut at 5/10",
+        "in utf-16",
+    }
+)
+"""Names of the answers that are tried at every single status."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A body that a partner might send."""
 
@@ -102,6 +121,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     meaning: Meaning = Meaning.UNREADABLE
 
 
+@cache
 def garbage() -> tuple[Answer, ...]:
     """Bodies that have nothing to do with any contract."""
     unreadable = {
@@ -135,6 +155,7 @@ def garbage() -> tuple[Answer, ...]:
     )
 
 
+@cache
 def huge() -> tuple[Answer, ...]:
     """Bodies at the size limit of a response."""
     return (
@@ -205,9 +226,14 @@ def twisted(success: bytes) -> Iterator[tuple[str, Answer]]:
                 yield where, Answer(name=f"{where} is {name}", body=body, meaning=Meaning.TWISTED)
 
 
-def strings(tree: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The path of every string in ``tree``."""
-    yield from (leaf for leaf in _leaves(tree, path) if isinstance(at(tree, leaf), str))
+def strings(tree: object) -> list[tuple[str | int, ...]]:
+    """The paths of the strings in ``tree``; of alike ones in a list, the first and the last."""
+    alike: dict[tuple[str | int, ...], list[tuple[str | int, ...]]] = {}
+    for path in _leaves(tree, ()):
+        if isinstance(at(tree, path), str):
+            shape = tuple("*" if isinstance(step, int) else step for step in path)
+            alike.setdefault(shape, []).append(path)
+    return [path for paths in alike.values() for path in dict.fromkeys((paths[0], paths[-1]))]
 
 
 def at(tree: Any, path: tuple[str | int, ...]) -> Any:

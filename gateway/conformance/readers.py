@@ -7,6 +7,7 @@ case); the kit invents no partner.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
@@ -35,6 +36,8 @@ from gateway.port import (
 
 FEW_STATUSES = (100, 204, 206, 301, 400, 401, 404, 429, 500, 503, 599)
 LONGEST_TEXT = 4000
+_TEXTS = ("code", "reason", "receipt", "key", "kind", "dossier_code")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LONGEST_WAIT = 30 * 86400.0
 
 
@@ -110,13 +113,17 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         outcomes = _outcomes(result)
         if len(outcomes) != self.deliveries or not isinstance(result, Sequence):
             yield f"gives {len(outcomes)} outcomes for {self.deliveries} deliveries"
-        for outcome in outcomes:
+        for outcome in {id(outcome): outcome for outcome in outcomes}.values():
             yield from _misshapen_outcome(outcome, self)
 
 
 def readers(subject: Subject) -> list[Reader]:
     """Every reader of the adapter, with the answers of a rehearsal."""
-    rehearsal = Rehearsal(subject)
+    return readers_of(Rehearsal(subject))
+
+
+def readers_of(rehearsal: Rehearsal) -> list[Reader]:
+    """The same in a rehearsal that has not begun."""
     found = list(_credential_readers(rehearsal))
     rehearsal.start()
     found += _delivery_readers(rehearsal)
@@ -238,17 +245,12 @@ def _unusable_text(value: object) -> Iterator[str]:
     """Texts of a result that cannot be stored or shown: empty codes, NUL, half surrogates, whole documents."""
     if getattr(value, "code", "x") == "":
         yield "gives an empty code"
-    learned = getattr(value, "learned", {})
-    for name in ("code", "reason", "receipt", "key", "kind", "dossier_code"):
-        yield from _unstorable(name, getattr(value, name, ""))
-    for key, text in learned.items():
-        yield from _unstorable(f"learned[{key!r}]", text)
-
-
-def _unstorable(name: str, text: object) -> Iterator[str]:
-    if not isinstance(text, str):
-        yield f"{name} is a {type(text).__name__}"
-    elif len(text) > LONGEST_TEXT:
-        yield f"{name} has more than {LONGEST_TEXT} characters"
-    elif "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        yield f"{name} holds NUL or half a surrogate pair, which no database stores"
+    texts = {name: getattr(value, name) for name in _TEXTS if hasattr(value, name)}
+    texts |= {f"learned[{key!r}]": text for key, text in getattr(value, "learned", {}).items()}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            yield f"{name} is a {type(text).__name__}"
+        elif len(text) > LONGEST_TEXT:
+            yield f"{name} has more than {LONGEST_TEXT} characters"
+        elif _UNSTORABLE.search(text):
+            yield f"{name} holds NUL or half a surrogate pair, which no database stores"

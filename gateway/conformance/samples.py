@@ -72,7 +72,7 @@ _S = Status
 
 def built_in() -> tuple[Dossier, ...]:
     """The kit's own dossiers, in a fixed order; the first one fills every field."""
-    return (_everything(), *_paths(), *_applicants(), _barest(), _foreign(), _of_the_portal())
+    return (_everything(), *_paths(), *_applicants(), _barest(), _foreign(), _of_the_portal(), _awkward())
 
 
 def earlier_versions(dossier: Dossier) -> list[Dossier]:
@@ -213,6 +213,17 @@ def _of_the_portal() -> Dossier:
         origin=Portal.NATIONAL,
         channel=Channel.ONLINE,
     )
+
+
+def _awkward() -> Dossier:
+    """Identifiers that are legal and that careless code changes, splits or puts into an address."""
+    identifiers = (normalize("NFD", "Bước số 1"), "bước  2", "a/b?c=d&e#f%20;g", "  4  ")
+    plain = dossier("H99.14-260928-0302", _S.RECEIVED, _S.PROCESSING, _S.FINISHED, _S.RETURNED)
+    steps = [
+        msgspec.structs.replace(step, id=identifier)
+        for step, identifier in zip(plain.steps, identifiers, strict=True)
+    ]
+    return msgspec.structs.replace(plain, steps=steps)
 
 
 def _everything() -> Dossier:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import _thread
 import ast
+import inspect
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 from gateway.conformance.finding import Flaw
 from gateway.conformance.probe import Surroundings, run
@@ -81,7 +83,7 @@ _EVENTS = (
 
 def pure_source(subject: Subject) -> Iterator[Flaw]:
     """Nothing forbidden is imported or called in the adapter's files; its simulator answers for behaviour only."""
-    for path in _files(subject.source):
+    for path in _files(subject):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             for what in _forbidden(node, subject.source.like):
                 yield Flaw(where=f"{path.name}:{getattr(node, 'lineno', 0)}", what=what)
@@ -108,13 +110,15 @@ def effects(source: Source) -> list[dict[str, str]]:
         elif event == "open" and _writes(arguments):
             note(f"opens {arguments[0]!r} for writing")
 
-    def no_thread(*_: object, **__: object) -> int:
+    started = _thread.start_new_thread
+
+    def start(*arguments: Any, **named: Any) -> int:
         note("starts a thread")
-        return 0
+        return started(*arguments, **named)
 
     sys.addaudithook(hook)
-    _thread.start_new_thread = no_thread
-    threading._start_new_thread = no_thread  # type: ignore[attr-defined]  # noqa: SLF001 - its only door
+    _thread.start_new_thread = start
+    threading._start_new_thread = start  # type: ignore[attr-defined]  # noqa: SLF001 - its only door
     subject = load(source)
     doing[0] = "build"
     rehearsal = Rehearsal(subject)
@@ -125,9 +129,10 @@ def effects(source: Source) -> list[dict[str, str]]:
     return list(seen)
 
 
-def _files(source: Source) -> list[Path]:
-    home = Path(source.home)
-    found = [home] if home.is_file() else sorted(home.rglob("*.py"))
+def _files(subject: Subject) -> list[Path]:
+    """The adapter's files: those of its package, or the one file that it is."""
+    entry = Path(inspect.getfile(cast("ModuleType", subject.module)))
+    found = sorted(entry.parent.rglob("*.py")) if entry.name == "__init__.py" else [entry]
     return [path for path in found if not path.name.startswith("simulator")]
 
 

@@ -14,7 +14,8 @@ import msgspec
 from gateway.conformance.checks.encoding import encodings, fixed_context
 from gateway.conformance.finding import Flaw
 from gateway.conformance.hostile import garbage, wrecked
-from gateway.conformance.readers import readers
+from gateway.conformance.readers import readers_of
+from gateway.conformance.rehearsal import Rehearsal
 from gateway.conformance.subject import Subject
 from gateway.conformance.trial import Returned, Tally, attempt
 from gateway.messagelog.redaction import redact_body, redact_headers, redact_url
@@ -33,8 +34,10 @@ def secrets_canary(subject: Subject) -> Iterator[Flaw]:
             yield Flaw(where=f"settings {path}", what=what)
     canaries = planted | dict(fixed_context(subject, adapter).credentials)
     tally = Tally()
-    for where, text in _shown(subject):
-        for name in _singing(canaries, text.encode("utf-8", errors="replace")):
+    rehearsal = Rehearsal(subject)
+    for where, text in _shown(rehearsal):
+        given = {f"the {name} of the simulator": value for name, value in rehearsal.credentials.items()}
+        for name in _singing(canaries | given, text.encode("utf-8", errors="replace")):
             tally.add(where, f"shows {name}", text[:60])
     for name, call in encodings(subject):
         where, _, example = name.partition(" | ")
@@ -49,9 +52,9 @@ def secrets_canary(subject: Subject) -> Iterator[Flaw]:
     yield from tally.flaws()
 
 
-def _shown(subject: Subject) -> Iterator[tuple[str, str]]:
+def _shown(rehearsal: Rehearsal) -> Iterator[tuple[str, str]]:
     """Everything of the adapter that a log or an operator could see."""
-    adapter = subject.build()
+    adapter, subject = rehearsal.adapter, rehearsal.subject
     yield "settings", f"{subject.settings!r} {subject.settings}"
     yield "adapter", f"{adapter!r} {adapter} {adapter.manifest!r}"
     for layer in adapter.credentials:
@@ -60,10 +63,12 @@ def _shown(subject: Subject) -> Iterator[tuple[str, str]]:
         for planned in adapter.plan(dossier):
             yield planned.operation, planned.payload.decode("utf-8", errors="replace")
             yield planned.operation, planned.key
-    for reader in readers(subject):
-        for answer in (*garbage()[:12], *wrecked(reader.success.body)[:4]):
+    for reader in readers_of(rehearsal):
+        for answer in (*garbage()[:12], *wrecked(reader.success.body)[:12]):
             response = msgspec.structs.replace(reader.success, body=answer.body)
-            yield reader.where, str(attempt(partial(reader.read, response)))
+            result = attempt(partial(reader.read, response))
+            if not reader.succeeded(result.value if isinstance(result, Returned) else None):
+                yield reader.where, str(result)
 
 
 def _stored(
@@ -85,7 +90,9 @@ def _singing(canaries: Mapping[str, str], text: bytes) -> Iterator[str]:
     """Names of the canaries in ``text``, plain or in base64 at any offset."""
     for name, secret in canaries.items():
         raw = secret.encode()
-        if raw in text or any(form in text for form in _base64(raw)):
+        if (len(raw) >= SHORTEST_CANARY and raw in text) or (
+            len(raw) >= SHORTEST_CANARY and any(form in text for form in _base64(raw))
+        ):
             yield name
 
 

@@ -17,8 +17,20 @@ from gateway.domain.outcome import Accepted, Deferred, InDoubt, Outcome, Rejecte
 from gateway.domain.violation import Violation, shown
 from gateway.mapping import Answer, Scope, Variant, local_date
 from gateway.mapping.formats import line
-from gateway.port import Callback, CallbackRequest, CannotRead, Context, Denied, Grant, Planned, Read, Reading
-from gateway.port import Manifest, WireRequest, WireResponse
+from gateway.port import (
+    Callback,
+    CallbackRequest,
+    CannotRead,
+    Context,
+    Denied,
+    Grant,
+    Manifest,
+    Planned,
+    Read,
+    Reading,
+    WireRequest,
+    WireResponse,
+)
 from gateway.port.adapter import Catalogues
 from mappings.ward_board import CODES, RESPONSES, TABLES, read_answer
 from mappings.ward_board.answers import WORDS
@@ -62,7 +74,9 @@ class Login:
         answer, fields = read_answer(response)
         session, seconds = fields.get("session"), fields.get("seconds")
         if answer.status == 200 and answer.code == "ok" and isinstance(session, str) and session:
-            return Grant(value=session, lifetime=seconds if isinstance(seconds, int) and 0 < seconds < 86400 else 60)
+            return Grant(
+                value=session, lifetime=seconds if isinstance(seconds, int) and 0 < seconds < 86400 else 60
+            )
         return Denied(code=_told(answer.code) or answer.shape, reason=_told(answer.message))
 
 
@@ -145,8 +159,12 @@ class WardBoard:
         rows = fields.get("procedures")
         if self._meaning.classify(answer).verdict != "accepted" or not isinstance(rows, list):
             renew = ("session",) if answer.code == "session" else ()
-            return CannotRead(code=_told(answer.code) or answer.shape, reason=_told(answer.message), renew=renew)
-        return Read(entries={str(row["code"]): row for row in rows if isinstance(row, dict) and "code" in row})
+            return CannotRead(
+                code=_told(answer.code) or answer.shape, reason=_told(answer.message), renew=renew
+            )
+        return Read(
+            entries={str(row["code"]): row for row in rows if isinstance(row, dict) and "code" in row}
+        )
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         """Somebody looked at a card (§7)."""
@@ -203,7 +221,9 @@ def _payload(delivery: Delivery, kind: type[_T]) -> _T:
     try:
         return canonical.decoder(kind).decode(delivery.payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise CannotEncode(f"delivery {delivery.operation} {delivery.key} of {delivery.dossier}: {fault}") from fault
+        raise CannotEncode(
+            f"delivery {delivery.operation} {delivery.key} of {delivery.dossier}: {fault}"
+        ) from fault
 
 
 def _complete(filled: object, scope: Scope, delivery: Delivery) -> object:
@@ -217,6 +237,6 @@ def _found(delivery: Delivery, card: Mapping[str, object]) -> Outcome:
     shown_lines = card.get("lines")
     if delivery.operation == "card":
         there = card.get("PhienBan") == delivery.key.removeprefix("v")
-    else:
-        there = isinstance(shown_lines, list) and delivery.key in shown_lines
+    else:  # compared as it was written: the table puts an id on one line, in NFC
+        there = isinstance(shown_lines, list) and line(delivery.key) in shown_lines
     return Accepted() if there else Deferred(code="absent", reason="the board does not show it")

@@ -1,6 +1,7 @@
 """A stand-in for the ward board: checks, stores and answers as ward_board §1-§7 say. Official names live here."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from adapters.ward_board.settings import Settings
@@ -18,33 +19,24 @@ class BoardSimulator:
         self._cards: dict[str, dict[str, Any]] = {}
         self._sessions: set[str] = set()
         self._calls = 0
+        self._services: dict[str, Callable[[dict[str, Any]], SimulatedResponse]] = {
+            "cards": self._show,
+            "lines": self._add,
+            "look_up": self._look_up,
+            "procedures": self._list_procedures,
+        }
 
     def handle(self, request: SimulatedRequest) -> SimulatedResponse:
-        """Session first, then the service that the path names."""
+        """Login needs no session; every other service that the path may name does."""
         self._calls += 1
         service = request.path.rpartition("/")[2]
-        try:
-            told = json.loads(request.body)
-        except (ValueError, RecursionError):
-            return _answer(service, "invalid", "không đọc được")
-        if not isinstance(told, dict):
-            return _answer(service, "invalid", "không phải là một đối tượng")
+        told = _read(request.body)
         if service == "login":
             return self._login(told)
         if told.get("session") not in self._sessions:
             return _answer(service, "session", "phiên đã hết hạn")
-        match service:
-            case "cards":
-                return self._show(told.get("card"))
-            case "lines":
-                return self._add(told.get("number"), told.get("lines"))
-            case "look_up":
-                card = self._cards.get(str(told.get("number")))
-                return _answer(service, "ok", cards=[_seen(card)] if card else [])
-            case "procedures":
-                return _answer(service, "ok", procedures=[{"code": "TN-01", "name": "Thử nghiệm"}])
-            case _:
-                return _answer(service, "invalid", "không có dịch vụ này")
+        serve = self._services.get(service)
+        return serve(told) if serve else _answer(service, "invalid", "không có dịch vụ này")
 
     def twist(self, fault: str, request: SimulatedRequest) -> SimulatedResponse | None:
         """The board's own faults: a session that dies, an office hour."""
@@ -75,27 +67,46 @@ class BoardSimulator:
         self._sessions.add(session)
         return _answer("login", "ok", session=session, seconds=600)
 
-    def _show(self, card: Any) -> SimulatedResponse:
+    def _show(self, told: dict[str, Any]) -> SimulatedResponse:
+        card = told.get("card")
         if not isinstance(card, dict) or not all(card.get(name) for name in CARD):
             return _answer("cards", "invalid", f"thiếu một trong {', '.join(CARD)}")
         lines = self._cards.get(card["SoHoSo"], {}).get("lines", [])
         self._cards[card["SoHoSo"]] = {**card, "lines": lines}
         return _answer("cards", "ok")
 
-    def _add(self, number: Any, lines: Any) -> SimulatedResponse:
+    def _add(self, told: dict[str, Any]) -> SimulatedResponse:
+        number, lines = told.get("number"), told.get("lines")
         if number not in self._cards:
             return _answer("lines", "invalid", "chưa có hồ sơ này")
-        if not isinstance(lines, list) or not all(isinstance(each, dict) for each in lines):
-            return _answer("lines", "invalid", "lines không phải là một danh sách")
-        if not all(each.get(name) for each in lines for name in LINE):
+        if not isinstance(lines, list) or not all(_complete(line) for line in lines):
             return _answer("lines", "invalid", f"thiếu một trong {', '.join(LINE)}")
         self._cards[number]["lines"].extend(lines)
         return _answer("lines", "ok")
+
+    def _look_up(self, told: dict[str, Any]) -> SimulatedResponse:
+        card = self._cards.get(str(told.get("number")))
+        return _answer("look_up", "ok", cards=[_seen(card)] if card else [])
+
+    def _list_procedures(self, told: dict[str, Any]) -> SimulatedResponse:
+        return _answer("procedures", "ok", procedures=[{"code": "TN-01", "name": "Thử nghiệm"}])
 
 
 def simulate(settings: Settings) -> BoardSimulator:
     """A board that knows the account of ``settings``."""
     return BoardSimulator(settings)
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _complete(line: Any) -> bool:
+    return isinstance(line, dict) and all(line.get(name) for name in LINE)
 
 
 def _seen(card: dict[str, Any]) -> dict[str, Any]:

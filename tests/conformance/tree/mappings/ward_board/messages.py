@@ -11,8 +11,12 @@ CARD = Table(
     fields=(
         Field(name="SoHoSo", source=lambda dossier, scope: scope.number, required=True, pointer="/code"),
         Field(name="PhienBan", source="version", format=digits, required=True),
-        Field(name="ThuTuc", source="procedure.name", format=line, required=True, max_length=500, shorten=True),
-        Field(name="NguoiNop", source="applicant.name", format=line, required=True, max_length=100, shorten=True),
+        Field(
+            name="ThuTuc", source="procedure.name", format=line, required=True, max_length=500, shorten=True
+        ),
+        Field(
+            name="NguoiNop", source="applicant.name", format=line, required=True, max_length=100, shorten=True
+        ),
         Field(name="TinhTrang", source="status", code="states", required=True),
         Field(name="HenTra", source="due_at", format=date14),
     ),
@@ -33,5 +37,7 @@ ELEMENTS = {
     "line": elements("ward_board §4", "MaDong Luc TinhTrang", "NoiDung"),
 }
 WAIVED = {
-    "card": {"AnhDaiDien": Waiver(reason="no portrait of an applicant leaves the province", on=date(2026, 9, 1))}
+    "card": {
+        "AnhDaiDien": Waiver(reason="no portrait of an applicant leaves the province", on=date(2026, 9, 1))
+    }
 }
