@@ -106,17 +106,33 @@ class Intake:
         self, dossier: Dossier, submission: Submission, *, messages: tuple[MessageRow, ...] = ()
     ) -> Receipt:
         """Store an examined dossier with the deliveries that every destination plans for it."""
-        record = canonical.encode(dossier)
-        acceptance = Acceptance(
-            dossier=_row(dossier, record),
-            lanes=self._plans(dossier),
-            now=to_micros(self._hub.clock()),
+        acceptance = self.acceptance(
+            dossier,
             messages=messages,
             idempotency=_idempotency(submission),
             expected_version=submission.expected_version,
         )
         receipt: Receipt = await self._hub.database.apply(accept_dossiers, acceptance)
         return receipt
+
+    def acceptance(
+        self,
+        dossier: Dossier,
+        *,
+        messages: tuple[MessageRow, ...] = (),
+        idempotency: IdempotencyKey | None = None,
+        expected_version: int | None = None,
+    ) -> Acceptance:
+        """Everything that storing a translated ``dossier`` means, for a transaction that stores more than that."""
+        record = canonical.encode(dossier)
+        return Acceptance(
+            dossier=_row(dossier, record),
+            lanes=self._plans(dossier),
+            now=to_micros(self._hub.clock()),
+            messages=messages,
+            idempotency=idempotency,
+            expected_version=expected_version,
+        )
 
     def _translated(self, dossier: Dossier) -> Dossier:
         translated = self._translation.translate(dossier, self._hub.clock().astimezone(VIETNAM).date())

@@ -287,6 +287,12 @@ callback = Table(
     Column("status", Integer, nullable=False),
     Column("headers", Text, nullable=False),
     Column("answer", LargeBinary, nullable=False),
+    # what a repetition is answered, where the contract wants other bytes than the first time
+    Column("again_status", Integer),
+    Column("again_headers", Text),
+    Column("again_answer", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    Column("repeated_at", BigInteger),
 )
 
 idempotency = Table(
@@ -332,6 +338,7 @@ webhook = Table(
     Column("kinds", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", BigInteger),
     Column("next_at", BigInteger, nullable=False, server_default="0"),
     Column("lease_owner", BigInteger),
     Column("last_failure", Text),

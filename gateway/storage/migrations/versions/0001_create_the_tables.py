@@ -22,6 +22,11 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.Column("again_status", sa.Integer(), nullable=True),
+        sa.Column("again_headers", sa.Text(), nullable=True),
+        sa.Column("again_answer", sa.LargeBinary(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("repeated_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("destination", "key", name=op.f("pk_callback")),
     )
     op.create_table(
@@ -309,6 +314,7 @@ def upgrade() -> None:
         sa.Column("kinds", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
         sa.Column("next_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("lease_owner", sa.BigInteger(), nullable=True),
         sa.Column("last_failure", sa.Text(), nullable=True),
