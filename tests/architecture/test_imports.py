@@ -19,7 +19,7 @@ PRODUCT = ("gateway", "adapters", "mappings")
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("gateway.cli", "gateway.__main__"),
     ("gateway.bootstrap",),
-    ("gateway.api", "gateway.console", "gateway.worker", "gateway.sandbox"),
+    ("gateway.api", "gateway.console", "gateway.worker", "gateway.sandbox", "gateway.conformance"),
     ("gateway.delivery", "gateway.inbound", "gateway.statussync", "gateway.reports", "adapters"),
     ("gateway.wire",),
     (

@@ -42,16 +42,16 @@ def deterministic_encoding(subject: Subject) -> Iterator[Flaw]:
 
 
 def well_formed_requests(subject: Subject) -> Iterator[Flaw]:
-    """Every request made from an ordinary sample can be sent; none is refused for lack of anything."""
+    """Every request can be sent, and what ``check`` has nothing against can be encoded."""
     tally = Tally()
-    for name, call in encodings(subject):
+    for name, call in encodings(subject, unchecked=False):
         where, _, example = name.partition(" | ")
         match attempt(call):
             case Returned(request):
                 for flaw in malformed(request):
                     tally.add(where, flaw, example)
-            case Refused(error):
-                tally.add(where, f"an ordinary sample cannot be encoded: {error}", example)
+            case Refused(error=error):
+                tally.add(where, f"check() finds nothing wrong with it, but {error}", example)
             case Raised() as raised:
                 tally.add(where, str(raised), example)
     yield from tally.flaws()
@@ -69,8 +69,11 @@ def digests(subject: Subject) -> dict[str, str]:
     return found
 
 
-def encodings(subject: Subject) -> Iterator[Encoding]:
-    """Every call that makes a request, with a name: ``where | example``."""
+def encodings(subject: Subject, *, unchecked: bool = True) -> Iterator[Encoding]:
+    """Every call that makes a request, with a name: ``where | example``.
+
+    ``unchecked``: also from samples that the adapter's own ``check`` objects to.
+    """
     adapter = subject.build()
     context = fixed_context(subject, adapter)
     for layer in adapter.credentials:
@@ -79,6 +82,8 @@ def encodings(subject: Subject) -> Iterator[Encoding]:
         parameters = {name: subject.specification.parameters.get(name, "H99") for name in read.parameters}
         yield f"read {read.name} | {parameters}", partial(adapter.encode_read, read.name, parameters, context)
     for dossier in filter(adapter.wants, subject.samples):
+        if not unchecked and adapter.check(dossier, {}):
+            continue
         memory = {"partner_code": next(iter(adapter.partner_codes(dossier)), dossier.code)}
         lane = msgspec.structs.replace(context, memory=memory)
         for batch in batches(adapter, deliveries(adapter, dossier)):
