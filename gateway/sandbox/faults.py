@@ -157,7 +157,7 @@ class Injector:
     def report(self) -> dict[str, Any]:
         """The plan, the traffic and what was injected, as JSON; ``injected`` holds the latest hits in order."""
         return {
-            "plan": msgspec.to_builtins(self._plan),
+            "plan": {"seed": self._plan.seed, "rules": msgspec.to_builtins(list(self._plan.rules))},
             "catalogue": list(self._catalogue),
             "requests": dict(self._requests),
             "total": sum(self._requests.values()),
