@@ -57,6 +57,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "aiohttp": ("gateway.wire",),
     "alembic": ("gateway.storage",),
     "cryptography": ("gateway.signing", "gateway.messagelog"),
+    "h11": ("gateway.sandbox",),
     "httpx": ("gateway.wire",),
     "httpx_aiohttp": ("gateway.wire",),
     "lxml": ("gateway.codec", "gateway.signing"),
