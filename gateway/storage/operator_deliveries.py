@@ -1,0 +1,298 @@
+"""What people do to deliveries: retry, skip, resolve, one by one or many at once.
+
+Invariants: the lane is locked before anything is judged; every move is in the table of legal moves; what is at the
+partner at this moment is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from gateway.domain.delivery import MOVES, DeliveryState, LaneState, require_move
+from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.storage.instants import to_micros
+from gateway.storage.lanes import follow_heads
+from gateway.storage.operator_log import json_text, lane_target, record_action
+from gateway.storage.orders import (
+    BulkDone,
+    BulkRetry,
+    DeliveryDone,
+    DeliveryOrder,
+    Order,
+    Resolve,
+    Retry,
+    Skip,
+    Verdict,
+)
+from gateway.storage.rows import EventRow, insert_events
+from gateway.storage.sql import Statement
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Row, Transaction
+
+_LANE_OF = Statement("SELECT lane_id FROM delivery WHERE id = :delivery")
+_LOCK_LANES = Statement("SELECT id, state FROM lane WHERE id IN_ARRAY(:lanes) ORDER BY id FOR_UPDATE")
+_DELIVERIES = Statement("""
+    SELECT id, lane_id, destination, dossier_code, operation, key, state, attempts, payload FROM delivery
+    WHERE id IN_ARRAY(:deliveries) ORDER BY id
+""")
+_AT_PARTNER = Statement("""
+    SELECT deliveries FROM attempt WHERE lane_id IN_ARRAY(:lanes) AND ended_at IS NULL
+""")
+_MOVE = Statement("""
+    UPDATE delivery SET state = :state, due_at = :due_at, code = :code, reason = :reason, actor = :actor,
+        settled_at = :settled_at
+    WHERE id = :delivery
+""")
+_ACKNOWLEDGE = Statement("""
+    UPDATE lane SET acknowledged_status = :status, acknowledged_version = :version, acknowledged_at = :now
+    WHERE id = :lane
+""")
+_STATE_OF = Statement("SELECT state FROM lane WHERE id = :lane")
+_STUCK = Statement("""
+    SELECT id, lane_id FROM delivery
+    WHERE destination = :destination AND state = :state AND state IN ('rejected', 'parked', 'in_doubt', 'skipped')
+        AND (CAST(:code AS TEXT) IS NULL OR code = :code)
+        AND (CAST(:dossier AS TEXT) IS NULL OR dossier_code = :dossier)
+    ORDER BY id LIMIT :most
+""")
+_WAITING = Statement("""
+    SELECT id, lane_id FROM delivery
+    WHERE settled_at IS NULL AND destination = :destination AND state = :state
+        AND (CAST(:code AS TEXT) IS NULL OR code = :code)
+        AND (CAST(:dossier AS TEXT) IS NULL OR dossier_code = :dossier)
+    ORDER BY lane_id, position LIMIT :most
+""")
+
+
+class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    lane: int
+    destination: str
+    dossier: str
+    operation: str
+    key: str
+    state: DeliveryState
+    attempts: int
+    payload: bytes
+
+
+class _Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a delivery goes, and the event that tells it."""
+
+    state: DeliveryState
+    event: str
+    code: str | None = None
+    reason: str | None = None
+    actor: str | None = None
+    due_at: int | None = None
+    settled_at: int | None = None
+
+
+_RETRIED = _Change(state=DeliveryState.PENDING, event="delivery.retried")
+
+
+class _Glance(msgspec.Struct, frozen=True):
+    status: str
+    version: int
+
+
+def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDone:
+    """Move one delivery; NotFoundError, or ConflictError that says what stands against it."""
+    found = transaction.one(_LANE_OF, {"delivery": order.delivery})
+    if found is None:
+        raise NotFoundError(f"there is no delivery {order.delivery}")
+    lane = int(found[0])
+    lane_state = _lock(transaction, [lane])[lane]
+    delivery = _read(transaction, [order.delivery])[0]
+    if delivery.id in _at_partner(transaction, [lane]):
+        raise ConflictError(
+            f"delivery {delivery.id} is at {delivery.destination} at this moment; wait for the answer and look "
+            "again. To keep the lane from going on meanwhile, hold it"
+        )
+    change = _change(order)
+    require_move(delivery.state, change.state, delivery=str(delivery.id))
+    _write(transaction, [(delivery, change)])
+    if change.state is DeliveryState.DELIVERED and isinstance(order, Resolve) and order.snapshot:
+        _acknowledge(transaction, delivery, to_micros(order.now))
+    lane_state = follow_lane(transaction, lane, lane_state)
+    detail = {"delivery": str(delivery.id), "before": delivery.state, "after": change.state}
+    action = record_action(transaction, order, lane_target(delivery.destination, delivery.dossier), detail)
+    insert_events(transaction, [_event(transaction, order, delivery, change)])
+    return DeliveryDone(
+        action=action,
+        delivery=str(delivery.id),
+        destination=delivery.destination,
+        dossier=delivery.dossier,
+        before=delivery.state,
+        after=change.state,
+        lane_state=lane_state,
+    )
+
+
+_S = DeliveryState
+_RESOLVED: dict[Verdict, tuple[DeliveryState, str]] = {
+    "delivered": (_S.DELIVERED, "delivery.delivered"),
+    "absent": (_S.WAITING, "delivery.retried"),
+    "rejected": (_S.REJECTED, "delivery.rejected"),
+}
+
+
+def _change(order: DeliveryOrder) -> _Change:
+    now = to_micros(order.now)
+    match order:
+        case Retry():
+            return _RETRIED
+        case Skip():
+            code, state, event = "skipped", _S.SKIPPED, "delivery.skipped"
+        case Resolve(verdict=verdict):
+            code, (state, event) = f"resolved_{verdict}", _RESOLVED[verdict]
+        case _:
+            assert_never(order)
+    return _Change(
+        state=state,
+        event=event,
+        code=code,
+        reason=order.reason,
+        actor="province" if state is _S.REJECTED else None,
+        due_at=now if state is _S.WAITING else None,
+        settled_at=None if MOVES[state] else now,
+    )
+
+
+def _lock(transaction: Transaction, lanes: Iterable[int]) -> dict[int, LaneState]:
+    rows = transaction.all(_LOCK_LANES, {"lanes": transaction.array(lanes)})
+    return {int(row[0]): LaneState(row[1]) for row in rows}
+
+
+def _read(transaction: Transaction, deliveries: Iterable[int]) -> list[_Delivery]:
+    rows = transaction.all(_DELIVERIES, {"deliveries": transaction.array(deliveries)})
+    return [_delivery(row) for row in rows]
+
+
+def _delivery(row: Row) -> _Delivery:
+    return _Delivery(
+        id=row[0],
+        lane=row[1],
+        destination=row[2],
+        dossier=row[3],
+        operation=row[4],
+        key=row[5],
+        state=DeliveryState(row[6]),
+        attempts=row[7],
+        payload=bytes(row[8]),
+    )
+
+
+def _at_partner(transaction: Transaction, lanes: Iterable[int]) -> set[int]:
+    """Deliveries that are being sent or asked about at this moment."""
+    rows = transaction.all(_AT_PARTNER, {"lanes": transaction.array(lanes)})
+    return {delivery for row in rows for delivery in msgspec.json.decode(row[0], type=list[int])}
+
+
+def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]]) -> None:
+    transaction.many(
+        _MOVE,
+        [
+            {
+                "delivery": delivery.id,
+                "state": change.state.value,
+                "due_at": change.due_at,
+                "code": change.code,
+                "reason": change.reason,
+                "actor": change.actor,
+                "settled_at": change.settled_at,
+            }
+            for delivery, change in moves
+        ],
+    )
+
+
+def _acknowledge(transaction: Transaction, delivery: _Delivery, now: int) -> None:
+    """The partner has this snapshot after all; a payload that is not a dossier acknowledges nothing."""
+    try:
+        glance = msgspec.json.decode(delivery.payload, type=_Glance)
+    except msgspec.DecodeError:
+        return
+    row = {"status": glance.status, "version": glance.version, "now": now, "lane": delivery.lane}
+    transaction.run(_ACKNOWLEDGE, row)
+
+
+def follow_lane(transaction: Transaction, lane: int, before: LaneState) -> LaneState:
+    """Let a locked lane's state follow from its head; a leased one follows when its worker gives it back."""
+    if before is not LaneState.LEASED:
+        follow_heads(transaction, [lane])
+    row = transaction.one(_STATE_OF, {"lane": lane})
+    return before if row is None else LaneState(row[0])
+
+
+def retry_deliveries(transaction: Transaction, order: BulkRetry) -> BulkDone:
+    """Retry what matches, or say what would be retried."""
+    statement = _WAITING if order.state == "waiting" else _STUCK
+    found = transaction.all(
+        statement,
+        {
+            "destination": order.destination,
+            "state": order.state,
+            "code": order.code,
+            "dossier": order.dossier,
+            "most": order.limit + 1,
+        },
+    )
+    chosen, lanes = [row[0] for row in found[: order.limit]], {row[1] for row in found[: order.limit]}
+    states = _lock(transaction, lanes)
+    busy = _at_partner(transaction, lanes)
+    # read again under the locks: what moved meanwhile is no longer meant
+    wanted = [item for item in _read(transaction, chosen) if item.state == order.state]
+    free = [item for item in wanted if item.id not in busy]
+    done = BulkDone(
+        action=None,
+        dry_run=order.dry_run,
+        deliveries=[str(item.id) for item in free],
+        busy=[str(item.id) for item in wanted if item.id in busy],
+        more=len(found) > order.limit,
+    )
+    if order.dry_run or not free:
+        return done
+    _write(transaction, [(item, _RETRIED) for item in free])
+    follow_heads(transaction, {item.lane for item in free if states.get(item.lane) is not LaneState.LEASED})
+    action = _record_bulk(transaction, order, free)
+    insert_events(transaction, [_event(transaction, order, item, _RETRIED) for item in free])
+    return msgspec.structs.replace(done, action=action)
+
+
+def _record_bulk(transaction: Transaction, order: BulkRetry, moved: Sequence[_Delivery]) -> str:
+    """One row for the whole, and one for every lane, so that each dossier's history shows it."""
+    by_lane: dict[str, list[str]] = {}
+    for item in moved:
+        by_lane.setdefault(lane_target(item.destination, item.dossier), []).append(str(item.id))
+    detail = {"state": order.state, "code": order.code, "deliveries": len(moved), "lanes": len(by_lane)}
+    bulk = record_action(transaction, order, order.destination, detail)
+    for target, deliveries in by_lane.items():
+        record_action(transaction, order, target, {"bulk": bulk, "deliveries": deliveries})
+    return bulk
+
+
+def _event(transaction: Transaction, order: Order, delivery: _Delivery, change: _Change) -> EventRow:
+    data = {
+        "delivery": str(delivery.id),
+        "operation": delivery.operation,
+        "key": delivery.key,
+        "state": change.state,
+        "code": change.code,
+        "reason": order.reason,
+        "actor": change.actor,
+        "attempts": delivery.attempts,
+        "by": order.actor,
+    }
+    return EventRow(
+        id=transaction.identifiers.next(),
+        at=to_micros(order.now),
+        kind=change.event,
+        data=json_text(data),
+        dossier_code=delivery.dossier,
+        destination=delivery.destination,
+    )
