@@ -1,8 +1,10 @@
 """Group commit: everything queued while the previous commit ran goes into the next one; no added linger.
 
-A writer thread drains the queue, groups the items by operation, runs each operation once over its items and commits
-once. Invariant: an item's future is resolved only after the commit that contains it, and a failing item never takes
-its neighbours with it (the group is rolled back and each item runs alone).
+A group is run operation by operation and committed once. Two drivers share the algorithm: threads with a connection
+each (PostgreSQL, where a statement waits for the network), and the event loop itself (SQLite, where a statement
+takes microseconds and handing the interpreter lock to a thread and back costs more; only the commit, which waits for
+the disk, leaves the loop). Invariant: an item's future is resolved only after the commit that contains it, and a
+failing item never takes its neighbours with it (the group is rolled back and each item runs alone).
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import psycopg
 from psycopg import errors as pg
@@ -28,38 +32,129 @@ ALONE_TRIES = 5
 _Operation: TypeAlias = Callable[["Transaction", Sequence[Any]], Sequence[Any]]
 _RETRY = (pg.DeadlockDetected, pg.SerializationFailure)
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError)
+_Commits: TypeAlias = Generator[Any, None, None]
+"""Yields a connection whenever it must be committed; the commit's exception is thrown back in."""
 
 
 class _Job:
     __slots__ = ("future", "item", "loop", "operation", "result")
 
-    def __init__(self, operation: _Operation, item: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, operation: _Operation, item: Any) -> None:
         self.operation = operation
         self.item = item
-        self.loop = loop
-        self.future: asyncio.Future[Any] = loop.create_future()
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
         self.result: Any = None
 
 
-class GroupCommitter:
-    """Writer threads, each with a connection of its own. ``submit`` from any event loop."""
+class Committer(Protocol):
+    """Takes writes from any coroutine and makes them durable in groups."""
+
+    async def submit(self, operation: _Operation, item: Any) -> Any:
+        """Queue ``item``; its result once it is durable. Raises the exception that it ended with."""
+
+    def close(self) -> None:
+        """Finish what is queued and give the connections up."""
+
+
+class _Writer:
+    """One connection and the way of a group over it."""
+
+    def __init__(self, connect: Callable[[], Any], begin: Callable[[Any], Transaction]) -> None:
+        self._connect = connect
+        self._begin = begin
+        self._connection: Any = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def group(self, jobs: list[_Job]) -> _Commits:
+        """Commit ``jobs`` together, or one by one when they do not go together."""
+        try:
+            yield from self._run(jobs)
+        except _RETRY:
+            self._rollback()
+        except (*_LOST, StorageUnavailable) as fault:
+            self._discard()
+            _deliver([(job, _unavailable(fault)) for job in jobs])
+            return
+        except Exception as fault:  # why: a defect in one item must reach its caller and spare its neighbours
+            self._rollback()
+            if len(jobs) == 1:
+                _deliver([(jobs[0], fault)])
+                return
+        else:
+            _deliver([(job, job.result) for job in jobs])
+            return
+        for job in jobs:
+            yield from self._alone(job)
+
+    def _alone(self, job: _Job) -> _Commits:
+        result: Any = None
+        for _ in range(ALONE_TRIES):
+            try:
+                yield from self._run([job])
+            except _RETRY as fault:
+                self._rollback()
+                result = _unavailable(fault)
+                continue
+            except (*_LOST, StorageUnavailable) as fault:
+                self._discard()
+                result = _unavailable(fault)
+            except Exception as fault:  # why: a defect in one item must reach its caller, not end the writer
+                self._rollback()
+                result = fault
+            else:
+                result = job.result
+            break
+        _deliver([(job, result)])
+
+    def _run(self, jobs: list[_Job]) -> _Commits:
+        if self._connection is None:
+            self._connection = self._connect()
+        groups: dict[_Operation, list[_Job]] = {}
+        for job in jobs:
+            groups.setdefault(job.operation, []).append(job)
+        transaction = self._begin(self._connection)
+        for operation, members in groups.items():
+            results = operation(transaction, [job.item for job in members])
+            for job, result in zip(members, results, strict=True):
+                job.result = result
+        yield self._connection
+
+    def _rollback(self) -> None:
+        try:
+            self._connection.rollback()
+        except _LOST:
+            self._discard()
+
+    def _discard(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection = None
+
+
+class ThreadCommitter:
+    """Writer threads, each with a connection of its own."""
 
     def __init__(
         self, connect: Callable[[], Any], begin: Callable[[Any], Transaction], *, threads: int
     ) -> None:
-        self._connect = connect
-        self._begin = begin
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._work, name=f"writer-{number}", daemon=True)
-            for number in range(threads)
+            threading.Thread(
+                target=self._work, args=(_Writer(connect, begin),), name=f"writer-{n}", daemon=True
+            )
+            for n in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
     async def submit(self, operation: _Operation, item: Any) -> Any:
         """Queue ``item``; its result once it is durable. Raises the exception that it ended with."""
-        job = _Job(operation, item, asyncio.get_running_loop())
+        job = _Job(operation, item)
         self._queue.put(job)
         return await job.future
 
@@ -70,13 +165,13 @@ class GroupCommitter:
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
-        connection: Any = None
+    def _work(self, writer: _Writer) -> None:
         while (jobs := self._drain()) is not None:
-            if jobs:
-                connection = self._commit_group(connection, jobs)
-        if connection is not None:
-            connection.close()
+            steps = writer.group(jobs)
+            connection = next(steps, None)
+            while connection is not None:
+                connection = _advance(steps, _try_commit(connection))
+        writer.close()
 
     def _drain(self) -> list[_Job] | None:
         first = self._queue.get()
@@ -94,64 +189,54 @@ class GroupCommitter:
             jobs.append(job)
         return jobs
 
-    def _commit_group(self, connection: Any, jobs: list[_Job]) -> Any:
-        """Commit ``jobs`` together, or one by one when they do not go together. Returns a usable connection."""
-        try:
-            connection = connection or self._connect()
-            self._run(connection, jobs)
-        except _RETRY:
-            _rollback(connection)
-            return self._commit_each(connection, jobs)
-        except (*_LOST, StorageUnavailable) as fault:
-            _discard(connection)
-            _fail(jobs, _unavailable(fault))
-            return None
-        except Exception as fault:  # why: a defect in one item must reach its caller and spare its neighbours
-            _rollback(connection)
-            if len(jobs) > 1:
-                return self._commit_each(connection, jobs)
-            _fail(jobs, fault)
-            return connection
-        _resolve(jobs)
-        return connection
 
-    def _commit_each(self, connection: Any, jobs: list[_Job]) -> Any:
-        for job in jobs:
-            connection = self._commit_alone(connection, job)
-        return connection
+class LoopCommitter:
+    """Statements run on the event loop, commits in one thread; one group at a time."""
 
-    def _commit_alone(self, connection: Any, job: _Job) -> Any:
-        for last in (*[False] * (ALONE_TRIES - 1), True):
-            try:
-                connection = connection or self._connect()
-                self._run(connection, [job])
-            except _RETRY as fault:
-                _rollback(connection)
-                if last:
-                    _fail([job], _unavailable(fault))
-                continue
-            except (*_LOST, StorageUnavailable) as fault:
-                _discard(connection)
-                _fail([job], _unavailable(fault))
-                return None
-            except Exception as fault:  # why: a defect in one item must reach its caller, not end the thread
-                _rollback(connection)
-                _fail([job], fault)
-                return connection
-            _resolve([job])
-            return connection
-        return connection
+    def __init__(self, connect: Callable[[], Any], begin: Callable[[Any], Transaction]) -> None:
+        self._writer = _Writer(connect, begin)
+        self._queue: deque[_Job] = deque()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._pump: asyncio.Task[None] | None = None
 
-    def _run(self, connection: Any, jobs: list[_Job]) -> None:
-        groups: dict[_Operation, list[_Job]] = {}
-        for job in jobs:
-            groups.setdefault(job.operation, []).append(job)
-        transaction = self._begin(connection)
-        for operation, members in groups.items():
-            results = operation(transaction, [job.item for job in members])
-            for job, result in zip(members, results, strict=True):
-                job.result = result
+    async def submit(self, operation: _Operation, item: Any) -> Any:
+        """Queue ``item``; its result once it is durable. Raises the exception that it ended with."""
+        job = _Job(operation, item)
+        self._queue.append(job)
+        if self._pump is None or self._pump.done():
+            self._pump = job.loop.create_task(self._work(), name="commit-pump")
+        return await job.future
+
+    def close(self) -> None:
+        """Give the connection up; every submit has returned by now, or its loop has ended."""
+        self._disk.shutdown(wait=True)
+        self._writer.close()
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            jobs = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_GROUP))]
+            steps = self._writer.group(jobs)
+            connection = next(steps, None)
+            while connection is not None:
+                fault = await loop.run_in_executor(self._disk, _try_commit, connection)
+                connection = _advance(steps, fault)
+
+
+def _try_commit(connection: Any) -> BaseException | None:
+    try:
         connection.commit()
+    except Exception as fault:  # why: handed to the group's own error handling, which knows every case
+        return fault
+    return None
+
+
+def _advance(steps: _Commits, fault: BaseException | None) -> Any:
+    """Go on with the group after a commit that worked (None) or failed; the next connection to commit, or None."""
+    try:
+        return steps.send(None) if fault is None else steps.throw(fault)
+    except StopIteration:
+        return None
 
 
 def _unavailable(fault: BaseException) -> StorageUnavailable:
@@ -162,28 +247,8 @@ def _unavailable(fault: BaseException) -> StorageUnavailable:
     return unavailable
 
 
-def _rollback(connection: Any) -> None:
-    try:
-        connection.rollback()
-    except _LOST:
-        connection.invalidate()
-
-
-def _discard(connection: Any) -> None:
-    if connection is not None:
-        connection.invalidate()
-
-
-def _resolve(jobs: list[_Job]) -> None:
-    """Hand the results over, one wake-up per event loop."""
-    _deliver([(job, job.result) for job in jobs])
-
-
-def _fail(jobs: list[_Job], fault: BaseException) -> None:
-    _deliver([(job, fault) for job in jobs])
-
-
 def _deliver(results: list[tuple[_Job, Any]]) -> None:
+    """Hand results over, one wake-up per event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = {}
     for job, result in results:
         by_loop.setdefault(job.loop, []).append((job, result))

@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from gateway.domain.errors import ConfigurationError, StorageUnavailable
-from gateway.storage.committer import GroupCommitter
+from gateway.storage.committer import Committer, LoopCommitter, ThreadCommitter
 from gateway.storage.identity import Identifiers
 from gateway.storage.sql import Dialect, Statement
 
@@ -104,11 +104,15 @@ class Database:
         self.dialect: Dialect = _dialect(self.url)
         self.identifiers = identifiers or Identifiers(os.getpid())
         self._lock = _lock_file(self.url) if self.dialect == "sqlite" else None
-        count = 1 if self.dialect == "sqlite" else (writers or POSTGRESQL_WRITERS)
         self._writer_engine = _writer_engine(self.url)
         self._reader_engine = _reader_engine(self.url)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._committer = GroupCommitter(self._connect, self._transaction, threads=count)
+        self._committer = self._open_committer(writers or POSTGRESQL_WRITERS)
+
+    def _open_committer(self, writers: int) -> Committer:
+        if self.dialect == "sqlite":
+            return LoopCommitter(self._connect, self._transaction)
+        return ThreadCommitter(self._connect, self._transaction, threads=writers)
 
     def _connect(self) -> Any:
         try:
