@@ -22,6 +22,7 @@ from gateway.port import Adapter
 from gateway.settings import DatabaseSettings, DestinationSettings, Settings, decode
 from gateway.storage import migrate
 from gateway.storage.database import Database
+from gateway.storage.reading import ReadingDatabase
 from gateway.worker import Worker
 from mappings.sources import Translation
 
@@ -79,17 +80,18 @@ async def open_gateway(
     settings: Settings,
     *,
     upgrade: bool = True,
+    reading: bool = False,
     transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
     extra: Mapping[str, Adapter] | None = None,
 ) -> Gateway:
     """Build a gateway on a database at the current schema.
 
-    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``transports`` and ``extra``
-    adapters are for tests and benchmarks. Raises ConfigurationError and StorageUnavailable.
+    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing
+    and take no lock, so that a running gateway can be looked at; nothing can be accepted or sent then.
+    ``transports`` and ``extra`` adapters are for tests and benchmarks. Raises ConfigurationError and StorageUnavailable.
     """
     url = database_url(settings.database)
-    _require_schema(url, upgrade=upgrade)
-    database = Database(url)
+    database = _open_database(url, upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=SteadyClock(), settings=settings.delivery)
     adapters = {
         name: (extra or {}).get(name) or build_adapter(name, section)
@@ -115,6 +117,15 @@ async def open_gateway(
         worker=Worker(hub, destinations, jobs={"catalogues": catalogues.refresh_stale}),
         translation=translation,
     )
+
+
+def _open_database(url: str, *, upgrade: bool, reading: bool) -> Database:
+    if reading:
+        database = ReadingDatabase(url)  # first: asking for the schema would create a missing SQLite file
+        _require_schema(url, upgrade=False)
+        return database
+    _require_schema(url, upgrade=upgrade)
+    return Database(url)
 
 
 def _require_schema(url: str, *, upgrade: bool) -> None:
