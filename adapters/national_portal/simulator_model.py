@@ -6,7 +6,7 @@ Invariant: everything that changes lives in ``State``; a new ``State`` is a stan
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -42,6 +42,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``create_names``, ``update_names``, ``progress_names``: what facade A calls the two halves of ``DongBoHoSoMC``
     and ``CapNhatTienDoHoSoMC`` (§2.5).
     ``clients``: key and secret per access-layer client (§2.3); ``bearer``: which doors ask for its token.
+    ``online``: dossiers filed at the portal before the stand-in began; deliveries add theirs (§7.5).
     ``inbound_prefix`` stands before the path of every delivery to the province (§7.1).
     """
 
@@ -54,7 +55,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     upsert: bool = False
     batch_mode: Literal["atomic", "best_effort"] = "atomic"
     duplicate_code: Literal["0", "3", "-3"] = "-3"
-    session_error_code: Literal["-1", "-2", "-401", "401"] = "-1"
+    session_error_code: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,9}$")] = "-1"
     step_limit: int = 10
     identity_kinds: tuple[str, ...] = ("1", "2")
     data_paths: tuple[str, ...] = ("mapi/g", "mapi/share", "mapi/integrate")
@@ -65,6 +66,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     token_lifetime: float = 3600.0
     bearer: Literal["none", "facades", "all"] = "none"
     inbound_prefix: str = ""
+    online: tuple[str, ...] = ()
     procedures: tuple[dict[str, Any], ...] = seed.PROCEDURES
     agencies: tuple[dict[str, Any], ...] = seed.AGENCIES
     fields: tuple[dict[str, Any], ...] = seed.FIELDS
@@ -128,7 +130,7 @@ class State:
         self.ledger = Ledger()
         self.sessions = Passes("session")
         self.tokens = Passes("token")
-        self.online: set[str] = set()
+        self.online: set[str] = set(config.online)
         self.unreachable: tuple[str, ...] = ()
         self.use(config)
 

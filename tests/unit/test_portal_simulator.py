@@ -1116,6 +1116,7 @@ def test_pushed_dossiers_are_known_to_the_portal() -> None:
     province = Province()
     (built,) = province.admin("push_online", first=12)["deliveries"]
     assert province.portal.record()["online"] == [built["MaHoSo"]] == ["G22.99-240115-000012"]
+    assert Province(online=("G22.99-240115-000001",)).portal.record()["online"] == ["G22.99-240115-000001"]
     province.admin("online", codes=["G22.99-240115-000013"])
     assert len(province.portal.record()["online"]) == 2
 
