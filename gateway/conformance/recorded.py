@@ -93,12 +93,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     note: str
-    context: RecordedContext
     kind: CaseKind = CaseKind.DELIVERY
     operation: str = ""
     variant: str = ""
-    deliveries: list[RecordedDelivery] = []
     parameters: dict[str, str] = {}
+    context: RecordedContext
+    deliveries: list[RecordedDelivery] = []
     request: RecordedRequest | None = None
     response: RecordedResponse | None = None
     outcome: Any = None
@@ -192,14 +192,17 @@ def shown(body: bytes) -> Body:
 
 
 def plain(value: object) -> Any:
-    """Any result of an adapter as a JSON document, bytes as ``shown``."""
+    """Any result of an adapter as a JSON document, bytes as ``shown``.
+
+    Fields that have their default are left out, so that a case outlives a port that learns to say more.
+    """
     match value:
         case bytes():
             return msgspec.to_builtins(shown(value))
         case msgspec.Struct():
             config = value.__struct_config__
             tag = {config.tag_field: config.tag} if config.tag_field else {}
-            return tag | {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            return tag | {name: plain(item) for name, item in _said(value)}
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
@@ -214,6 +217,14 @@ def write(folder: Path, name: str, case: Case) -> Path:
     path = folder / f"{name}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(case), indent=2) + b"\n")
     return path
+
+
+def _said(value: msgspec.Struct) -> Iterator[tuple[str, object]]:
+    for field in msgspec.structs.fields(value):
+        item = getattr(value, field.name)
+        silent = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        if silent is msgspec.NODEFAULT or item != silent:
+            yield field.name, item
 
 
 def _pairs(headers: list[tuple[str, str]]) -> Headers:

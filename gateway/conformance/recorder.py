@@ -1,7 +1,7 @@
 """Recording a case: what the adapter sends for a sample, what came back, what it made of that.
 
 ``python -m gateway.conformance.recorder ADAPTER NAME --note WHY`` writes ``tests/recorded/ADAPTER/NAME.json``; by
-default the simulator answers, ``--answer FILE`` takes bytes that a partner really sent. Invariant: a case is written
+default the simulator answers, ``--answer FILE`` or ``--body TEXT`` is what a partner really sent. Invariant: a case is written
 from what the adapter does now, so read it before you commit it.
 """
 
@@ -95,23 +95,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--answer", type=Path, help="file with the body of the answer; else the simulator answers"
     )
-    parser.add_argument("--status", type=int, default=200, help="HTTP status of --answer")
+    parser.add_argument("--body", help="the body of the answer itself, instead of --answer")
+    parser.add_argument("--status", type=int, default=200, help="HTTP status of the answer")
     parser.add_argument(
         "--header", action="append", default=[], help="'name: value' of --answer or of a callback"
     )
-    parser.add_argument("--path", default="", help="callback: path, method POST, body from --answer")
+    parser.add_argument("--path", default="", help="callback: its path; it is a POST")
     parser.add_argument(
         "--tree", action="append", default=[], help="another folder with adapters/ and mappings/"
     )
     given = parser.parse_args(arguments)
     subject = _subject(given.adapter, tuple(given.tree))
-    body = given.answer.read_bytes() if given.answer else b""
+    body = given.answer.read_bytes() if given.answer else (given.body or "").encode()
     headers = tuple(_header(line) for line in given.header)
     if given.kind is CaseKind.CALLBACK:
         call = CallbackRequest(method="POST", path=given.path, headers=headers, body=body)
         case = record_callback(subject, call, given.note)
     else:
-        answer = WireResponse(status=given.status, headers=headers, body=body) if given.answer else None
+        real = given.answer is not None or given.body is not None
+        answer = WireResponse(status=given.status, headers=headers, body=body) if real else None
         wanted = Wanted(
             note=given.note,
             kind=given.kind,

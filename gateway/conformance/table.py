@@ -18,6 +18,7 @@ from gateway.conformance.checks import (
     plan,
     purity,
     secrets,
+    simulators,
     tables,
     text,
 )
@@ -108,6 +109,12 @@ CHECKS: tuple[Check, ...] = (
         meaning="a repeatable operation leaves the same state when its first answer is lost",
         cure="declare it not repeatable, or make the second call find the first",
         run=exchanges.repeat_rule,
+    ),
+    Check(
+        code="sturdy-simulator",
+        meaning="the simulator answers any bytes at any address, and its record is JSON",
+        cure="check shapes in the simulator as well; it stands on a real socket in the sandbox",
+        run=simulators.sturdy_simulator,
     ),
     Check(
         code="official-elements",

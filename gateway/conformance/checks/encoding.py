@@ -69,13 +69,14 @@ def digests(subject: Subject) -> dict[str, str]:
     return found
 
 
-def encodings(subject: Subject, *, unchecked: bool = True) -> Iterator[Encoding]:
+def encodings(subject: Subject, *, unchecked: bool = True, lent: Context | None = None) -> Iterator[Encoding]:
     """Every call that makes a request, with a name: ``where | example``.
 
-    ``unchecked``: also from samples that the adapter's own ``check`` objects to.
+    ``unchecked``: also from samples that the adapter's own ``check`` objects to. ``lent``: instead of the fixed
+    context.
     """
     adapter = subject.build()
-    context = fixed_context(subject, adapter)
+    context = lent or fixed_context(subject, adapter)
     for layer in adapter.credentials:
         yield f"credential {layer.name} | login", partial(layer.request, context.credentials)
     for read in adapter.manifest.reads:

@@ -33,7 +33,7 @@ class BoardSimulator:
         told = _read(request.body)
         if service == "login":
             return self._login(told)
-        if told.get("session") not in self._sessions:
+        if str(told.get("session")) not in self._sessions:
             return _answer(service, "session", "phiên đã hết hạn")
         serve = self._services.get(service)
         return serve(told) if serve else _answer(service, "invalid", "không có dịch vụ này")
@@ -71,12 +71,13 @@ class BoardSimulator:
         card = told.get("card")
         if not isinstance(card, dict) or not all(card.get(name) for name in CARD):
             return _answer("cards", "invalid", f"thiếu một trong {', '.join(CARD)}")
-        lines = self._cards.get(card["SoHoSo"], {}).get("lines", [])
-        self._cards[card["SoHoSo"]] = {**card, "lines": lines}
+        number = str(card["SoHoSo"])
+        lines = self._cards.get(number, {}).get("lines", [])
+        self._cards[number] = {**card, "lines": lines}
         return _answer("cards", "ok")
 
     def _add(self, told: dict[str, Any]) -> SimulatedResponse:
-        number, lines = told.get("number"), told.get("lines")
+        number, lines = str(told.get("number")), told.get("lines")
         if number not in self._cards:
             return _answer("lines", "invalid", "chưa có hồ sơ này")
         if not isinstance(lines, list) or not all(_complete(line) for line in lines):
