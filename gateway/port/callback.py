@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.domain.dossier import Dossier
+from gateway.domain.status import Status
 from gateway.port.wire import Headers, WireResponse
 
 
@@ -23,7 +24,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key`` identifies the message for ever: the same key again is a repetition and has no second effect.
     ``kind`` names the event for the one-door system; ``data`` is its JSON document.
-    ``dossier`` is set when the partner delivers a dossier that was filed with it.
+    ``dossier`` is set when the partner delivers a dossier that was filed with it; the hub sets its version.
+    ``status`` is the state that the partner reports; without it, that of ``dossier``. One that would move the
+    dossier backwards is recorded and ignored.
     ``first`` answers a new message once it is stored, ``again`` a repeated one.
     """
 
@@ -34,6 +37,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     first: WireResponse
     again: WireResponse
     dossier: Dossier | None = None
+    status: Status | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,6 @@ Invariant: positions are given by one sealer, gapless, so everything up to the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import sqlalchemy as sa
 
@@ -55,9 +53,6 @@ def read_events(connection: sa.Connection, span: Span) -> tuple[list[StoredEvent
     )
     if span.kinds:
         question = question.where(event.c.kind.in_(span.kinds))
-    events = [_stored(row) for row in connection.execute(question)]
+    rows = connection.execute(question).mappings()
+    events = [StoredEvent(**row) for row in rows]
     return events, events[-1].position if len(events) == span.limit else end
-
-
-def _stored(row: Sequence[object]) -> StoredEvent:
-    return msgspec.convert(dict(zip(StoredEvent.__struct_fields__, row, strict=True)), StoredEvent)
