@@ -1,0 +1,141 @@
+"""What the portal is to be told about a version of a dossier, in which order, under which number.
+
+A dossier of the province goes as one snapshot, then step by step in order of time; a dossier that was filed at the
+portal goes as a status report. Invariant: nothing is planned that the record does not say; the steps that §6 demands
+are added from the record's own instants, under keys that begin with ``auto:``, and no state is ever rewritten (§14.6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from adapters.national_portal.manifest import DOSSIER, STATUS, STEP
+from adapters.national_portal.settings import Settings
+from gateway.codec import canonical
+from gateway.domain.dossier import Dossier, Portal, Step
+from gateway.domain.status import Status
+from gateway.mapping import VIETNAM
+from gateway.port import Planned
+
+CANDIDATES = 20
+_FIRST, _COUNT = 10_000, 89_999  # §3: 10000 to 99998
+
+# §6: the step that must be there, which state the dossier must be in, which instant it happened at.
+# An end step is added for the state that ended the dossier and for no other: a withdrawn dossier was not finished.
+_REQUIRED: tuple[tuple[str, Status, frozenset[Status] | None, Callable[[Dossier], datetime | None]], ...] = (
+    ("auto:received", Status.RECEIVED, None, lambda dossier: dossier.received_at),
+    ("auto:refused", Status.REFUSED, frozenset({Status.REFUSED}), lambda dossier: dossier.refused_at),
+    ("auto:withdrawn", Status.WITHDRAWN, frozenset({Status.WITHDRAWN}), lambda dossier: dossier.finished_at),
+    ("auto:stopped", Status.STOPPED, frozenset({Status.STOPPED}), lambda dossier: dossier.finished_at),
+    (
+        "auto:finished",
+        Status.FINISHED,
+        frozenset({Status.FINISHED, Status.RETURNED}),
+        lambda dossier: dossier.finished_at,
+    ),
+    ("auto:returned", Status.RETURNED, frozenset({Status.RETURNED}), lambda dossier: dossier.returned_at),
+)
+
+
+def wanted(dossier: Dossier, settings: Settings) -> bool:
+    """Whether the portal is told about ``dossier`` at all."""
+    if portal_born(dossier):
+        reports = settings.dialect != "lgsp_document" and dossier.status != Status.REGISTERED
+        return reports or (settings.sync_portal_born and dossier.received_at is not None)
+    if dossier.received_at is not None:
+        return True
+    # §5.8-5: without a reception a dossier is not counted and its reception time, mandatory, is not there.
+    refused = dossier.refused_at is not None or dossier.status == Status.REFUSED
+    return settings.send_unreceived == "all" or (settings.send_unreceived == "refused" and refused)
+
+
+def plan(dossier: Dossier, settings: Settings) -> list[Planned]:
+    """Every delivery that this version calls for, in the order in which they must leave; none if not wanted."""
+    if not wanted(dossier, settings):
+        return []
+    if not portal_born(dossier):
+        return [_snapshot(dossier), *_steps(dossier, settings)]
+    planned = (
+        []
+        if dossier.status == Status.REGISTERED or settings.dialect == "lgsp_document"
+        else [_report(dossier)]
+    )
+    if settings.sync_portal_born and dossier.received_at is not None:
+        planned = [_snapshot(dossier), *_steps(dossier, settings), *planned]
+    return planned
+
+
+def portal_born(dossier: Dossier) -> bool:
+    """Whether the dossier was filed at the portal (§1.5, row 6)."""
+    return dossier.origin is Portal.NATIONAL
+
+
+def steps_of(dossier: Dossier, *, complete: bool) -> list[tuple[str, Step]]:
+    """Keys and steps in order of time; ``complete`` adds what §6 demands and the record's own steps lack."""
+    own = [(step.at, 0, index, step.id, step) for index, step in enumerate(dossier.steps)]
+    if complete:
+        own += [
+            # At the same instant the reception comes before the work, the end after it.
+            (step.at, -1 if step.status == Status.RECEIVED else 1, index, step.id, step)
+            for index, step in enumerate(_missing(dossier))
+        ]
+    return [(key, step) for _, _, _, key, step in sorted(own, key=lambda row: row[:3])]
+
+
+def partner_codes(dossier: Dossier, settings: Settings) -> Sequence[str]:
+    """Numbers for the dossier at the portal, best first (§3): its own, unless it is foreign to the province."""
+    own = dossier.code.partition("-")[0]
+    if portal_born(dossier) or settings.province_code in own:
+        return (dossier.code,)
+    unit = dossier.agency.code if settings.province_code in dossier.agency.code else settings.madonvi
+    day = _numbering_day(dossier)
+    digest = hashlib.sha256(dossier.code.encode("utf-8", "replace")).digest()
+    start = int.from_bytes(digest[:8], "big")
+    # Steps of at most 1999 over 89,999 = 7·13·23·43 come round after 91 at the earliest: all candidates differ.
+    stride = 1 + 2 * (int.from_bytes(digest[8:12], "big") % 1000)
+    numbers = (_FIRST + (start + attempt * stride) % _COUNT for attempt in range(CANDIDATES))
+    return tuple(f"{unit}-{day}-{number}" for number in numbers)
+
+
+def _snapshot(dossier: Dossier) -> Planned:
+    # The steps go as deliveries of their own; a long history would only weigh down every version.
+    return Planned(
+        operation=DOSSIER, key=str(dossier.version), payload=canonical.encode(replace(dossier, steps=[]))
+    )
+
+
+def _steps(dossier: Dossier, settings: Settings) -> list[Planned]:
+    return [
+        Planned(operation=STEP, key=key, payload=canonical.encode({"step": step}))
+        for key, step in steps_of(dossier, complete=settings.complete_steps)
+    ]
+
+
+def _report(dossier: Dossier) -> Planned:
+    latest = [step for step in dossier.steps if step.status == dossier.status]
+    shown = [max(latest, key=lambda step: step.at)] if latest else []
+    return Planned(
+        operation=STATUS, key=str(dossier.version), payload=canonical.encode(replace(dossier, steps=shown))
+    )
+
+
+def _missing(dossier: Dossier) -> list[Step]:
+    present = {step.status for step in dossier.steps}
+    missing = []
+    for key, status, states, instant in _REQUIRED:
+        at = instant(dossier)
+        if at is not None and status not in present and (states is None or dossier.status in states):
+            missing.append(Step(id=key, at=at, status=status, unit=dossier.agency.name))
+    return missing
+
+
+def _numbering_day(dossier: Dossier) -> str:
+    instants = (dossier.received_at, dossier.refused_at, dossier.submitted_at)
+    known = next((instant for instant in instants if instant is not None), None)
+    if known is None and dossier.steps:
+        known = min(step.at for step in dossier.steps)
+    return "700101" if known is None else known.astimezone(VIETNAM).strftime("%y%m%d")

@@ -1,0 +1,92 @@
+"""Reading ``TraCuuHoSo`` as proof: is what we sent what the portal has (national_portal §4.3, U15)?
+
+Only meaningful where the portal echoes the stored dossier; its shape is not documented. Invariant: a difference or a
+missing element never counts as the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from gateway.mapping.formats import line
+from mappings.national_portal.reads import as_text
+
+Item: TypeAlias = Mapping[str, Any]
+
+PROGRESS = "TienDo"
+# §2.9: what makes two steps the same step.
+_STEP = ("ThoiDiemXuLy", "TrangThai", "NguoiXuLy", "NoiDungXuLy")
+_STATUS = "TrangThaiHoSo"
+# §2.9: attachments are merged by their id, so the portal may have more of them than the last message.
+_MERGED = {"TaiLieuNop": "TepDinhKemId"}
+_REMOVED = "IsDeleted"
+
+StepKey: TypeAlias = tuple[str, ...]
+
+
+def stored(entries: Mapping[str, Any], code: str) -> Item | None:
+    """The portal's record of dossier ``code`` among the entries of a look-up."""
+    for entry in entries.values():
+        if isinstance(entry, Mapping) and str(entry.get("MaHoSo") or entry.get("MAHOSO") or "") == code:
+            return entry
+    return None
+
+
+def same_dossier(sent: Item, kept: Item) -> bool:
+    """Whether every element of the message stands in the portal's record as we sent it."""
+    return all(_same(name, value, kept.get(name)) for name, value in sent.items())
+
+
+def same_status(sent: Item, kept: Item) -> bool:
+    """Whether the portal's record is in the state that a status report told; a refusal is 3 there and 11 here."""
+    told, known = _plain(sent.get("TrangThai")), _plain(kept.get(_STATUS))
+    return told == known or (told == "11" and known == "3")
+
+
+def step_keys(kept: Item) -> set[StepKey] | None:
+    """The steps in the portal's record, as keys to compare by; None when the record shows no steps at all."""
+    rows = kept.get(PROGRESS)
+    if not isinstance(rows, list):
+        return None
+    return {step_key(row) for row in rows if isinstance(row, Mapping)}
+
+
+def step_key(step: Item) -> StepKey:
+    """What makes a step this step."""
+    return tuple(_plain(step.get(name)) for name in _STEP)
+
+
+def _same(name: str, ours: object, theirs: object) -> bool:
+    if not isinstance(ours, list):
+        return _plain(ours) == _plain(theirs)
+    kept = theirs if isinstance(theirs, list) else []
+    if name not in _MERGED:
+        return len(ours) == len(kept) and all(map(_same_row, ours, kept))
+    remaining = [row for row in ours if _plain(row.get(_REMOVED)) != "true"]
+    removed = {_plain(row.get(_MERGED[name])) for row in ours if _plain(row.get(_REMOVED)) == "true"}
+    return all(any(_same_row(row, other) for other in kept) for row in remaining) and not any(
+        isinstance(row, Mapping) and _plain(row.get(_MERGED[name])) in removed for row in kept
+    )
+
+
+def _same_row(ours: Item, theirs: object) -> bool:
+    return isinstance(theirs, Mapping) and all(
+        _same(name, value, theirs.get(name)) for name, value in ours.items()
+    )
+
+
+def _plain(value: object) -> str:
+    # §2.10: null, absent and "" are alike; numbers and booleans may come back as text in any case.
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            written = line(value)
+            return written.lower() if written in {"True", "False", "TRUE", "FALSE"} else written
+        case dict() | list():
+            return str(as_text(value))
+        case _:
+            return str(value)
