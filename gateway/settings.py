@@ -29,14 +29,14 @@ class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Root of the sections: unknown keys are refused."""
 
 
-class DatabaseSettings(_Section, kw_only=True):
+class DatabaseSettings(_Section, frozen=True, kw_only=True):
     """``url``: ``sqlite:///path`` or ``postgresql://user@host/name`` (password by PGPASSFILE or ``password``)."""
 
     url: str = "sqlite:///lienthong.db"
     password: Secret | None = None
 
 
-class ApiSettings(_Section, kw_only=True):
+class ApiSettings(_Section, frozen=True, kw_only=True):
     """The REST API. ``rate``: requests a second that one client may make, ``burst`` at once."""
 
     host: str = "127.0.0.1"
@@ -50,7 +50,7 @@ class ApiSettings(_Section, kw_only=True):
     long_poll: Seconds = 30.0
 
 
-class RetrySettings(_Section, kw_only=True):
+class RetrySettings(_Section, frozen=True, kw_only=True):
     """Back-off of deferred deliveries, in seconds: doubling with jitter, then parked after ``give_up_after``."""
 
     first: Seconds = 2.0
@@ -63,7 +63,7 @@ class RetrySettings(_Section, kw_only=True):
     ask_limit: Count = 12
 
 
-class BreakerSettings(_Section, kw_only=True):
+class BreakerSettings(_Section, frozen=True, kw_only=True):
     """After ``failures`` in a row nothing but one probe leaves, first after ``first_pause`` seconds, doubling."""
 
     failures: Count = 6
@@ -71,7 +71,7 @@ class BreakerSettings(_Section, kw_only=True):
     longest_pause: Seconds = 300.0
 
 
-class DeliverySettings(_Section, kw_only=True):
+class DeliverySettings(_Section, frozen=True, kw_only=True):
     """Defaults for every destination."""
 
     retry: RetrySettings = RetrySettings()
@@ -82,20 +82,42 @@ class DeliverySettings(_Section, kw_only=True):
     dead_after: Seconds = 6.0
 
 
-class LogSettings(_Section, kw_only=True):
+class WebhookSettings(_Section, frozen=True, kw_only=True):
+    """Sending events to endpoints of the one-door system. Times in seconds.
+
+    ``allow``: hosts (patterns like ``*.h99.example``) and networks (``10.20.0.0/16``) in which an endpoint may have a
+    private address; the default trusts whoever may register endpoints. Link-local addresses are always refused.
+    ``allow_http``: hosts that may be addressed without TLS; the own machine always may. ``ca_file``: certificates of
+    a private authority. A failing endpoint is tried again after ``first`` seconds, doubling up to ``longest``, and
+    disabled after ``give_up_after``.
+    """
+
+    allow: list[str] = ["*"]
+    allow_http: list[str] = []
+    ca_file: str | None = None
+    connect_timeout: Seconds = 10.0
+    read_timeout: Seconds = 20.0
+    first: Seconds = 5.0
+    factor: Annotated[float, Meta(ge=1)] = 2.0
+    longest: Seconds = 3600.0
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    give_up_after: Seconds = 5 * 86400.0
+
+
+class LogSettings(_Section, frozen=True, kw_only=True):
     """Program log (not the message log): ``format`` is ``json`` or ``console``."""
 
     level: str = "info"
     format: Annotated[str, Meta(pattern="^(json|console)$")] = "console"
 
 
-class SourceSettings(_Section, kw_only=True):
+class SourceSettings(_Section, frozen=True, kw_only=True):
     """``tables``: a folder with the province's own translation tables, instead of the shipped ones."""
 
     tables: str | None = None
 
 
-class Maintenance(_Section, kw_only=True):
+class Maintenance(_Section, frozen=True, kw_only=True):
     """A window without sending. Daily: ``start``/``end`` as ``HH:MM`` Vietnam time. Once: ISO 8601 instants."""
 
     start: str
@@ -103,7 +125,7 @@ class Maintenance(_Section, kw_only=True):
     reason: str = ""
 
 
-class DestinationSettings(_Section, kw_only=True):
+class DestinationSettings(_Section, frozen=True, kw_only=True):
     """One partner. ``settings`` goes to the adapter; the other keys override the manifest's capacity."""
 
     adapter: str | None = None
@@ -125,12 +147,13 @@ class DestinationSettings(_Section, kw_only=True):
         return msgspec.structs.replace(default, **overrides)
 
 
-class Settings(_Section, kw_only=True):
+class Settings(_Section, frozen=True, kw_only=True):
     """The whole configuration."""
 
     database: DatabaseSettings = DatabaseSettings()
     api: ApiSettings = ApiSettings()
     delivery: DeliverySettings = DeliverySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     sources: SourceSettings = SourceSettings()
     destination: dict[str, DestinationSettings] = {}

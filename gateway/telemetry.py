@@ -43,6 +43,11 @@ REQUEST_SECONDS = Histogram(
     "lienthong_api_request_seconds", "API request duration.", ["route", "status"], buckets=REQUEST_BUCKETS
 )
 CALLBACKS = Counter("lienthong_callbacks_total", "Calls from partners.", ["destination", "result"])
+WEBHOOKS = Counter("lienthong_webhooks_total", "Events sent to endpoints, by result.", ["result"])
+WEBHOOKS_BEHIND = Gauge("lienthong_webhooks_behind", "Events that an endpoint has not got yet.", ["endpoint"])
+WEBHOOKS_DISABLED = Gauge(
+    "lienthong_webhooks_disabled", "Endpoints that were given up: an operator must act."
+)
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 
