@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 _EPOCH_MS = 1_735_689_600_000
 _COUNTER_BITS = 12
@@ -43,3 +44,9 @@ class Identifiers:
     def take(self, count: int) -> list[int]:
         """``count`` new identifiers, growing."""
         return [self.next() for _ in itertools.repeat(None, count)]
+
+
+def lowest_identifier(instant: datetime) -> int:
+    """The lowest identifier that a clock showing ``instant`` (aware) can give out."""
+    since_epoch = instant - datetime.fromtimestamp(_EPOCH_MS / 1000, UTC)
+    return max(0, since_epoch // timedelta(milliseconds=1)) << (_NODE_BITS + _COUNTER_BITS)

@@ -1,0 +1,149 @@
+"""What readers ask about the message log: lists of entries, one entry with its stored body.
+
+Entries are listed newest first. Identifiers grow with time, so a span of time is also a span of identifiers.
+Invariant: reading changes nothing, and a body is handed out exactly as it was stored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.storage.identity import lowest_identifier
+from gateway.storage.instants import from_micros
+from gateway.storage.queries import within
+from gateway.storage.schema import message, message_body
+
+Direction: TypeAlias = Literal["in", "out"]
+# Identifiers follow the wall clock, entries the steady one: after a clock was set back they differ for a while.
+_CLOCK_SLACK = timedelta(days=1)
+
+
+class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries. ``since`` inclusive, ``before`` exclusive."""
+
+    dossier: str | None = None
+    channel: str | None = None
+    direction: Direction | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry without its body. ``sequence``: its gapless number, null until it is sealed (a moment).
+    ``body_sha256`` and ``leaf`` in hexadecimal; ``leaf`` is the RFC 9162 leaf hash."""
+
+    id: str
+    sequence: int | None
+    at: datetime
+    direction: str
+    kind: str
+    channel: str
+    operation: str
+    dossier: str | None
+    attempt: str | None
+    request: str | None
+    method: str | None
+    url: str | None
+    status: int | None
+    outcome: str | None
+    code: str | None
+    body_size: int
+    body_sha256: str
+    leaf: str
+
+
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry with its headers and its body as stored. ``encoding`` None: the body is no longer kept."""
+
+    view: MessageView
+    headers: list[tuple[str, str]]
+    encoding: str | None
+    body: bytes
+
+
+VIEW_COLUMNS = tuple(column for column in message.c if column.name != "headers")
+
+
+def messages(
+    connection: sa.Connection, wanted: MessageFilter, before: int | None, limit: int
+) -> list[MessageView]:
+    """Up to ``limit`` entries, newest first, with identifiers below ``before``."""
+    where = _conditions(wanted)
+    if before is not None:
+        where.append(message.c.id < before)
+    question = sa.select(*VIEW_COLUMNS).where(*where).order_by(message.c.id.desc()).limit(limit)
+    return [message_view(row) for row in connection.execute(question)]
+
+
+def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
+    columns = message.c
+    where = [
+        column == value
+        for column, value in (
+            (columns.dossier_code, wanted.dossier),
+            (columns.channel, wanted.channel),
+            (columns.direction, wanted.direction),
+            (columns.outcome, wanted.outcome),
+        )
+        if value is not None
+    ]
+    if wanted.outcome not in {None, "accepted"}:
+        where.append(columns.outcome != sa.literal_column("'accepted'"))  # as ix_message_trouble has it
+    where += within(columns.at, wanted.since, wanted.before)
+    if wanted.since is not None:
+        where.append(columns.id >= lowest_identifier(wanted.since - _CLOCK_SLACK))
+    if wanted.before is not None:
+        where.append(columns.id < lowest_identifier(wanted.before + _CLOCK_SLACK))
+    return where
+
+
+def stored_message(connection: sa.Connection, message_id: int) -> StoredMessage | None:
+    """One entry; None when there is none."""
+    row = connection.execute(
+        sa.select(message, message_body.c.encoding, message_body.c.body)
+        .outerjoin(message_body, message_body.c.message_id == message.c.id)
+        .where(message.c.id == message_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    headers = msgspec.json.decode(row.headers, type=list[tuple[str, str]])
+    empty = row.body_size == 0
+    return StoredMessage(
+        view=message_view(row),
+        headers=headers,
+        encoding="identity" if empty else row.encoding,
+        body=b"" if row.body is None else bytes(row.body),
+    )
+
+
+def message_view(row: sa.Row[Any]) -> MessageView:
+    """One row as it is shown."""
+    return MessageView(
+        id=str(row.id),
+        sequence=row.seq,
+        at=from_micros(row.at),
+        direction=row.direction,
+        kind=row.kind,
+        channel=row.channel,
+        operation=row.operation,
+        dossier=row.dossier_code,
+        attempt=_text(row.attempt_id),
+        request=_text(row.request_id),
+        method=row.method,
+        url=row.url,
+        status=row.status,
+        outcome=row.outcome,
+        code=row.code,
+        body_size=row.body_size,
+        body_sha256=bytes(row.body_digest).hex(),
+        leaf=bytes(row.leaf).hex(),
+    )
+
+
+def _text(identifier: int | None) -> str | None:
+    return None if identifier is None else str(identifier)

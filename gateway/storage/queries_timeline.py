@@ -1,0 +1,201 @@
+"""The history of one dossier, from every table that knows of it, in order of time.
+
+Invariant: pages joined together give every entry exactly once, in the order of (instant, identifier).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.storage.instants import from_micros, to_micros
+from gateway.storage.operator_log import lane_target
+from gateway.storage.queries import lane_ids
+from gateway.storage.queries_deliveries import (
+    VIEW_COLUMNS as DELIVERY_COLUMNS,
+)
+from gateway.storage.queries_deliveries import (
+    AttemptView,
+    DeliveryView,
+    attempt_view,
+    delivery_view,
+)
+from gateway.storage.queries_messages import VIEW_COLUMNS as MESSAGE_COLUMNS
+from gateway.storage.queries_messages import MessageView, message_view
+from gateway.storage.schema import attempt, delivery, event, lane, message, message_body, operator_action
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every entry has."""
+
+    id: str
+    at: datetime
+
+
+class ReceivedVersion(_Entry, frozen=True, kw_only=True, tag="version"):
+    """A version came in. ``body`` as stored in the log under ``encoding`` (None: no longer kept)."""
+
+    encoding: str | None
+    body: bytes
+
+
+class DeliveryEntry(_Entry, frozen=True, kw_only=True, tag="delivery"):
+    """A delivery was planned; shown as it stands now."""
+
+    delivery: DeliveryView
+
+
+class AttemptEntry(_Entry, frozen=True, kw_only=True, tag="attempt"):
+    """An exchange with a partner began."""
+
+    destination: str
+    operation: str
+    attempt: AttemptView
+
+
+class MessageEntry(_Entry, frozen=True, kw_only=True, tag="message"):
+    """A request, an answer or the lack of one went into the message log."""
+
+    message: MessageView
+
+
+class EventEntry(_Entry, frozen=True, kw_only=True, tag="event"):
+    """Something was told to the one-door system. ``event`` names it."""
+
+    event: str
+    destination: str | None
+    data: dict[str, Any]
+
+
+class ActionEntry(_Entry, frozen=True, kw_only=True, tag="action"):
+    """A person did something."""
+
+    action: str
+    actor: str
+    destination: str
+    reason: str
+    detail: dict[str, Any]
+
+
+StoredEntry: TypeAlias = (
+    ReceivedVersion | DeliveryEntry | AttemptEntry | MessageEntry | EventEntry | ActionEntry
+)
+TimelineKey: TypeAlias = tuple[int, int]
+_Instant: TypeAlias = "sa.Column[Any]"
+
+
+def timeline(
+    connection: sa.Connection, code: str, after: TimelineKey | None, limit: int
+) -> list[StoredEntry]:
+    """Up to ``limit`` entries of a dossier's history after the key of ``timeline_key``, oldest first."""
+
+    def page(question: sa.Select[Any], at: _Instant, row_id: _Instant) -> Iterable[sa.Row[Any]]:
+        if after is not None:
+            question = question.where(sa.tuple_(at, row_id) > sa.tuple_(*map(sa.literal, after)))
+        return connection.execute(question.order_by(at, row_id).limit(limit))
+
+    sources: tuple[Callable[[str, _Page], Iterator[StoredEntry]], ...] = (
+        _versions,
+        _deliveries,
+        _attempts,
+        _messages,
+        _events,
+    )
+    parts = [source(code, page) for source in sources]
+    parts.append(_actions(connection, code, page))
+    merged = heapq.merge(*parts, key=timeline_key)
+    return [entry for _, entry in zip(range(limit), merged, strict=False)]
+
+
+_Page: TypeAlias = Callable[["sa.Select[Any]", _Instant, _Instant], Iterable["sa.Row[Any]"]]
+
+
+def timeline_key(entry: StoredEntry) -> TimelineKey:
+    """The place of ``entry``, to go on after it."""
+    return to_micros(entry.at), int(entry.id)
+
+
+_IS_VERSION = sa.and_(
+    message.c.channel == "api", message.c.direction == "in", message.c.operation == "dossier"
+)
+
+
+def _versions(code: str, page: _Page) -> Iterator[StoredEntry]:
+    columns = message.c
+    question = (
+        sa.select(columns.id, columns.at, message_body.c.encoding, message_body.c.body)
+        .outerjoin(message_body, message_body.c.message_id == columns.id)
+        .where(columns.dossier_code == code, _IS_VERSION)
+    )
+    for row in page(question, columns.at, columns.id):
+        yield ReceivedVersion(
+            id=str(row.id), at=from_micros(row.at), encoding=row.encoding, body=bytes(row.body or b"")
+        )
+
+
+def _deliveries(code: str, page: _Page) -> Iterator[StoredEntry]:
+    columns = delivery.c
+    superseded = columns.state == sa.literal_column("'superseded'")
+    of_dossier = columns.lane_id.in_(lane_ids(code))
+    # two partial indexes, one for each half
+    question = sa.select(*DELIVERY_COLUMNS).where(
+        columns.id.in_(
+            sa.union_all(
+                sa.select(columns.id).where(of_dossier, columns.state != sa.literal_column("'superseded'")),
+                sa.select(columns.id).where(of_dossier, superseded),
+            )
+        )
+    )
+    for row in page(question, columns.created_at, columns.id):
+        yield DeliveryEntry(id=str(row.id), at=from_micros(row.created_at), delivery=delivery_view(row))
+
+
+def _attempts(code: str, page: _Page) -> Iterator[StoredEntry]:
+    question = sa.select(attempt).where(attempt.c.lane_id.in_(lane_ids(code)))
+    for row in page(question, attempt.c.started_at, attempt.c.id):
+        yield AttemptEntry(
+            id=str(row.id),
+            at=from_micros(row.started_at),
+            destination=row.destination,
+            operation=row.operation,
+            attempt=attempt_view(row, []),
+        )
+
+
+def _messages(code: str, page: _Page) -> Iterator[StoredEntry]:
+    question = sa.select(*MESSAGE_COLUMNS).where(message.c.dossier_code == code, sa.not_(_IS_VERSION))
+    for row in page(question, message.c.at, message.c.id):
+        yield MessageEntry(id=str(row.id), at=from_micros(row.at), message=message_view(row))
+
+
+def _events(code: str, page: _Page) -> Iterator[StoredEntry]:
+    question = sa.select(event).where(event.c.dossier_code == code)
+    for row in page(question, event.c.at, event.c.id):
+        yield EventEntry(
+            id=str(row.id),
+            at=from_micros(row.at),
+            event=row.kind,
+            destination=row.destination,
+            data=msgspec.json.decode(row.data, type=dict[str, Any]),
+        )
+
+
+def _actions(connection: sa.Connection, code: str, page: _Page) -> Iterator[StoredEntry]:
+    destinations = connection.execute(sa.select(lane.c.destination).where(lane.c.dossier_code == code))
+    targets = [lane_target(name, code) for name in destinations.scalars()]
+    columns = operator_action.c
+    for row in page(sa.select(operator_action).where(columns.target.in_(targets)), columns.at, columns.id):
+        yield ActionEntry(
+            id=str(row.id),
+            at=from_micros(row.at),
+            action=row.action,
+            actor=row.actor,
+            destination=row.target.removesuffix(f"/{code}"),
+            reason=row.reason,
+            detail=msgspec.json.decode(row.detail, type=dict[str, Any]),
+        )
