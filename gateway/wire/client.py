@@ -1,8 +1,9 @@
 """One HTTP client per destination, and what an exchange ended in.
 
 httpx's API over aiohttp's pool, parser and TLS: the stock httpx pool sinks to 900 calls/s at 32 connections and can
-lose a slot for ever when a call is cancelled. Invariant: ``NotSent`` is returned only when no byte of the request
-can have reached the partner; every other failure is ``NoAnswer``.
+lose a slot for ever when a call is cancelled. Invariants: ``NotSent`` is returned only when no byte of the request
+can have reached the partner, every other failure is ``NoAnswer``; a request goes out at most once a call, with the
+headers that were logged and no others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import functools
 import ssl
+import zlib
 from typing import TypeAlias
 
 import aiohttp
@@ -22,7 +24,7 @@ from tenacity import (
     RetryCallState,
     retry_if_result,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_random_exponential,
 )
 
 from gateway.port.manifest import Capacity
@@ -62,6 +64,10 @@ _BEFORE_WRITING = (
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
 )
+_NEVER_BUILT = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.ConnectError)
+# headers that aiohttp would add by itself: what leaves is what the message log has
+_UNASKED_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class HttpClient:
@@ -94,42 +100,49 @@ class HttpClient:
 
     async def _exchange_once(self, request: WireRequest) -> Exchange:
         timeout = self._timeout(request)
-        deadline = asyncio.get_running_loop().time() + 2 * (timeout.read or 0) + (timeout.connect or 0)
-        built = self._open().build_request(
-            request.method,
-            request.url,
-            headers=httpx.Headers(list(request.headers)),
-            content=request.body,
-            timeout=timeout,
-        )
         try:
+            # aiohttp's read timeout starts anew with every byte, so one byte a minute would never end
+            async with asyncio.timeout(2 * (timeout.read or 0) + (timeout.connect or 0)):
+                return await self._send(request, timeout)
+        except TimeoutError:
+            return NoAnswer(code="answer_too_slow", reason="the answer did not end in twice the read timeout")
+
+    async def _send(self, request: WireRequest, timeout: httpx.Timeout) -> Exchange:
+        try:
+            built = self._open().build_request(
+                request.method,
+                request.url,
+                headers=httpx.Headers(list(request.headers)),
+                content=request.body,
+                timeout=timeout,
+            )
             response = await self._open().send(built, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as fault:
             return _failure(fault)
         try:
-            return await self._read(response, deadline)
+            return await self._read(response)
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as fault:
             return NoAnswer(code="answer_broken", reason=f"the answer broke off: {_words(fault)}")
         finally:
             await _close_quietly(response)
 
-    async def _read(self, response: httpx.Response, deadline: float) -> Exchange:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > self._capacity.max_response_bytes:
-                return NoAnswer(
-                    code="answer_too_large",
-                    reason=f"the answer exceeds {self._capacity.max_response_bytes} bytes",
-                )
-            if asyncio.get_running_loop().time() > deadline:
-                return NoAnswer(
-                    code="answer_too_slow", reason="the answer did not end in twice the read timeout"
-                )
+    async def _read(self, response: httpx.Response) -> Exchange:
+        limit = self._capacity.max_response_bytes
+        too_large = NoAnswer(code="answer_too_large", reason=f"the answer exceeds {limit} bytes")
+        packed = bytearray()
+        if not isinstance(response.stream, httpx.AsyncByteStream):
+            raise TypeError(f"the transport gave {type(response.stream).__name__}, expected an async stream")
+        async for chunk in response.stream:
+            packed += chunk
+            if len(packed) > limit:
+                return too_large
+        body = unpack(response.headers.get("content-encoding", ""), bytes(packed), limit)
+        if body is None:
+            return too_large
         headers = tuple(
             (key.decode("latin-1"), value.decode("latin-1")) for key, value in response.headers.raw
         )
-        return Answered(response=WireResponse(status=response.status_code, headers=headers, body=bytes(body)))
+        return Answered(response=WireResponse(status=response.status_code, headers=headers, body=body))
 
     def _timeout(self, request: WireRequest) -> httpx.Timeout:
         read = request.timeout or self._capacity.read_timeout
@@ -160,7 +173,7 @@ def _last(state: RetryCallState) -> Exchange:
 _RECONNECT = AsyncRetrying(
     retry=retry_if_result(_is_not_sent),
     stop=stop_after_attempt(CONNECT_TRIES - 1),
-    wait=wait_exponential_jitter(initial=0.05, max=0.5),
+    wait=wait_random_exponential(multiplier=0.05, max=0.5),
     retry_error_callback=_last,
 )
 
@@ -172,13 +185,32 @@ def _failure(fault: Exception) -> Exchange:
         if isinstance(cause, _BEFORE_WRITING):
             return NotSent(code="not_sent", reason=f"no connection: {_words(cause)}")
         cause = cause.__cause__
-    if isinstance(
-        fault, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.ConnectError
-    ):
+    if isinstance(fault, _NEVER_BUILT):
         return NotSent(code="not_sent", reason=f"no connection: {_words(fault)}")
-    if isinstance(fault, httpx.TimeoutException):
+    origin = fault.__cause__ or fault
+    if isinstance(origin, httpx.TimeoutException | TimeoutError):
         return NoAnswer(code="timeout", reason="no answer within the read timeout")
-    return NoAnswer(code="connection_lost", reason=f"the connection broke before the answer: {_words(fault)}")
+    return NoAnswer(
+        code="connection_lost", reason=f"the connection broke before the answer: {_words(origin)}"
+    )
+
+
+def unpack(coding: str, body: bytes, limit: int) -> bytes | None:
+    """``body`` without its content coding; None when that would exceed ``limit`` bytes.
+
+    What cannot be undone (another coding, damaged data) is given back as it came: the log keeps it, and the adapter
+    finds it unreadable.
+    """
+    if coding.strip().lower() not in _ZLIB_CODINGS or not body:
+        return body
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error:
+        return body
+    if len(plain) > limit:
+        return None
+    return plain if inflater.eof else body
 
 
 def _words(fault: BaseException) -> str:
@@ -190,6 +222,26 @@ async def _close_quietly(response: httpx.Response) -> None:
         await response.aclose()
 
 
+class _Broken(aiohttp.ClientError):
+    """A connection broke after bytes of the request may have left."""
+
+
+async def _only_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending GET, PUT and DELETE a second time by itself when a connection breaks.
+
+    Sending again is the delivery engine's decision, after asking; and a refused connection at the second try would
+    look as if nothing had been sent. aiohttp repeats after the two classes caught here, and only after them.
+    """
+    try:
+        return await handler(request)
+    except _BEFORE_WRITING:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
+        raise _Broken(_words(fault)) from fault
+
+
 def _aiohttp_transport(capacity: Capacity, verify: ssl.SSLContext | None) -> AiohttpTransport:
     context = verify or _shared_tls()
 
@@ -198,7 +250,12 @@ def _aiohttp_transport(capacity: Capacity, verify: ssl.SSLContext | None) -> Aio
             limit=capacity.concurrency + 2, keepalive_timeout=KEEPALIVE_SECONDS, ssl=context
         )
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, read_bufsize=2**18
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            read_bufsize=2**18,
+            skip_auto_headers=_UNASKED_HEADERS,
+            middlewares=(_only_once,),
         )
 
     return AiohttpTransport(verify=context, client=session)
