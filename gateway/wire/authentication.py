@@ -11,11 +11,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
+import structlog
 
 from gateway.port.credential import CredentialLayer, Denied, Grant
 from gateway.port.wire import WireRequest
 from gateway.wire.client import Answered, Exchange
 
+log = structlog.get_logger(__name__)
 RENEW_BEFORE_SECONDS = 30.0
 DENIED_PAUSE_SECONDS = 5.0
 
@@ -68,12 +70,16 @@ class Authenticator:
 
     async def obtain(self) -> Credentials | NoCredential:
         """All layers, asking only for those that are missing or about to expire."""
-        if not self._stale():
+        if all(map(self._fresh, self._layers)):
             return self._credentials()
         async with self._lock:
             if self._denied is not None and self._clock() < self._denied[0]:
                 return self._denied[1]
-            while (layer := self._stale()) is not None:
+            for (
+                layer
+            ) in self._layers:  # once each: a partner that grants no lifetime must not be asked for ever
+                if self._fresh(layer):
+                    continue
                 refusal = await self._renew(layer)
                 if refusal is not None:
                     self._denied = (self._clock() + DENIED_PAUSE_SECONDS, refusal)
@@ -88,13 +94,9 @@ class Authenticator:
             if held is not None and held.generation == used.generations.get(name):
                 self._held[name] = msgspec.structs.replace(held, until=0.0)
 
-    def _stale(self) -> CredentialLayer | None:
-        now = self._clock()
-        for layer in self._layers:
-            held = self._held.get(layer.name)
-            if held is None or held.until <= now:
-                return layer
-        return None
+    def _fresh(self, layer: CredentialLayer) -> bool:
+        held = self._held.get(layer.name)
+        return held is not None and held.until > self._clock()
 
     def _credentials(self) -> Credentials:
         return Credentials(
@@ -104,10 +106,19 @@ class Authenticator:
 
     async def _renew(self, layer: CredentialLayer) -> NoCredential | None:
         values = {name: held.value for name, held in self._held.items() if name != layer.name}
-        result = await self._exchange(layer.name, layer.request(values))
+        try:
+            request = layer.request(values)
+        except (
+            Exception
+        ) as fault:  # why: an adapter's defect is a credential that is not there, not a spinning lane
+            return _defect(layer, fault)
+        result = await self._exchange(layer.name, request)
         if not isinstance(result, Answered):
             return NoCredential(code=result.code, reason=f"{layer.name}: {result.reason}", permanent=False)
-        answer = layer.read(result.response)
+        try:
+            answer = layer.read(result.response)
+        except Exception as fault:  # why: as above; the answer itself is in the message log
+            return _defect(layer, fault)
         if isinstance(answer, Denied):
             return NoCredential(
                 code=answer.code, reason=f"{layer.name}: {answer.reason}", permanent=answer.permanent
@@ -121,3 +132,10 @@ class Authenticator:
         self._held[layer.name] = _Held(
             value=grant.value, until=self._clock() + grant.lifetime - margin, generation=generation
         )
+
+
+def _defect(layer: CredentialLayer, fault: Exception) -> NoCredential:
+    log.error("adapter_failed", layer=layer.name, exc_info=fault)
+    return NoCredential(
+        code="adapter_defect", reason=f"{layer.name}: {type(fault).__name__} in the adapter", permanent=False
+    )
