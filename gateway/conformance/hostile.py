@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 from unicodedata import normalize
 
 import msgspec
+
+Path: TypeAlias = tuple[str | int, ...]
 
 MEGABYTE = 1024 * 1024
 HUGE = 16 * MEGABYTE
@@ -217,7 +219,7 @@ def twisted(success: bytes) -> Iterator[tuple[str, Answer]]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         yield from _twisted_xml(success)
         return
-    for path in _leaves(tree, ()):
+    for path in telling(tree):
         where = "/".join(map(str, path))
         for name, value in WRONG:
             twisted_tree = _replaced(tree, path, name == "missing", value)
@@ -226,29 +228,33 @@ def twisted(success: bytes) -> Iterator[tuple[str, Answer]]:
                 yield where, Answer(name=f"{where} is {name}", body=body, meaning=Meaning.TWISTED)
 
 
-def strings(tree: object) -> list[tuple[str | int, ...]]:
+def strings(tree: object) -> list[Path]:
     """The paths of the strings in ``tree``; of alike ones in a list, the first and the last."""
-    alike: dict[tuple[str | int, ...], list[tuple[str | int, ...]]] = {}
+    return [path for path in telling(tree) if isinstance(at(tree, path), str)]
+
+
+def telling(tree: object) -> list[Path]:
+    """The paths of the values in ``tree``; of alike ones in a list, the first and the last."""
+    alike: dict[Path, list[Path]] = {}
     for path in _leaves(tree, ()):
-        if isinstance(at(tree, path), str):
-            shape = tuple("*" if isinstance(step, int) else step for step in path)
-            alike.setdefault(shape, []).append(path)
+        shape = tuple("*" if isinstance(step, int) else step for step in path)
+        alike.setdefault(shape, []).append(path)
     return [path for paths in alike.values() for path in dict.fromkeys((paths[0], paths[-1]))]
 
 
-def at(tree: Any, path: tuple[str | int, ...]) -> Any:
+def at(tree: Any, path: Path) -> Any:
     """The value at ``path``."""
     for key in path:
         tree = tree[key]
     return tree
 
 
-def put(tree: Any, path: tuple[str | int, ...], value: object) -> Any:
+def put(tree: Any, path: Path, value: object) -> Any:
     """A copy of ``tree`` with ``value`` at ``path``."""
     return _replaced(tree, path, missing=False, value=value)
 
 
-def _leaves(tree: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+def _leaves(tree: object, path: Path) -> Iterator[Path]:
     match tree:
         case dict():
             for key, value in tree.items():
@@ -260,7 +266,7 @@ def _leaves(tree: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | i
             yield path
 
 
-def _replaced(tree: Any, path: tuple[str | int, ...], missing: bool, value: object) -> Any:  # noqa: FBT001
+def _replaced(tree: Any, path: Path, missing: bool, value: object) -> Any:  # noqa: FBT001
     if not path:
         return value
     head, *rest = path

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -63,28 +65,32 @@ def verdict_decides(subject: Subject) -> Iterator[Flaw]:
     for reader in readers(subject):
         if reader.kind not in {Kind.SEND, Kind.QUERY} or not reader.succeeded(reader.read(reader.success)):
             continue
-        taken: dict[str, list[str]] = {}
-        for where, answer in twisted(reader.success.body):
-            response = msgspec.structs.replace(reader.success, body=answer.body)
-            result = attempt(partial(reader.read, response))
-            wrong = isinstance(result, Returned) and reader.succeeded(result.value)
-            taken.setdefault(where, []).extend([answer.name] if wrong else [])
-        if taken and all(taken.values()):
-            best = min(taken.values(), key=len)
-            yield Flaw(where=reader.where, what=f"no value of the answer decides: success when {best[0]}")
+        best = ""
+        for _, answers in groupby(twisted(reader.success.body), key=itemgetter(0)):
+            best = next((answer.name for _, answer in answers if _taken(reader, answer)), "")
+            if not best:
+                break
+        if best:
+            yield Flaw(where=reader.where, what=f"no value of the answer decides: success when {best}")
+
+
+def _taken(reader: Reader, answer: Answer) -> bool:
+    response = msgspec.structs.replace(reader.success, body=answer.body)
+    result = attempt(partial(reader.read, response))
+    return isinstance(result, Returned) and reader.succeeded(result.value)
 
 
 def _responses(reader: Reader) -> Iterator[tuple[Answer, WireResponse]]:
-    """Every hostile answer at the telling statuses, the success answer and a few others at all of them."""
+    """Every hostile answer at the success answer's own status, most at the telling ones, a few at all of them."""
     real = reader.success
     genuine = Answer(name="the success answer", body=real.body, meaning=Meaning.GENUINE)
     damaged = [each for each in (*garbage(), *wrecked(real.body)) if each.body != real.body]
-    everything = [genuine, *damaged, *(answer for _, answer in twisted(real.body))]
     few = [genuine, *(each for each in damaged if each.name in EVERYWHERE)]
+    at_home = [*damaged, *(answer for _, answer in twisted(real.body)), *huge()]
     for status in reader.statuses():
         home = status == real.status
         telling = home or status in FEW_STATUSES
-        for answer in (*(everything if telling else few), *(huge() if home else ())):
+        for answer in (genuine, *at_home) if home else (genuine, *damaged) if telling else few:
             yield answer, WireResponse(status=status, headers=real.headers, body=answer.body)
         for headers in _BAD_HEADERS if telling else ():
             for body in (b"", b"{}", b"<html>"):
