@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
 import msgspec
 
 from gateway import registry
@@ -23,6 +22,7 @@ from gateway.settings import DatabaseSettings, DestinationSettings, Settings, de
 from gateway.storage import migrate
 from gateway.storage.database import Database
 from gateway.storage.reading import ReadingDatabase
+from gateway.wire.client import Transport
 from gateway.worker import Worker
 from mappings.sources import Translation
 
@@ -81,7 +81,7 @@ async def open_gateway(
     *,
     upgrade: bool = True,
     reading: bool = False,
-    transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+    transports: Mapping[str, Transport] | None = None,
     extra: Mapping[str, Adapter] | None = None,
 ) -> Gateway:
     """Build a gateway on a database at the current schema.

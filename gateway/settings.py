@@ -92,7 +92,7 @@ class WebhookSettings(_Section, frozen=True, kw_only=True):
     disabled after ``give_up_after``.
     """
 
-    allow: list[str] = ["*"]
+    allow: list[str] = msgspec.field(default_factory=lambda: ["*"])
     allow_http: list[str] = []
     ca_file: str | None = None
     connect_timeout: Seconds = 10.0

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Literal
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-from gateway.settings import LogSettings
 
 EXCHANGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
@@ -51,11 +50,11 @@ WEBHOOKS_DISABLED = Gauge(
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 
-def configure_logging(settings: LogSettings) -> None:
+def configure_logging(level: str = "info", style: Literal["json", "console"] = "console") -> None:
     """Set structlog up once per process; output goes to standard error."""
-    level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
+    threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if settings.format == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
         processors=[
@@ -65,7 +64,7 @@ def configure_logging(settings: LogSettings) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -18,7 +18,7 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.domain.errors import StorageUnavailable
 from gateway.storage import upkeep
 from gateway.storage.instants import to_micros
-from gateway.storage.lanes import Reap, reap_lanes
+from gateway.storage.takeover import Reap, reap_lanes
 
 log = structlog.get_logger(__name__)
 SEAL_PAUSE_SECONDS = 0.1

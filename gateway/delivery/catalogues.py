@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 import structlog
 
 from gateway.delivery.destination import Destination, Hub
@@ -121,13 +120,8 @@ class CatalogueKeeper:
         now = to_micros(self._hub.clock())
         limits = (now - int(REFRESH_SECONDS * 1e6), now - int(RETRY_SECONDS * 1e6))
 
-        def question(connection: sa.Connection) -> tuple[set[tuple[str, str]], Sequence[str]]:
-            return (
-                reference.fresh(connection, destination.name, *limits),
-                reference.procedure_codes(connection),
-            )
-
-        fresh, codes = await self._hub.database.read(question)
+        due = functools.partial(reference.due, destination=destination.name, limits=limits)
+        fresh, codes = await self._hub.database.read(due)
         wanted = [
             (operation, parameters)
             for operation in destination.adapter.manifest.reads

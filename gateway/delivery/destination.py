@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-import httpx
 import msgspec
 
 from gateway.delivery.gate import Gate, Limits
@@ -19,7 +18,7 @@ from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import EXCHANGE_SECONDS
 from gateway.wire.authentication import Authenticator, Credentials
-from gateway.wire.client import Answered, Exchange, HttpClient
+from gateway.wire.client import Answered, Exchange, HttpClient, Transport
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +39,7 @@ class Destination:
         hub: Hub,
         settings: DestinationSettings,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         require_windows(settings.maintenance, destination=name)
         self.name = name

@@ -15,8 +15,9 @@ from gateway.delivery.destination import Destination
 from gateway.delivery.pipeline import LaneRun
 from gateway.domain.errors import LeaseLost, StorageUnavailable
 from gateway.messagelog.entry import About, no_answer_entry
-from gateway.storage.lanes import Abandon, Claim, ClaimedLane, LostAttempt, abandon_lanes, claim_lanes
+from gateway.storage.lanes import Claim, ClaimedLane, claim_lanes
 from gateway.storage.rows import MessageRow
+from gateway.storage.takeover import Abandon, LostAttempt, abandon_lanes
 from gateway.telemetry import IN_FLIGHT, STORAGE_LOST
 
 log = structlog.get_logger(__name__)

@@ -200,9 +200,7 @@ class LaneRun:
         interpret = adapter.interpret if kind == "send" else adapter.interpret_query
         try:
             outcomes = list(interpret(_deliveries(batch), exchange.response, context))
-        except (
-            Exception
-        ) as fault:  # why: whatever the adapter does, a sent request stays in doubt, never lost
+        except Exception as fault:  # why: whatever an adapter does, what was sent stays in doubt
             log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
             return [
                 InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")

@@ -6,7 +6,7 @@ in it; an attempt starts only with the lane's first open delivery; a lane's stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -109,34 +109,6 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     token: int
 
 
-class Reap(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the lanes of ``dead`` workers away; ``closing`` makes the log entry of an attempt that was lost."""
-
-    dead: tuple[int, ...]
-    now: datetime
-    closing: Callable[[LostAttempt], MessageRow]
-
-
-class Abandon(msgspec.Struct, frozen=True, kw_only=True):
-    """Give up a lane whose last write may or may not have happened: like a reap of this one lane."""
-
-    lane: int
-    token: int
-    now: datetime
-    closing: Callable[[LostAttempt], MessageRow]
-
-
-class LostAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt whose worker disappeared while it was in flight: its effect is unknown."""
-
-    id: int
-    lane: int
-    destination: str
-    dossier: str
-    operation: str
-    kind: str
-
-
 _PROMOTE = Statement("""
     UPDATE lane SET state = 'ready' WHERE id IN (
         SELECT id FROM lane WHERE destination = :destination AND state = 'waiting' AND due_at <= :now
@@ -187,7 +159,7 @@ _INSERT_ATTEMPT = insert(
 _FLY = Statement("""
     UPDATE delivery SET state = 'in_flight', attempts = attempts + 1, sent_at = :now WHERE id IN_ARRAY(:deliveries)
 """)
-_END_ATTEMPT = Statement("""
+END_ATTEMPT = Statement("""
     UPDATE attempt SET ended_at = :now, outcome = :outcome, code = :code, reason = :reason WHERE id = :attempt
 """)
 _ENDED = Statement("SELECT id FROM attempt WHERE id IN_ARRAY(:attempts) AND ended_at IS NOT NULL")
@@ -210,18 +182,8 @@ _LANE_HEADS = Statement("""
 _SET_STATE = Statement("""
     UPDATE lane SET state = :state, due_at = :due_at, hasten = :hasten, lease_owner = NULL WHERE id = :lane
 """)
-_DEAD_LANES = Statement("""
-    SELECT id FROM lane WHERE state = 'leased' AND lease_owner IN_ARRAY(:dead) ORDER BY id SKIP_LOCKED
-""")
-_DOUBT_FLYING = Statement("""
-    UPDATE delivery SET state = 'in_doubt', due_at = :now, code = 'worker_lost', doubts = doubts + 1,
-        reason = 'the worker disappeared while the request was in flight'
-    WHERE lane_id IN_ARRAY(:lanes) AND state = 'in_flight'
-""")
-_LOST_ATTEMPTS = Statement("""
-    SELECT id, lane_id, destination, dossier_code, operation, kind FROM attempt
-    WHERE lane_id IN_ARRAY(:lanes) AND ended_at IS NULL
-""")
+
+
 PROMOTED_AT_ONCE = 500
 
 
@@ -332,7 +294,7 @@ def _refusal(
 
 def settle_attempts(transaction: Transaction, settlements: Sequence[Settlement]) -> list[LeaseLost | None]:
     """End attempts: states, memory, log and events together. A lost lease still logs the answer that came."""
-    tokens = _tokens(transaction, [settlement.lane for settlement in settlements])
+    tokens = lease_tokens(transaction, [settlement.lane for settlement in settlements])
     done = _done(transaction, settlements)
     fresh = [item for item in settlements if item.attempt not in done]
     insert_messages(transaction, [row for settlement in fresh for row in settlement.messages])
@@ -358,13 +320,14 @@ def _done(transaction: Transaction, settlements: Sequence[Settlement]) -> set[in
     return {row[0] for row in transaction.all(_ENDED, {"attempts": transaction.array(repeated)})}
 
 
-def _tokens(transaction: Transaction, lanes: Iterable[int]) -> dict[int, int]:
+def lease_tokens(transaction: Transaction, lanes: Iterable[int]) -> dict[int, int]:
+    """The current token of each lane, the rows locked."""
     return dict(transaction.all(_OWNED, {"lanes": transaction.array(lanes)}))
 
 
 def _write_settlements(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
     transaction.many(
-        _END_ATTEMPT,
+        END_ATTEMPT,
         [
             {
                 "now": to_micros(item.now),
@@ -420,7 +383,7 @@ def _result_row(result: Result, now: datetime) -> dict[str, Any]:
 
 def release_lanes(transaction: Transaction, releases: Sequence[Release]) -> list[None]:
     """Give lanes back; a lane that was taken over meanwhile is left alone."""
-    tokens = _tokens(transaction, [release.lane for release in releases])
+    tokens = lease_tokens(transaction, [release.lane for release in releases])
     follow_heads(transaction, [item.lane for item in releases if tokens.get(item.lane) == item.token])
     return [None] * len(releases)
 
@@ -459,52 +422,3 @@ def _lane_row(row: Row, hasten: dict[int, bool]) -> dict[str, Any]:
         "due_at": due_at or 0,
         "hasten": hasten.get(lane, False) and state is LaneState.WAITING,
     }
-
-
-def reap_lanes(transaction: Transaction, reaps: Sequence[Reap]) -> list[list[LostAttempt]]:
-    """Take lanes from dead workers: what was in flight is in doubt, never failed and never sent."""
-    return [
-        _take_away(
-            transaction,
-            [row[0] for row in transaction.all(_DEAD_LANES, {"dead": transaction.array(reap.dead)})],
-            reap,
-        )
-        for reap in reaps
-    ]
-
-
-def abandon_lanes(transaction: Transaction, abandons: Sequence[Abandon]) -> list[list[LostAttempt]]:
-    """Give up lanes that are still ours; what was in flight is in doubt."""
-    tokens = _tokens(transaction, [item.lane for item in abandons])
-    return [
-        _take_away(transaction, [item.lane] if tokens.get(item.lane) == item.token else [], item)
-        for item in abandons
-    ]
-
-
-def _take_away(transaction: Transaction, lanes: list[int], order: Reap | Abandon) -> list[LostAttempt]:
-    if not lanes:
-        return []
-    now = to_micros(order.now)
-    array = transaction.array(lanes)
-    lost = [
-        LostAttempt(id=row[0], lane=row[1], destination=row[2], dossier=row[3], operation=row[4], kind=row[5])
-        for row in transaction.all(_LOST_ATTEMPTS, {"lanes": array})
-    ]
-    transaction.run(_DOUBT_FLYING, {"lanes": array, "now": now})
-    transaction.many(
-        _END_ATTEMPT,
-        [
-            {
-                "now": now,
-                "outcome": "in_doubt",
-                "code": "worker_lost",
-                "reason": "the worker disappeared while the request was in flight",
-                "attempt": attempt.id,
-            }
-            for attempt in lost
-        ],
-    )
-    insert_messages(transaction, [order.closing(attempt) for attempt in lost])
-    follow_heads(transaction, lanes)
-    return lost

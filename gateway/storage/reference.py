@@ -93,10 +93,19 @@ def catalogues(connection: sa.Connection, destination: str) -> dict[str, dict[st
     return found
 
 
-def fresh(
+def due(
+    connection: sa.Connection, destination: str, limits: tuple[int, int]
+) -> tuple[set[tuple[str, str]], Sequence[str]]:
+    """What decides on refreshes: (name, parameters) that need none, and the procedure codes in use.
+
+    ``limits``: fetched after the first instant, or failed after the second, needs none.
+    """
+    return _fresh(connection, destination, *limits), procedure_codes(connection)
+
+
+def _fresh(
     connection: sa.Connection, destination: str, fetched_after: int, failed_after: int
 ) -> set[tuple[str, str]]:
-    """(name, parameters) that need no refresh: fetched lately, or failed a moment ago."""
     table = catalogue_fetch
     rows = connection.execute(
         sa.select(table.c.name, table.c.parameters).where(

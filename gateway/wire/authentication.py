@@ -108,9 +108,7 @@ class Authenticator:
         values = {name: held.value for name, held in self._held.items() if name != layer.name}
         try:
             request = layer.request(values)
-        except (
-            Exception
-        ) as fault:  # why: an adapter's defect is a credential that is not there, not a spinning lane
+        except Exception as fault:  # why: an adapter's defect is a missing credential, no more
             return _defect(layer, fault)
         result = await self._exchange(layer.name, request)
         if not isinstance(result, Answered):

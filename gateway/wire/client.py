@@ -55,6 +55,8 @@ class NoAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Exchange: TypeAlias = Answered | NotSent | NoAnswer
+Transport: TypeAlias = httpx.AsyncBaseTransport
+"""What carries a request; tests put their own in."""
 
 # aiohttp raises these before it writes to the socket. Everything else is "maybe sent": httpx-aiohttp maps even a
 # reset after the request to ConnectTimeout, so the cause is judged, never the mapped class.
@@ -77,7 +79,7 @@ class HttpClient:
         self,
         capacity: Capacity,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
         verify: ssl.SSLContext | None = None,
     ) -> None:
         self._capacity = capacity
