@@ -29,6 +29,7 @@ from tenacity import (
 
 from gateway.port.manifest import Capacity
 from gateway.port.wire import WireRequest, WireResponse
+from gateway.wire.resolver import Judge, JudgedResolver
 
 KEEPALIVE_SECONDS = 60.0
 CONNECT_TRIES = 3
@@ -81,10 +82,12 @@ class HttpClient:
         *,
         transport: Transport | None = None,
         verify: ssl.SSLContext | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._capacity = capacity
         self._transport = transport
         self._verify = verify
+        self._judge = judge
         self._client: httpx.AsyncClient | None = None
 
     async def exchange(self, request: WireRequest) -> Exchange:
@@ -153,7 +156,7 @@ class HttpClient:
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
-                transport=self._transport or _aiohttp_transport(self._capacity, self._verify),
+                transport=self._transport or _aiohttp_transport(self._capacity, self._verify, self._judge),
                 trust_env=False,
                 follow_redirects=False,
             )
@@ -244,12 +247,17 @@ async def _only_once(
         raise _Broken(_words(fault)) from fault
 
 
-def _aiohttp_transport(capacity: Capacity, verify: ssl.SSLContext | None) -> AiohttpTransport:
+def _aiohttp_transport(
+    capacity: Capacity, verify: ssl.SSLContext | None, judge: Judge | None
+) -> AiohttpTransport:
     context = verify or _shared_tls()
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=capacity.concurrency + 2, keepalive_timeout=KEEPALIVE_SECONDS, ssl=context
+            limit=capacity.concurrency + 2,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            ssl=context,
+            resolver=None if judge is None else JudgedResolver(judge),
         )
         return aiohttp.ClientSession(
             connector=connector,

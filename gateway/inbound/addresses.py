@@ -1,0 +1,122 @@
+"""Where events may be sent: the guard against endpoints that point into places they must not reach.
+
+Registering an endpoint makes the gateway send requests, so an address is judged when it is registered and every
+address that its name resolves to is judged again when it is connected to. Invariant: link-local addresses (where
+cloud machines keep their credentials), multicast and unspecified ones are never connected to, whatever the settings.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.domain.errors import RecordError
+from gateway.domain.violation import Violation, shown
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+LONGEST_URL = 2000
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in other clothes
+_METADATA = frozenset(
+    {
+        IPv4Address("100.100.100.200"),
+        IPv4Address("192.0.0.192"),
+        IPv6Address("fd00:ec2::254"),
+        IPv6Address("fd20:ce::254"),
+    }
+)
+
+
+class AddressGuard:
+    """Judges endpoints by ``[webhooks] allow`` and ``allow_http``."""
+
+    def __init__(self, allow: Sequence[str], allow_http: Sequence[str]) -> None:
+        self._networks, self._patterns = _sorted_out(allow)
+        self._plain = [pattern.lower() for pattern in allow_http]
+
+    def require(self, url: str) -> None:
+        """Refuse an address that can never be right; RecordError says what is wrong with it."""
+        reason = self.refuse_url(url)
+        if reason is not None:
+            raise RecordError(
+                "the endpoint cannot be registered",
+                [
+                    Violation(
+                        pointer="/url",
+                        code="endpoint_address",
+                        got=shown(url),
+                        expected="an https address of the one-door system",
+                        advice=reason,
+                    )
+                ],
+            )
+
+    def refuse_url(self, url: str) -> str | None:
+        """Why nothing is sent to ``url``, as far as the text alone tells; None when it may be tried."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as fault:
+            return f"the address cannot be read: {fault}"
+        if not host or not url.isascii() or len(url) > LONGEST_URL or any(c.isspace() for c in url):
+            return f"send an absolute address of at most {LONGEST_URL} ASCII characters without spaces"
+        if parts.username is not None or parts.fragment:
+            return "leave user, password and fragment out of the address; events are signed instead"
+        literal = _literal(host)
+        return self._refuse_scheme(parts, host, literal) or (
+            None if literal is None else self.refuse_address(host, str(literal))
+        )
+
+    def refuse_address(self, host: str, address: str) -> str | None:
+        """Why ``address``, to which ``host`` resolves, may not be connected to; None when it may."""
+        found = _plain_form(ipaddress.ip_address(address.split("%", 1)[0]))
+        if found.is_link_local or found.is_multicast or found.is_unspecified or found in _METADATA:
+            return f"{host} leads to {found}, which is never a one-door system"
+        if found.is_global or self._allowed(host, found):
+            return None
+        return f"{host} leads to the private address {found}; add the host or its network to webhooks.allow"
+
+    def _refuse_scheme(self, parts: SplitResult, host: str, literal: Address | None) -> str | None:
+        if parts.scheme == "https":
+            return None
+        own = host == "localhost" or (literal is not None and literal.is_loopback)
+        if parts.scheme == "http" and (own or any(fnmatchcase(host, item) for item in self._plain)):
+            return None
+        return "use https, or add the host to webhooks.allow_http"
+
+    def _allowed(self, host: str, address: Address) -> bool:
+        if any(fnmatchcase(host.lower(), pattern) for pattern in self._patterns):
+            return True
+        return any(address in network for network in self._networks if network.version == address.version)
+
+
+def _sorted_out(allow: Sequence[str]) -> tuple[list[Network], list[str]]:
+    networks: list[Network] = []
+    patterns: list[str] = []
+    for item in allow:
+        try:
+            networks.append(ipaddress.ip_network(item, strict=False))
+        except ValueError:
+            patterns.append(item.lower())
+    return networks, patterns
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.split("%", 1)[0])
+    except ValueError:
+        return None
+
+
+def _plain_form(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one carries, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,120 @@
+"""What a partner's report means for a dossier that we may already have. Pure.
+
+Invariant: a report never moves a dossier backwards (domain_rules §4.3) and never replaces the record of another
+source; what is not taken over is told all the same, so that nothing a partner says is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal, assert_never
+
+import msgspec
+
+from gateway.codec import canonical
+from gateway.domain.dossier import Dossier, Portal
+from gateway.domain.status import Status, Verdict, judge_move
+from gateway.port import Report
+from gateway.storage.callbacks import Standing
+
+IGNORED = "report.ignored"
+FLAGGED = "report.flagged"
+STORED = "dossier.stored"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """An event to be: its kind and its JSON document."""
+
+    kind: str
+    data: bytes
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with a report. ``dossier``: to be stored, complete with version and source.
+
+    ``expected_version``: the version it replaces, 0 for none. ``status``: what the partner itself has now.
+    """
+
+    handling: Literal["accepted", "ignored"]
+    notices: tuple[Notice, ...]
+    dossier: Dossier | None = None
+    expected_version: int = 0
+    status: Status | None = None
+
+
+def rule(destination: str, report: Report, standing: Standing | None) -> Ruling:
+    """Decide about ``report`` of ``destination``, given how its dossier stands with us (None: it does not)."""
+    reported = _reported(report)
+    told = Notice(kind=report.kind, data=report.data)
+    notices: tuple[Notice, ...]
+    match _verdict(reported, standing):
+        case "impossible" | "backwards" as reason:
+            remark = _remark(IGNORED, report, reported, standing, reason)
+            return Ruling(handling="ignored", notices=(remark,))
+        case "flagged":
+            notices = (told, _remark(FLAGGED, report, reported, standing, "flagged"))
+        case "allowed" | "same":
+            notices = (told,)
+        case other:
+            assert_never(other)
+    dossier = _to_store(destination, report, standing)
+    if dossier is None:
+        return Ruling(handling="accepted", notices=notices, status=reported)
+    return Ruling(
+        handling="accepted",
+        notices=(_stored(dossier), *notices),
+        dossier=dossier,
+        expected_version=0 if standing is None else standing.version,
+        status=reported,
+    )
+
+
+def _reported(report: Report) -> Status | None:
+    if report.status is not None:
+        return report.status
+    return None if report.dossier is None else Status(report.dossier.status)
+
+
+def _verdict(reported: Status | None, standing: Standing | None) -> Verdict | Literal["backwards"]:
+    """The verdict of domain_rules §4.3, and "backwards" for a flagged move to an earlier state."""
+    if reported is None or standing is None:
+        return "allowed"
+    current = Status(standing.status)
+    verdict = judge_move(current, reported)
+    return "backwards" if verdict == "flagged" and reported.national < current.national else verdict
+
+
+def _to_store(destination: str, report: Report, standing: Standing | None) -> Dossier | None:
+    """The dossier with the version that it gets here; None when there is nothing to store.
+
+    Once the one-door system has sent a version of its own, the record is its own: a resent dossier is told, not
+    stored. Until then the partner may send a corrected one.
+    """
+    if report.dossier is None or (standing is not None and standing.source != destination):
+        return None
+    mine = msgspec.structs.replace(report.dossier, source=destination, origin=Portal.NATIONAL)
+    if standing is None:
+        return msgspec.structs.replace(mine, version=1)
+    same = msgspec.structs.replace(mine, version=standing.version)
+    if hashlib.sha256(canonical.encode(same)).digest() == standing.digest:
+        return None
+    return msgspec.structs.replace(mine, version=standing.version + 1)
+
+
+def _stored(dossier: Dossier) -> Notice:
+    data = {"version": dossier.version, "source": dossier.source, "status": dossier.status}
+    return Notice(kind=STORED, data=msgspec.json.encode(data))
+
+
+def _remark(
+    kind: str, report: Report, reported: Status | None, standing: Standing | None, reason: str
+) -> Notice:
+    data = {
+        "kind": report.kind,
+        "reason": reason,
+        "reported_status": reported,
+        "status": None if standing is None else standing.status,
+        "version": None if standing is None else standing.version,
+        "report": msgspec.Raw(report.data),
+    }
+    return Notice(kind=kind, data=msgspec.json.encode(data))
