@@ -182,7 +182,7 @@ def lane_plan(destination: Destination, dossier: Dossier) -> LanePlan:
                 operation=planned.operation,
                 key=planned.key,
                 payload=planned.payload,
-                digest=hashlib.sha256(planned.payload).digest(),
+                digest=hashlib.sha256(planned.fingerprint or planned.payload).digest(),
                 snapshot=planned.operation in snapshots,
             )
             for planned in adapter.plan(dossier)

@@ -40,11 +40,16 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery that a version of a dossier calls for; the hub drops those whose key it already has."""
+    """One delivery that a version of a dossier calls for; the hub drops those whose key it already has.
+
+    ``fingerprint``: what the partner would see of it. A snapshot with the fingerprint of the one before it is not
+    sent again; without one the payload is compared.
+    """
 
     operation: str
     key: str
     payload: bytes
+    fingerprint: bytes = b""
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,8 @@ _FAR_FUTURE = 2**62
 
 
 class PlannedDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery to enqueue; ``snapshot``: it replaces an unsent older one of the same operation."""
+    """One delivery to enqueue; ``snapshot``: it replaces an unsent older one of the same operation, and is dropped
+    when the newest one has the same ``digest`` (what the partner would see of it)."""
 
     operation: str
     key: str
@@ -280,9 +281,24 @@ class _LaneWriter:
         if known is not None:
             self._again(planned, known)
         elif planned.snapshot:
-            self._insert(planned, self._supersede_snapshots(planned))
+            if not self._is_unchanged(planned):
+                self._insert(planned, self._supersede_snapshots(planned))
         else:
             self._insert(planned, None)
+
+    def _is_unchanged(self, planned: PlannedDelivery) -> bool:
+        """Whether the newest snapshot shows the partner the same, and nobody has refused or given up on it."""
+        newest = max(
+            (row for (operation, _), row in self._known.items() if operation == planned.operation),
+            key=lambda row: int(row[0]),
+            default=None,
+        )
+        return (
+            newest is not None
+            and bytes(newest[2]) == planned.digest
+            and DeliveryState(newest[1])
+            not in {DeliveryState.REJECTED, DeliveryState.PARKED, DeliveryState.SKIPPED}
+        )
 
     def _again(self, planned: PlannedDelivery, known: Row) -> None:
         delivery, state, digest, position = known
