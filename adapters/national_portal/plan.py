@@ -103,8 +103,16 @@ def partner_codes(dossier: Dossier, settings: Settings) -> Sequence[str]:
 
 def _snapshot(dossier: Dossier) -> Planned:
     # The steps go as deliveries of their own; a long history would only weigh down every version.
+    return _versioned(DOSSIER, replace(dossier, steps=[]))
+
+
+def _versioned(operation: str, shown: Dossier) -> Planned:
+    """The portal never sees the version: a version that changes nothing else is the same report to it."""
     return Planned(
-        operation=DOSSIER, key=str(dossier.version), payload=canonical.encode(replace(dossier, steps=[]))
+        operation=operation,
+        key=str(shown.version),
+        payload=canonical.encode(shown),
+        fingerprint=canonical.encode(replace(shown, version=1)),
     )
 
 
@@ -118,9 +126,7 @@ def _steps(dossier: Dossier, settings: Settings) -> list[Planned]:
 def _report(dossier: Dossier) -> Planned:
     latest = [step for step in dossier.steps if step.status == dossier.status]
     shown = [max(latest, key=lambda step: step.at)] if latest else []
-    return Planned(
-        operation=STATUS, key=str(dossier.version), payload=canonical.encode(replace(dossier, steps=shown))
-    )
+    return _versioned(STATUS, replace(dossier, steps=shown))
 
 
 def _missing(dossier: Dossier) -> list[Step]:
