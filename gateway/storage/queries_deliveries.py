@@ -73,7 +73,7 @@ class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):
     attempts_cut: bool
 
 
-VIEW_COLUMNS = tuple(column for column in delivery.c if column.name not in {"payload", "digest", "lane_id"})
+VIEW_COLUMNS = tuple(column for column in delivery.c if column.name not in {"payload", "digest"})
 _ATTEMPTS_SHOWN = 200
 
 
@@ -150,9 +150,7 @@ def delivery_view(row: sa.Row[Any]) -> DeliveryView:
 
 def delivery_detail(connection: sa.Connection, delivery_id: int) -> DeliveryDetail | None:
     """One delivery with its attempts; None when there is none."""
-    found: sa.Row[Any] | None = connection.execute(
-        sa.select(*VIEW_COLUMNS, delivery.c.lane_id).where(delivery.c.id == delivery_id)
-    ).one_or_none()
+    found = connection.execute(sa.select(*VIEW_COLUMNS).where(delivery.c.id == delivery_id)).one_or_none()
     if found is None:
         return None
     rows = connection.execute(
