@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 
+from gateway.storage.feed import newest_position
 from gateway.storage.rows import EventRow, MessageRow, insert_events, insert_messages
-from gateway.storage.schema import webhook
+from gateway.storage.schema import webhook, worker
 from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
     lease_owner: int | None = None
     last_failure: str | None = None
     disabled_at: int | None = None
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """How everything stands: the newest position in the feed, all endpoints, the workers that are not known dead."""
+
+    newest: int
+    endpoints: list[WebhookRow]
+    living: frozenset[int]
+
+    def is_due(self, row: WebhookRow, owner: int, now: int) -> bool:
+        """Whether worker ``owner`` should send to the endpoint now."""
+        taken = row.lease_owner is not None and row.lease_owner != owner and row.lease_owner in self.living
+        return row.disabled_at is None and row.next_at <= now and row.position < self.newest and not taken
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,11 +180,15 @@ def set_back_webhook(transaction: Transaction, setback: Setback) -> bool:
     return noted > 0
 
 
-def list_webhooks(connection: sa.Connection) -> list[WebhookRow]:
-    """Every endpoint, oldest first."""
+def survey(connection: sa.Connection) -> Survey:
+    """Every endpoint, oldest first, with what is needed to tell which of them is due."""
     columns = [webhook.c[name] for name in WebhookRow.__struct_fields__]
     rows = connection.execute(sa.select(*columns).order_by(webhook.c.created_at, webhook.c.id)).mappings()
-    return [WebhookRow(**row) for row in rows]
+    return Survey(
+        newest=newest_position(connection),
+        endpoints=[WebhookRow(**row) for row in rows],
+        living=frozenset(connection.execute(sa.select(worker.c.id)).scalars()),
+    )
 
 
 def find_webhook(connection: sa.Connection, endpoint: str) -> WebhookRow | None:

@@ -74,7 +74,10 @@ _ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class HttpClient:
-    """Open connections to one destination. Never cancel ``exchange`` from outside; it ends by its own limits."""
+    """Open connections to one destination. Never cancel ``exchange`` from outside; it ends by its own limits.
+
+    ``judge`` may refuse addresses that a host name resolves to; an address in the URL itself is the caller's to judge.
+    """
 
     def __init__(
         self,
