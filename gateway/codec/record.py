@@ -47,19 +47,21 @@ class RecordReader(Generic[T]):
         """The record in ``body``; RecordError lists everything that is wrong with it."""
         try:
             return self._decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError) as fault:
-            raise RecordError(
-                f"the {self._kind.__name__.lower()} record cannot be accepted",
-                self._violations(body, str(fault)),
-            ) from fault
+        except msgspec.ValidationError as fault:
+            raise self._refused(self._violations(body, str(fault))) from fault
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+            raise self._refused([_unreadable(body, str(fault))]) from fault
+
+    def _refused(self, violations: Sequence[Violation]) -> RecordError:
+        return RecordError(f"the {self._kind.__name__.lower()} record cannot be accepted", violations)
 
     def _violations(self, body: bytes, first: str) -> Sequence[Violation]:
         try:
             document = read(body)
-        except Unreadable as fault:
-            return [_unreadable(fault)]
-        found = list(self._all(document))
-        return found or [_from_first(first)]
+        except Unreadable:
+            # JSON all the same, or msgspec would have said so: a number that no float holds, a repeated key.
+            return [_from_first(first)]
+        return list(self._all(document)) or [_from_first(first)]
 
     def _all(self, document: Json) -> Iterator[Violation]:
         for error in self._validator.iter_errors(document):
@@ -71,11 +73,17 @@ class RecordReader(Generic[T]):
         return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
 
-def _unreadable(fault: Unreadable) -> Violation:
+def _unreadable(body: bytes, first: str) -> Violation:
+    """Why ``body`` is no JSON. The lenient reader names more kinds, but forgives what a record must not contain."""
+    code, reason = "not_json", first
+    try:
+        read(body)
+    except Unreadable as fault:
+        code, reason = fault.code, str(fault)
     return Violation(
         pointer="",
-        code=fault.code,
-        got=shown(str(fault)),
+        code=code,
+        got=shown(reason),
         expected="one JSON document in UTF-8",
         advice="check how the record is serialised",
     )
@@ -99,9 +107,12 @@ def _pointer_of(path: str) -> str:
 
 
 def _from_schema(error: Any) -> Iterator[Violation]:
-    keyword = str(error.schema_path[-1]) if error.schema_path else "schema"
+    keyword = _keyword(error)
     where = [str(part) for part in error.instance_path]
-    if keyword == "additionalProperties":
+    if keyword == "anyOf" and (meant := _meant(error)):
+        for inner in meant:
+            yield from _from_schema(inner)
+    elif keyword == "additionalProperties":
         for name in error.kind.unexpected:
             yield _violation([*where, name], keyword, shown(error.instance.get(name)), "no such field")
     elif keyword == "required":
@@ -110,6 +121,21 @@ def _from_schema(error: Any) -> Iterator[Violation]:
         )
     else:
         yield _violation(where, keyword, shown(error.instance), error.verbose_message.split("\n")[0][:200])
+
+
+def _keyword(error: Any) -> str:
+    return str(error.schema_path[-1]) if error.schema_path else "schema"
+
+
+def _meant(error: Any) -> list[Any]:
+    """What is wrong in the one alternative that has the right JSON type: an object or null, an object was sent."""
+    place = error.instance_path
+    fitting = [
+        found
+        for found in error.kind.context
+        if not any(inner.instance_path == place and _keyword(inner) == "type" for inner in found)
+    ]
+    return fitting[0] if len(fitting) == 1 else []
 
 
 def _violation(where: list[str], keyword: str, got: str, expected: str) -> Violation:
