@@ -108,7 +108,7 @@ DOSSIER = Table(
         Field(
             name="MaTTHC",
             source=_procedure_code,
-            pointer="/procedure/national_code",
+            pointer="/procedure/code",
             required=True,
             max_length=50,
             clause="§3, §14.9",

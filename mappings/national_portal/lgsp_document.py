@@ -128,7 +128,7 @@ SYNC_DOCUMENT = Table(
         Field(
             name="DocTypeCode",
             source=DOSSIER.field("MaTTHC").source,
-            pointer="/procedure/national_code",
+            pointer="/procedure/code",
             required=True,
         ),
         Field(
