@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
-from adapters.national_portal import simulator_catalogue
+from adapters.national_portal import build, simulate, simulator_catalogue
 from adapters.national_portal.settings import Settings as PortalSettings
 from adapters.national_portal.settings import require_usable
 from examples import catalogue, contents, generate, hostile
@@ -25,7 +26,9 @@ from examples.worktime import (
     is_working_time,
     working_minutes_between,
 )
+from gateway.codec.record import RecordReader
 from gateway.deadlines.classify import Facts, Verdict, classify
+from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import (
     ApplicantKind,
     Channel,
@@ -36,11 +39,13 @@ from gateway.domain.dossier import (
     ReturnMethod,
     Reuse,
 )
-from gateway.domain.errors import ConfigurationError
+from gateway.domain.errors import ConfigurationError, RecordError
+from gateway.domain.outcome import Accepted
 from gateway.domain.plausibility import implausible
 from gateway.domain.status import Status, judge_move
-from gateway.port import Secret
+from gateway.port import Context, Grant, Secret, SimulatedRequest, WireRequest, WireResponse
 from gateway.settings import decode, load
+from mappings.national_portal.catalogue import AGENCIES, FIELDS, PROCEDURE_DETAIL, PROCEDURE_LIST
 
 TODAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FIRST = datetime(2026, 1, 5, 0, 0, tzinfo=VIETNAM)
@@ -54,6 +59,12 @@ SENT = [msgspec.json.decode(line, type=Dossier) for line in LINES]
 RECORDS = [understood(dossier) for dossier in SENT]
 NEWEST = list({dossier.code: dossier for dossier in RECORDS}.values())
 COUNTS = contents.counts(contents.read(LINES))
+CATALOGUES = {
+    PROCEDURE_LIST: {entry["MATTHC"]: entry for entry in simulator_catalogue.PROCEDURES},
+    PROCEDURE_DETAIL: {entry["MATTHC"]: entry for entry in simulator_catalogue.PROCEDURES},
+    AGENCIES: {entry["MADONVI"]: entry for entry in simulator_catalogue.AGENCIES},
+    FIELDS: {entry["MALINHVUC"]: entry for entry in simulator_catalogue.FIELDS},
+}
 
 
 def histories() -> dict[str, list[Dossier]]:
@@ -401,10 +412,9 @@ def test_every_procedure_and_every_agency_is_used() -> None:
 
 
 def test_example_configuration_loads_and_suits_the_adapter() -> None:
-    environment = {"PORTAL_PASSWORD": "mot-mat-khau"}
-    settings = load(README.with_name("lienthong.toml"), environment)
+    settings = load(README.with_name("lienthong.toml"), ENVIRONMENT)
     portal = settings.destination["national_portal"]
-    adapter = decode(portal.settings, PortalSettings, environment)
+    adapter = decode(portal.settings, PortalSettings, ENVIRONMENT)
     require_usable(adapter)
     assert adapter.password == Secret("mot-mat-khau")
     assert adapter.province_code == contents.PROVINCE
@@ -418,6 +428,77 @@ def test_example_configuration_holds_no_secret() -> None:
             PortalSettings,
             {},
         )
+
+
+ENVIRONMENT = {"PORTAL_PASSWORD": "mot-mat-khau"}
+
+
+class Portal:
+    """The adapter of the example configuration, and the portal's stand-in behind it."""
+
+    def __init__(self) -> None:
+        section = load(README.with_name("lienthong.toml"), ENVIRONMENT).destination["national_portal"]
+        settings = decode(section.settings, PortalSettings, ENVIRONMENT)
+        self.adapter = build(settings)
+        self.stand_in = simulate(settings)
+        (layer,) = self.adapter.credentials
+        grant = layer.read(self.exchange(layer.request({})))
+        assert isinstance(grant, Grant)
+        self.credentials = {layer.name: grant.value}
+
+    def exchange(self, request: WireRequest) -> WireResponse:
+        address = urlsplit(request.url)
+        answer = self.stand_in.handle(
+            SimulatedRequest(
+                method=request.method,
+                path=address.path,
+                query=address.query,
+                headers=request.headers,
+                body=request.body,
+                now=TODAY,
+            )
+        )
+        return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def deliver(self, dossier: Dossier) -> int:
+        """Tell the stand-in everything about ``dossier``; the number of steps that it was told."""
+        memory = {"partner_code": self.adapter.partner_codes(dossier)[0]}
+        context = Context(now=TODAY, credentials=self.credentials, memory=memory, catalogues=CATALOGUES)
+        deliveries = [
+            Delivery(
+                id=position,
+                lane=1,
+                destination="national_portal",
+                dossier=dossier.code,
+                operation=planned.operation,
+                key=planned.key,
+                position=position,
+                payload=planned.payload,
+            )
+            for position, planned in enumerate(self.adapter.plan(dossier))
+        ]
+        steps = [delivery for delivery in deliveries if delivery.operation == "step"]
+        snapshots = [delivery for delivery in deliveries if delivery.operation == "dossier"]
+        for batch in (*([one] for one in snapshots), *(steps[i : i + 10] for i in range(0, len(steps), 10))):
+            response = self.exchange(self.adapter.encode(batch, context))
+            outcomes = self.adapter.interpret(batch, response, context)
+            assert all(isinstance(outcome, Accepted) for outcome in outcomes), (dossier.code, outcomes)
+        return len(steps)
+
+
+def test_adapter_finds_nothing_wrong_with_any_version() -> None:
+    adapter = Portal().adapter
+    assert not [dossier.code for dossier in RECORDS if adapter.check(dossier, CATALOGUES)]
+
+
+def test_portals_stand_in_accepts_every_dossier_and_every_step() -> None:
+    portal = Portal()
+    assert all(portal.adapter.wants(dossier) for dossier in NEWEST)
+    told = sum(portal.deliver(dossier) for dossier in NEWEST)
+    record = portal.stand_in.record()
+    assert len(record["dossiers"]) == COUNTS["dossiers"]
+    assert sum(len(kept["steps"]) for kept in record["dossiers"].values()) == told == COUNTS["steps"]
+    assert [record[name] for name in ("rejected", "duplicates", "out_of_order")] == [[], [], []]
 
 
 def local(text: str) -> datetime:
@@ -501,19 +582,13 @@ def test_broken_lines_are_not_json(line: bytes, verdict: dict[str, object]) -> N
     assert verdict["pointers"] == [""]
 
 
-def pointer_of(message: str) -> str:
-    """The JSON pointer that msgspec's message stands for; a missing or unknown member belongs to it."""
-    place = re.search(r"at `\$(.*)`$", message)
-    pointer = re.sub(r"\[(\d+)\]", r"/\1", place[1].replace(".", "/")) if place else ""
-    member = re.match(r"Object (?:missing required|contains unknown) field `(\w+)`", message)
-    return f"{pointer}/{member[1]}" if member else pointer
-
-
-@pytest.mark.parametrize(("line", "verdict"), cases("type"))
-def test_lines_of_wrong_type_are_refused_at_their_pointer(line: bytes, verdict: dict[str, list[str]]) -> None:
-    with pytest.raises(msgspec.ValidationError) as caught:
-        msgspec.json.decode(line, type=Dossier)
-    assert pointer_of(str(caught.value)) in verdict["pointers"]
+@pytest.mark.parametrize(("line", "verdict"), [*cases("syntax"), *cases("type")])
+def test_unreadable_lines_are_refused_with_exactly_their_pointers(
+    line: bytes, verdict: dict[str, list[str]]
+) -> None:
+    with pytest.raises(RecordError) as caught:
+        RecordReader(Dossier).read(line)
+    assert {violation.pointer for violation in caught.value.violations} == set(verdict["pointers"])
 
 
 @pytest.mark.parametrize(("line", "verdict"), cases("plausibility"))
@@ -529,6 +604,14 @@ def test_lines_that_only_the_tables_can_refuse_are_fine_otherwise() -> None:
         assert implausible(dossier, now=TODAY) == []
         assert (dossier.procedure.code not in procedures) == ("/procedure/code" in verdict["pointers"])
         assert (dossier.agency.code not in catalogue.AGENCIES) == ("/agency/code" in verdict["pointers"])
+
+
+def test_adapter_refuses_what_the_portals_lists_lack() -> None:
+    adapter = Portal().adapter
+    for line, verdict in of_stage("catalogue", "version", "good"):
+        found = adapter.check(msgspec.json.decode(line, type=Dossier), CATALOGUES)
+        expected = verdict["pointers"] if verdict.get("stage") == "catalogue" else []
+        assert [violation.pointer for violation in found] == expected
 
 
 def test_untranslatable_lines_use_words_that_their_source_does_not_know() -> None:
