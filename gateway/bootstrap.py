@@ -17,6 +17,9 @@ from gateway.delivery.clock import SteadyClock
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.intake import Intake
 from gateway.domain.errors import ConfigurationError
+from gateway.inbound.callbacks import Callbacks
+from gateway.inbound.feed import Feed
+from gateway.inbound.webhooks import Webhooks
 from gateway.port import Adapter
 from gateway.settings import DatabaseSettings, DestinationSettings, Settings, decode
 from gateway.storage import migrate
@@ -38,9 +41,13 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     catalogues: CatalogueKeeper
     worker: Worker
     translation: Translation
+    callbacks: Callbacks
+    feed: Feed
+    webhooks: Webhooks
 
     async def close(self) -> None:
         """Close every connection; the worker must have ended."""
+        await self.webhooks.close()
         for destination in self.destinations.values():
             await destination.close()
         self.database.close()
@@ -107,15 +114,23 @@ async def open_gateway(
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
     await catalogues.load()
+    intake = Intake(hub, destinations, translation)
+    worker = Worker(hub, destinations, jobs={"catalogues": catalogues.refresh_stale})
+    feed = Feed(database, worker.wait_for_events)
+    webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
+    worker.attend("webhooks", webhooks.run)
     return Gateway(
         settings=settings,
         database=database,
         hub=hub,
         destinations=destinations,
-        intake=Intake(hub, destinations, translation),
+        intake=intake,
         catalogues=catalogues,
-        worker=Worker(hub, destinations, jobs={"catalogues": catalogues.refresh_stale}),
+        worker=worker,
         translation=translation,
+        callbacks=Callbacks(hub, destinations, intake),
+        feed=feed,
+        webhooks=webhooks,
     )
 
 

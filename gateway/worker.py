@@ -1,4 +1,4 @@
-"""A worker process: its life sign, its dispatchers, the reaper, the sealer, the catalogues.
+"""A worker process: its life sign, its dispatchers, the reaper, the sealer, jobs and long-running tasks.
 
 Liveness does not depend on wall clocks: a worker is dead for an observer when its beat has not moved for a while by
 the observer's own monotonic clock. Invariant: whatever a dead worker held is taken over without a human.
@@ -26,6 +26,9 @@ STORAGE_PAUSE_SECONDS = 0.5
 JOB_PAUSE_SECONDS = 60.0
 
 Job = Callable[[], Coroutine[Any, Any, None]]
+"""Done once a minute."""
+Task = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Runs until the event is set, then finishes what it has begun; begun again when it ends or fails before that."""
 
 
 class Liveness:
@@ -55,6 +58,7 @@ class Worker:
     ) -> None:
         self._hub = hub
         self._jobs = dict(jobs or {})
+        self._tasks: dict[str, Task] = {}
         self._id = 0
         self._alone = hub.database.dialect == "sqlite"
         self._liveness = Liveness(hub.settings.dead_after)
@@ -63,6 +67,15 @@ class Worker:
         }
         self._stopping = asyncio.Event()
         self._sealed = asyncio.Condition()
+
+    @property
+    def id(self) -> int:
+        """The worker's row, the owner of its leases; 0 before it runs."""
+        return self._id
+
+    def attend(self, name: str, task: Task) -> None:
+        """Run ``task`` beside the dispatchers; to be called before ``run``."""
+        self._tasks[name] = task
 
     def wake(self, destination: str) -> None:
         """There may be something to send to ``destination``."""
@@ -93,13 +106,14 @@ class Worker:
             asyncio.create_task(self._forever(name, job, JOB_PAUSE_SECONDS))
             for name, job in self._jobs.items()
         ]
+        tasks = [asyncio.create_task(self._attend(name, task)) for name, task in self._tasks.items()]
         pumps = [asyncio.create_task(dispatcher.run()) for dispatcher in self._dispatchers.values()]
         try:
             await asyncio.gather(*pumps, self._stopping.wait())
         finally:
             self.stop()
             await asyncio.gather(*pumps, return_exceptions=True)
-            await asyncio.gather(beats, sealer, *jobs, return_exceptions=True)
+            await asyncio.gather(beats, sealer, *jobs, *tasks, return_exceptions=True)
             await self._once("seal", self._seal)
             await self._leave()
 
@@ -128,6 +142,7 @@ class Worker:
         closing = {name: item.closing_entry for name, item in self._dispatchers.items()}
         fallback = next(iter(closing.values()), None)
         if fallback is None:
+            await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, dead))
             return
         order = Reap(
             dead=tuple(dead),
@@ -155,6 +170,18 @@ class Worker:
                     await self._stopping.wait()
             except TimeoutError:
                 continue
+
+    async def _attend(self, name: str, task: Task) -> None:
+        """Keep ``task`` running until stopped."""
+        while not self._stopping.is_set():
+            try:
+                await task(self._stopping)
+            except StorageUnavailable as fault:
+                log.warning("storage_was_lost", task=name, reason=str(fault)[:200])
+            except Exception:  # why: a defect in one task must be seen, and must not end it for ever
+                log.exception("task_failed", task=name)
+            if not self._stopping.is_set():
+                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
     async def _once(self, name: str, step: Job) -> None:
         try:
