@@ -47,7 +47,12 @@ def run(question: str, source: Source, places: Sequence[Surroundings]) -> list[A
         )
         for place in places
     ]
-    return [_answer(process, place) for process, place in zip(asked, places, strict=True)]
+    try:
+        return [_answer(process, place) for process, place in zip(asked, places, strict=True)]
+    finally:
+        for process in asked:
+            process.kill()
+            process.communicate()
 
 
 def _environment(place: Surroundings) -> dict[str, str]:
@@ -63,12 +68,10 @@ def _environment(place: Surroundings) -> dict[str, str]:
 
 
 def _answer(process: subprocess.Popen[bytes], place: Surroundings) -> Any:
-    with process:
-        try:
-            out, err = process.communicate(timeout=MOST_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            raise ProbeFailed(f"no answer after {MOST_SECONDS} s with {place}") from error
+    try:
+        out, err = process.communicate(timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise ProbeFailed(f"no answer after {MOST_SECONDS} s with {place}") from error
     if process.returncode:
         last = err.decode(errors="replace").strip().splitlines()[-1:]
         raise ProbeFailed(f"with {place} the adapter cannot be used: {' '.join(last)[:400]}")

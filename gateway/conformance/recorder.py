@@ -174,6 +174,8 @@ def _read(subject: Subject, wanted: Wanted) -> Case:
     declared = {read.name: read for read in adapter.manifest.reads}
     if wanted.operation not in declared:
         raise NotFoundError(f"the manifest has no read {wanted.operation!r}; it has {', '.join(declared)}")
+    for dossier in rehearsal.sendable():  # so that a look-up finds something
+        list(rehearsal.lane(dossier).deliver(dossier))
     known = subject.specification.parameters
     parameters = {name: known.get(name, "H99") for name in declared[wanted.operation].parameters}
     live = adapter.encode_read(wanted.operation, parameters, rehearsal.context({}))

@@ -26,6 +26,7 @@ def round_trip(subject: Subject) -> Iterator[Flaw]:
     """Everything planned is accepted and known to the partner; every read is answered; nothing is untried."""
     tally = Tally()
     tried: set[str] = set()
+    rehearsal = Rehearsal(subject)
     for whole in (False, True):  # version by version, then only the last one: other batches, other states
         rehearsal = Rehearsal(subject).start()
         for dossier in rehearsal.sendable():
@@ -41,7 +42,7 @@ def round_trip(subject: Subject) -> Iterator[Flaw]:
         if operation.name not in tried:
             tally.add(operation.name, "no sample calls for it; add one to spec/samples.jsonl", "not tried")
     yield from tally.flaws()
-    yield from _reads(Rehearsal(subject).start())
+    yield from _reads(rehearsal)  # after the deliveries, so that a look-up finds what was sent
 
 
 def query_rule(subject: Subject) -> Iterator[Flaw]:

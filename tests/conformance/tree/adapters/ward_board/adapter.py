@@ -74,10 +74,10 @@ class Login:
         answer, fields = read_answer(response)
         session, seconds = fields.get("session"), fields.get("seconds")
         if answer.status == 200 and answer.code == "ok" and isinstance(session, str) and session:
-            return Grant(
-                value=session, lifetime=seconds if isinstance(seconds, int) and 0 < seconds < 86400 else 60
-            )
-        return Denied(code=_told(answer.code) or answer.shape, reason=_told(answer.message))
+            lifetime = seconds if isinstance(seconds, int) and 0 < seconds < 86400 else 60
+            return Grant(value=session, lifetime=lifetime)
+        code = _told(answer.code) or answer.shape
+        return Denied(code=code, reason=_told(answer.message), permanent=answer.code == "invalid")
 
 
 class WardBoard:
