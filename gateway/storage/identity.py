@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 _EPOCH_MS = 1_735_689_600_000
 _COUNTER_BITS = 12
 _NODE_BITS = 10
+_HIGHEST = 2**63 - 1
 _COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 
 
@@ -46,7 +47,8 @@ class Identifiers:
         return [self.next() for _ in itertools.repeat(None, count)]
 
 
-def lowest_identifier(instant: datetime) -> int:
-    """The lowest identifier that a clock showing ``instant`` (aware) can give out."""
-    since_epoch = instant - datetime.fromtimestamp(_EPOCH_MS / 1000, UTC)
-    return max(0, since_epoch // timedelta(milliseconds=1)) << (_NODE_BITS + _COUNTER_BITS)
+def lowest_identifier(instant: datetime, shift: timedelta = timedelta()) -> int:
+    """The lowest identifier that a clock showing ``instant`` (aware) plus ``shift`` can give out."""
+    since_epoch = instant - datetime.fromtimestamp(_EPOCH_MS / 1000, UTC) + shift
+    tick = max(0, since_epoch // timedelta(milliseconds=1))
+    return min(tick << (_NODE_BITS + _COUNTER_BITS), _HIGHEST)

@@ -96,9 +96,9 @@ def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
         where.append(columns.outcome != sa.literal_column("'accepted'"))  # as ix_message_trouble has it
     where += within(columns.at, wanted.since, wanted.before)
     if wanted.since is not None:
-        where.append(columns.id >= lowest_identifier(wanted.since - _CLOCK_SLACK))
+        where.append(columns.id >= lowest_identifier(wanted.since, -_CLOCK_SLACK))
     if wanted.before is not None:
-        where.append(columns.id < lowest_identifier(wanted.before + _CLOCK_SLACK))
+        where.append(columns.id < lowest_identifier(wanted.before, _CLOCK_SLACK))
     return where
 
 

@@ -440,3 +440,13 @@ def test_no_large_table_is_read_from_end_to_end(sqlite_url, question):
     walked = [step for plan in plans for step in plan for table in _LARGE if step == f"SCAN {table}"]
     assert plans
     assert walked == []
+
+
+@pytest.mark.parametrize("instant", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+async def test_the_ends_of_the_calendar_can_be_asked_for(province, instant):
+    await province.accept("H99-1")
+
+    after = await message_kinds(province, since=instant)
+    before = await message_kinds(province, before=instant)
+
+    assert len(after) + len(before) == 1
