@@ -61,7 +61,7 @@ class DocumentStore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     url: str
     results_endpoint: Path = "/GetKetQuaGiayTo"
     file_endpoint: Path = "/GetGiayToByUrl"
-    max_file_bytes: int = 20 * 1024 * 1024
+    max_file_bytes: Annotated[int, Meta(ge=1024)] = 10 * 1024 * 1024
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from operator import attrgetter
 from typing import Any, Final
+from unicodedata import is_normalized
 
 import msgspec
 
 from gateway.domain.violation import Violation, shown
 from gateway.mapping.codes import CodeTable
-from gateway.mapping.formats import Format, Unfit, as_string, shortened, text
+from gateway.mapping.formats import Format, Unfit, as_string, line, shortened, text
 
 Getter = Callable[[Any, Any], object]
 Condition = Callable[[Any, Any], bool]
@@ -139,7 +140,10 @@ class Encoder:
 
     def _violation(self, name: str, unfit: Unfit, record: object, scope: Scope, at: str) -> Violation:
         field = self._places[name]
-        value = _getter(field.source)(record, scope)
+        try:
+            value = _getter(field.source)(record, scope)
+        except Unfit:  # the source itself found the fault, so what it looked at is shown
+            value = _standing_at(record, field.place())
         return Violation(
             pointer=f"{at}{field.place()}",
             code=unfit.code,
@@ -149,75 +153,101 @@ class Encoder:
         )
 
 
+def _standing_at(record: object, pointer: str) -> object:
+    """What a pointer into ``record`` leads to; None where it leads nowhere."""
+    value: object = record
+    for part in filter(None, pointer.split("/")):
+        value = getattr(value, part, None)
+    return value
+
+
+# From here on: building the function that fills one element. A message has about a hundred and fifty elements, so
+# what can be decided once is decided here, and each element costs one Python call and a few C calls.
+
+_Read = Callable[[Any], Any]
+_Empty = Callable[[Any, Any], object]
+_TEXT_FORMATS = frozenset({text, line})
+
+
 def _getter(source: str | Getter) -> Getter:
     if not isinstance(source, str):
         return source
-    if "." not in source:
-        get = attrgetter(source)
-        return lambda record, _scope: get(record)
-    parts = source.split(".")
+    get = _follow(source)
+    return lambda record, _scope: get(record)
 
-    def follow(record: object, _scope: object) -> object:
-        value: object = record
-        for part in parts:
-            if value is None:
-                return None
-            value = getattr(value, part)
-        return value
 
-    return follow
+def _follow(path: str) -> _Read:
+    """Reads a dotted path; a null on the way makes the whole null."""
+    get = attrgetter(path)
+    if "." not in path:
+        return get
+    parts = path.split(".")
+
+    def read(record: object) -> object:
+        try:
+            return get(record)
+        except AttributeError:
+            value: object = record
+            for part in parts:
+                if value is None:
+                    return None
+                value = getattr(value, part)
+            return value
+
+    return read
 
 
 def _emitter(field: Field, variant: Variant) -> Emitter:
     required = field.required or field.name in variant.mandatory
     if field.rows is not None:
-        emit = _array(field, field.rows.compile(variant))
-    elif field.part is not None:
-        emit = _object(field, field.part.compile(variant))
-    elif field.code is not None:
-        emit = _coded(field, variant.codes[field.code])
-    else:
-        emit = _scalar(field)
-    if variant.strings and field.rows is None and field.part is None:
-        emit = _stringly(emit)
-    if required or field.required_when is not None:
-        emit = _demanded(emit, None if required else field.required_when)
-    return _left_out(emit) if field.omit_empty else emit
+        return _array(field, field.rows.compile(variant), required=required)
+    empty = _empty_value(field, required=required)
+    if field.part is not None:
+        return _object(field, field.part.compile(variant), empty)
+    if field.code is not None:
+        return _coded(field, variant.codes[field.code], empty)
+    if field.format in _TEXT_FORMATS:
+        return _textual(field, empty)
+    return _formatted(field, empty, strings=variant.strings)
 
 
-def _scalar(field: Field) -> Emitter:
-    get, form, limit, shorten = _getter(field.source), field.format, field.max_length, field.shorten
+def _textual(field: Field, empty: _Empty) -> Emitter:
+    """Text: most elements are that. A text that is clean already is passed on as it is."""
+    get, read = _source(field)
+    write, limit, shorten = field.format, field.max_length, field.shorten
 
     def emit(record: object, scope: object, _at: str) -> object:
-        value = get(record, scope)
-        return "" if value is None or value == "" else form(value)
-
-    def emit_limited(record: object, scope: object, _at: str) -> object:
-        value = get(record, scope)
+        value: Any = get(record) if get is not None else read(record, scope)
         if value is None or value == "":
-            return ""
-        written = form(value)
-        if limit is not None and isinstance(written, str) and len(written) > limit:
-            if shorten:
-                return shortened(written, limit)
-            raise Unfit(
-                "too_long",
-                f"at most {limit} characters, not {len(written)}",
-                "shorten the text in the source system",
-            )
-        return written
+            return empty(record, scope)
+        if value.__class__ is not str:
+            value = str(value)
+        if not (
+            value.isprintable()
+            and (value.isascii() or is_normalized("NFC", value))
+            and "  " not in value
+            and value.strip() == value
+        ):
+            value = write(value)
+            if not value or value.isspace():
+                return empty(record, scope)
+        if limit is not None and len(value) > limit:
+            return _limited(value, limit, shorten=shorten)
+        return value
 
-    return emit if limit is None else emit_limited
+    return emit
 
 
-def _coded(field: Field, table: CodeTable) -> Emitter:
-    get, undated = _getter(field.source), table.undated
+def _coded(field: Field, table: CodeTable, empty: _Empty) -> Emitter:
+    """A code of the partner's, through a code table."""
+    get, read = _source(field)
+    undated = table.undated
 
     def emit(record: object, scope: Scope, _at: str) -> object:
-        value = get(record, scope)
-        if value is None:
-            return ""
-        wire = undated.get(value)  # type: ignore[call-overload]  # enum members are their strings
+        value: Any = get(record) if get is not None else read(record, scope)
+        if value is None or value == "":
+            return empty(record, scope)
+        wire = undated.get(value)
         if wire is None:
             wire = table.wire(str(value), scope.on)
         if wire is None:
@@ -231,51 +261,78 @@ def _coded(field: Field, table: CodeTable) -> Emitter:
     return emit
 
 
-def _array(field: Field, encoder: Encoder) -> Emitter:
-    get, place = _getter(field.source), field.place()
+def _formatted(field: Field, empty: _Empty, *, strings: bool) -> Emitter:
+    """Whatever has a format of its own: instants, numbers, truth values."""
+    get, read = _source(field)
+    plain, limit, shorten = field.format, field.max_length, field.shorten
+    write: Format = (lambda value: as_string(plain(value))) if strings else plain
+
+    def emit(record: object, scope: object, _at: str) -> object:
+        value: Any = get(record) if get is not None else read(record, scope)
+        if value is None or value == "":
+            return empty(record, scope)
+        written = write(value)
+        if limit is not None and isinstance(written, str) and len(written) > limit:
+            return _limited(written, limit, shorten=shorten)
+        return written
+
+    return emit
+
+
+def _source(field: Field) -> tuple[_Read | None, Getter]:
+    """A path as a function of the record, or a function of record and scope; one of the two is used."""
+    if isinstance(field.source, str):
+        return _follow(field.source), _getter(field.source)
+    return None, field.source
+
+
+def _limited(value: str, limit: int, *, shorten: bool) -> str:
+    if shorten:
+        return shortened(value, limit)
+    raise Unfit(
+        "too_long", f"at most {limit} characters, not {len(value)}", "shorten the text in the source system"
+    )
+
+
+def _empty_value(field: Field, *, required: bool) -> _Empty:
+    """What stands for an empty element, or why it must not be empty."""
+    nothing: object = ABSENT if field.omit_empty else ""
+    condition = field.required_when
+
+    def nothing_there(_record: object, _scope: object) -> object:
+        return nothing
+
+    def demanded(record: object, scope: object) -> object:
+        if required or (condition is not None and condition(record, scope)):
+            raise Unfit("missing", "a value", "fill it in the source system")
+        return nothing
+
+    return demanded if required or condition is not None else nothing_there
+
+
+def _array(field: Field, encoder: Encoder, *, required: bool) -> Emitter:
+    place, condition = field.place(), field.required_when
+    get = _getter(field.source)
     named = isinstance(field.source, str)
+    nothing: object = ABSENT if field.omit_empty else None
 
     def emit(record: object, scope: Scope, at: str) -> object:
         items: Any = get(record, scope)
         if not items:
-            return []
+            if required or (condition is not None and condition(record, scope)):
+                raise Unfit("missing", "at least one row", "fill it in the source system")
+            return [] if nothing is None else nothing
         pairs: Items = ((f"{place}/{index}", item) for index, item in enumerate(items)) if named else items
-        return [encoder.encode(item, scope, f"{at}{pointer}") for pointer, item in pairs]
+        return [encoder.encode(item, scope, at + pointer) for pointer, item in pairs]
 
     return emit
 
 
-def _object(field: Field, encoder: Encoder) -> Emitter:
+def _object(field: Field, encoder: Encoder, empty: _Empty) -> Emitter:
     get, place = _getter(field.source), field.place()
 
     def emit(record: object, scope: Scope, at: str) -> object:
         item = get(record, scope)
-        return "" if item is None else encoder.encode(item, scope, f"{at}{place}")
+        return empty(record, scope) if item is None else encoder.encode(item, scope, at + place)
 
     return emit
-
-
-def _stringly(emit: Emitter) -> Emitter:
-    return lambda record, scope, at: as_string(emit(record, scope, at))
-
-
-def _demanded(emit: Emitter, condition: Condition | None) -> Emitter:
-    def demand(record: object, scope: object, at: str) -> object:
-        value = emit(record, scope, at)
-        if _empty(value) and (condition is None or condition(record, scope)):
-            raise Unfit("missing", "a value", "fill it in the source system")
-        return value
-
-    return demand
-
-
-def _left_out(emit: Emitter) -> Emitter:
-    def leave_out(record: object, scope: object, at: str) -> object:
-        value = emit(record, scope, at)
-        return ABSENT if _empty(value) else value
-
-    return leave_out
-
-
-def _empty(value: object) -> bool:
-    return value in ("", []) or (isinstance(value, str) and value.isspace())

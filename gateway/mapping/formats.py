@@ -52,7 +52,7 @@ def text(value: object) -> str:
 def line(value: object) -> str:
     """``value`` as text on one line, without white space around it."""
     written = text(value)
-    if written.isprintable() and written == written.strip() and "  " not in written:
+    if written.isprintable() and "  " not in written and written.strip() == written:
         return written
     return " ".join(written.split())
 
@@ -74,11 +74,9 @@ def shortened(value: str, limit: int) -> str:
 
 def date14(value: object) -> str:
     """An aware instant as ``yyyyMMddHHmmss`` in Vietnam time."""
-    instant = _instant(value)
-    return (
-        f"{instant.year:04d}{instant.month:02d}{instant.day:02d}"
-        f"{instant.hour:02d}{instant.minute:02d}{instant.second:02d}"
-    )
+    # isoformat and slices cost a third of strftime, and years below 1000 keep their zeros.
+    iso = _instant(value).isoformat()
+    return iso[:4] + iso[5:7] + iso[8:10] + iso[11:13] + iso[14:16] + iso[17:19]
 
 
 def day_first(value: object) -> str:
@@ -173,6 +171,7 @@ def _replacement(match: re.Match[str]) -> str:
 
 
 def _instant(value: object) -> datetime:
+    # A naive instant would be read in this machine's own zone.
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise Unfit("not_an_instant", "an instant with its offset", "send the offset, such as +07:00")
     try:

@@ -26,15 +26,36 @@ _LEGACY_AGENCY = re.compile(r"[0-9]{3}(\.[0-9]{2,3})*\.[A-Z][0-9]{2}\Z")
 
 
 class Procedure(msgspec.Struct, frozen=True, kw_only=True):
-    """What the portal knows of a procedure; empty where it does not say. ``code`` is the portal's own spelling."""
+    """What the portal knows of a procedure. ``code`` is its own spelling; ``listed`` is False only where the list is
+    there and does not have it. The rest is read when it is asked for; it is empty where the portal does not say."""
 
     code: str
     listed: bool = True
-    name: str = ""
-    field_code: str = ""
-    field_name: str = ""
-    fee_codes: tuple[str, ...] = ()
-    result_codes: tuple[str, ...] = ()
+    entry: Mapping[str, Any] = {}
+    detail: Mapping[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        return str(self.detail.get("TENTTHC") or self.entry.get("TENTTHC") or "")
+
+    @property
+    def field_code(self) -> str:
+        return str(_first(self.detail.get("LINHVUCTHUCHIEN")).get("MALINHVUC") or "")
+
+    @property
+    def field_name(self) -> str:
+        return str(_first(self.detail.get("LINHVUCTHUCHIEN")).get("TENLINHVUC") or "")
+
+    @property
+    def fee_codes(self) -> tuple[str, ...]:
+        """Every fee code of the procedure, once."""
+        return tuple(dict.fromkeys(_fee_codes(self.detail)))
+
+    @property
+    def result_codes(self) -> tuple[str, ...]:
+        """Every result code of the procedure, once."""
+        rows = _rows(self.detail, "KETQUATHUCHIEN")
+        return tuple(dict.fromkeys(str(each["MAKETQUA"]) for each in rows if each.get("MAKETQUA")))
 
 
 def short_code(code: str) -> str:
@@ -49,25 +70,16 @@ def is_national(code: str) -> bool:
 
 
 def find_procedure(catalogues: Catalogues, code: str) -> Procedure:
-    """The procedure with this code. ``listed`` is False only where the list is there and does not have it."""
+    """The procedure with this code."""
     if not catalogues:
         return Procedure(code=code)
     entry = _entry(catalogues.get(PROCEDURE_LIST), code)
     detail = _entry(catalogues.get(PROCEDURE_DETAIL), code) or {}
-    found = entry or detail
-    field = _first(detail.get("LINHVUCTHUCHIEN"))
     return Procedure(
-        code=_spelling(found, code),
+        code=_spelling(entry or detail, code),
         listed=entry is not None or PROCEDURE_LIST not in catalogues,
-        name=str(detail.get("TENTTHC") or found.get("TENTTHC") or ""),
-        field_code=str(field.get("MALINHVUC") or ""),
-        field_name=str(field.get("TENLINHVUC") or ""),
-        fee_codes=tuple(dict.fromkeys(_fee_codes(detail))) if detail else (),
-        result_codes=tuple(
-            dict.fromkeys(
-                str(each["MAKETQUA"]) for each in _rows(detail, "KETQUATHUCHIEN") if each.get("MAKETQUA")
-            )
-        ),
+        entry=entry or {},
+        detail=detail,
     )
 
 
