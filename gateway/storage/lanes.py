@@ -136,7 +136,9 @@ _QUEUE = Statement(
     ORDER BY d.lane_id, d.position
     """,  # noqa: S608 - constants
 )
-_OWNED = Statement("SELECT id, lease_token FROM lane WHERE id IN_ARRAY(:lanes) ORDER BY id FOR_UPDATE")
+_OWNED = Statement("""
+    SELECT id, lease_token, held_by FROM lane WHERE id IN_ARRAY(:lanes) AND state = 'leased' ORDER BY id FOR_UPDATE
+""")
 _HEADS = Statement("""
     SELECT lane_id, MIN(position) FROM delivery WHERE lane_id IN_ARRAY(:lanes) AND settled_at IS NULL
     GROUP BY lane_id
@@ -162,7 +164,7 @@ _FLY = Statement("""
 END_ATTEMPT = Statement("""
     UPDATE attempt SET ended_at = :now, outcome = :outcome, code = :code, reason = :reason WHERE id = :attempt
 """)
-_ENDED = Statement("SELECT id FROM attempt WHERE id IN_ARRAY(:attempts) AND ended_at IS NOT NULL")
+_LOGGED = Statement("SELECT id FROM message WHERE id IN_ARRAY(:messages)")
 _SETTLE = Statement("""
     UPDATE delivery SET state = :state, due_at = :due_at, code = :code, reason = :reason, actor = :actor,
         settled_at = :settled_at, doubts = doubts + :doubted
@@ -274,7 +276,9 @@ _STARTABLE = {"send": SENDABLE, "query": frozenset({DeliveryState.IN_DOUBT})}
 
 def _refusals(transaction: Transaction, starts: Sequence[Start]) -> list[LeaseLost | None]:
     lanes = transaction.array([start.lane for start in starts])
-    tokens: dict[int, int] = dict(transaction.all(_OWNED, {"lanes": lanes}))
+    owned = transaction.all(_OWNED, {"lanes": lanes})
+    # an operator's hold stops a lane that is at work before its next delivery
+    tokens: dict[int, int] = {row[0]: row[1] for row in owned if row[2] is None}
     heads: dict[int, int] = dict(transaction.all(_HEADS, {"lanes": lanes}))
     wanted = [delivery for start in starts for delivery in start.deliveries]
     found = {row[0]: row[1:] for row in transaction.all(_STATES, {"deliveries": transaction.array(wanted)})}
@@ -285,7 +289,7 @@ def _refusal(
     start: Start, tokens: dict[int, int], heads: dict[int, int], found: dict[int, Row]
 ) -> LeaseLost | None:
     if tokens.get(start.lane) != start.token:
-        return LeaseLost(f"lane {start.lane} ({start.dossier}) belongs to another worker now")
+        return LeaseLost(f"lane {start.lane} ({start.dossier}) is held, or belongs to another worker now")
     rows = [found[delivery] for delivery in start.deliveries]
     if rows[0][1] != heads.get(start.lane) or any(row[2] not in _STARTABLE[start.kind] for row in rows):
         return LeaseLost(f"the queue of lane {start.lane} ({start.dossier}) has changed; claim it again")
@@ -313,16 +317,24 @@ def settle_attempts(transaction: Transaction, settlements: Sequence[Settlement])
 
 
 def _done(transaction: Transaction, settlements: Sequence[Settlement]) -> set[int | None]:
-    """Attempts of repeated settlements whose first try was committed after all."""
-    repeated = [item.attempt for item in settlements if item.repeated and item.attempt is not None]
-    if not repeated:
+    """Attempts of repeated settlements whose first try was committed after all: the log has their answer.
+
+    That the attempt has ended proves nothing: whoever took the lane over ends it, too.
+    """
+    answers = {
+        message.id: item.attempt
+        for item in settlements
+        if item.repeated and item.attempt is not None
+        for message in item.messages
+    }
+    if not answers:
         return set()
-    return {row[0] for row in transaction.all(_ENDED, {"attempts": transaction.array(repeated)})}
+    return {answers[row[0]] for row in transaction.all(_LOGGED, {"messages": transaction.array(answers)})}
 
 
 def lease_tokens(transaction: Transaction, lanes: Iterable[int]) -> dict[int, int]:
-    """The current token of each lane, the rows locked."""
-    return dict(transaction.all(_OWNED, {"lanes": transaction.array(lanes)}))
+    """The current token of each lane that is leased, the rows locked. A lane that was reaped has none."""
+    return {row[0]: row[1] for row in transaction.all(_OWNED, {"lanes": transaction.array(lanes)})}
 
 
 def _write_settlements(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
