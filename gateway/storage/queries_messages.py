@@ -85,13 +85,14 @@ def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
     where = [
         column == value
         for column, value in (
-            (columns.dossier_code, wanted.dossier),
             (columns.channel, wanted.channel),
             (columns.direction, wanted.direction),
             (columns.outcome, wanted.outcome),
         )
         if value is not None
     ]
+    if wanted.dossier is not None:
+        where.append(columns.id.in_(_about(wanted.dossier)))
     if wanted.outcome not in {None, "accepted"}:
         where.append(columns.outcome != sa.literal_column("'accepted'"))  # as ix_message_trouble has it
     where += within(columns.at, wanted.since, wanted.before)
@@ -100,6 +101,14 @@ def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.before is not None:
         where.append(columns.id < lowest_identifier(wanted.before, _CLOCK_SLACK))
     return where
+
+
+def _about(dossier: str) -> sa.CompoundSelect[Any]:
+    """Entries that name the dossier, and the requests that they answer: a partner's call is logged before anybody
+    has read which dossier it is about."""
+    named = message.c.dossier_code == dossier
+    answers = sa.and_(named, message.c.request_id.is_not(None))
+    return sa.union(sa.select(message.c.id).where(named), sa.select(message.c.request_id).where(answers))
 
 
 def stored_message(connection: sa.Connection, message_id: int) -> StoredMessage | None:
