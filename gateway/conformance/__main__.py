@@ -9,6 +9,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
@@ -47,8 +49,9 @@ def _as_json(findings: list[Finding]) -> str:
 
 def _as_text(chosen: list[Source], findings: list[Finding]) -> str:
     lines = []
-    for finding in findings:
-        lines += [str(finding), f"    cure: {_CURES.get(finding.check, 'see docs/adapter-guide.md')}"]
+    for check, found in groupby(findings, key=attrgetter("check")):
+        lines += [str(finding) for finding in found]
+        lines.append(f"    cure: {_CURES.get(check, 'see docs/adapter-guide.md')}")
     names = ", ".join(f"{each.like}[{each.variant}]" if each.variant else each.like for each in chosen)
     lines.append(f"{names}: {len(findings)} findings" if findings else f"{names}: conforms")
     return "\n".join(lines) + "\n"

@@ -14,7 +14,7 @@ import msgspec
 from gateway.conformance.subject import Subject
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
-from gateway.domain.outcome import Accepted, Deferred, Outcome
+from gateway.domain.outcome import Accepted, Deferred, InDoubt, Outcome
 from gateway.port import (
     Adapter,
     Context,
@@ -53,7 +53,10 @@ class CredentialRefused(Exception):
 
 
 class Rehearsal:
-    """An adapter and its simulator, talking to each other."""
+    """An adapter and its simulator, talking to each other.
+
+    ``fault`` is asked of the simulator with the next call; ``faults`` counts how often it had such an answer.
+    """
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -61,21 +64,25 @@ class Rehearsal:
         self.simulator: Simulator = subject.simulate()
         self.credentials: dict[str, str] = {}
         self.catalogues: dict[str, dict[str, object]] = {}
+        self.fault = ""
+        self.faults = 0
         self._ids = 1
 
     def call(self, request: WireRequest) -> WireResponse:
-        """What the simulator answers to ``request``."""
+        """What the simulator answers to ``request``; in the way of ``fault`` if it has such an answer, once."""
         parts = urlsplit(request.url)
-        answer = self.simulator.handle(
-            SimulatedRequest(
-                method=request.method,
-                path=parts.path,
-                query=parts.query,
-                headers=request.headers,
-                body=request.body,
-                now=self.subject.now,
-            )
+        received = SimulatedRequest(
+            method=request.method,
+            path=parts.path,
+            query=parts.query,
+            headers=request.headers,
+            body=request.body,
+            now=self.subject.now,
         )
+        fault, self.fault = self.fault, ""
+        twisted = self.simulator.twist(fault, received) if fault else None
+        self.faults += twisted is not None
+        answer = twisted or self.simulator.handle(received)
         return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
 
     def log_in(self, names: Sequence[str] = ()) -> None:
@@ -199,6 +206,22 @@ class Lane:
             response=response,
             outcomes=tuple(interpret(batch, response, context)),
         )
+
+    def resolve(self, batch: tuple[Delivery, ...]) -> None:
+        """Settle what is in doubt by asking once, and send again what is surely absent; as the hub does."""
+        doubtful = {
+            delivery: outcome
+            for delivery in batch
+            if isinstance(outcome := self.outcomes.get(delivery.id), InDoubt)
+        }
+        if not doubtful or not self.rehearsal.adapter.manifest.operation(batch[0].operation).queryable:
+            return
+        self.rehearsal.log_in([name for outcome in doubtful.values() for name in outcome.renew])
+        asked = self.ask(tuple(doubtful))
+        for delivery, outcome in zip(doubtful, asked.outcomes, strict=True):
+            self.outcomes[delivery.id] = outcome
+            if isinstance(outcome, Deferred):
+                self.send((delivery,))
 
     def deliver(self, dossier: Dossier) -> Iterator[Exchange]:
         """Everything that ``dossier`` calls for, batch by batch."""

@@ -17,6 +17,7 @@ from gateway.conformance.checks import (
     manifest,
     plan,
     purity,
+    renewal,
     secrets,
     simulators,
     tables,
@@ -109,6 +110,12 @@ CHECKS: tuple[Check, ...] = (
         meaning="a repeatable operation leaves the same state when its first answer is lost",
         cure="declare it not repeatable, or make the second call find the first",
         run=exchanges.repeat_rule,
+    ),
+    Check(
+        code="renewal-rule",
+        meaning="an expired credential is renewed and the call succeeds; it is no refusal and no answer",
+        cure="Deferred(renew=…, retry_after=0.0) after a send, InDoubt(ask_again=True, renew=…) after a question",
+        run=renewal.renewal_rule,
     ),
     Check(
         code="sturdy-simulator",

@@ -6,6 +6,7 @@ Invariant: played against the adapter's own simulator with real credentials; not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -74,8 +75,7 @@ def repeat_rule(subject: Subject) -> Iterator[Flaw]:
         once, twice = (Rehearsal(subject).start() for _ in range(2))
         _deliver(once, dossier, repeat=False)
         _deliver(twice, dossier, repeat=True)
-        states = [_state(side.simulator.record(), subject.specification.log) for side in (once, twice)]
-        for path in _differences(*states):
+        for path in _differences(_kept(once), _kept(twice)):
             tally.add(
                 "repeat", f"state differs after a repeatable operation was sent twice: {path}", dossier.code
             )
@@ -119,13 +119,15 @@ def _reads(rehearsal: Rehearsal) -> Iterator[Flaw]:
 
 def _ask_around(tally: Tally, lane: Lane, batch: Batch, operation: Operation) -> None:
     example = f"{batch[0].dossier} {batch[0].key}"
-    for outcome in lane.ask(batch).outcomes:
-        if not isinstance(outcome, Deferred | InDoubt):
-            tally.add(operation.name, f"{_told(outcome)} about what was never sent", example)
+    claims = [each for each in lane.ask(batch).outcomes if not isinstance(each, Deferred | InDoubt)]
+    before = _kept(lane.rehearsal) if claims else None
     if len(batch) > 1:
         lane.send(batch[:1])
         _ask_half(tally, lane, batch, operation)
     lane.send(batch[1:] or batch)
+    # A version whose change this partner is not told says what it already has; then "there" is true.
+    if claims and _kept(lane.rehearsal) != before:
+        tally.add(operation.name, f"{_told(claims[0])} about what was never sent", example)
     for outcome in lane.ask(batch).outcomes:
         # A partner that shows only that a dossier is there cannot tell a second snapshot from the first; then
         # the honest answer is InDoubt, and only what may be repeated can live with it.
@@ -152,6 +154,11 @@ def _deliver(rehearsal: Rehearsal, dossier: Dossier, *, repeat: bool) -> None:
         if repeat and rehearsal.adapter.manifest.operation(batch[0].operation).repeatable:
             rehearsal.call(rehearsal.adapter.encode(batch, rehearsal.context(lane.memory)))
         lane.send(batch)
+
+
+def _kept(rehearsal: Rehearsal) -> Any:
+    """The partner's state; a copy, and without its log of what came in."""
+    return _state(deepcopy(rehearsal.simulator.record()), rehearsal.subject.specification.log)
 
 
 def _state(record: Any, log: tuple[str, ...]) -> Any:
