@@ -10,6 +10,7 @@ failing item never takes its neighbours with it (the group is rolled back and ea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -30,8 +31,18 @@ LARGEST_GROUP = 512
 ALONE_TRIES = 5
 
 _Operation: TypeAlias = Callable[["Transaction", Sequence[Any]], Sequence[Any]]
-_RETRY = (pg.DeadlockDetected, pg.SerializationFailure)
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError)
+# Another writer was faster. With its rows visible the item goes through, or is refused in words.
+_AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, pg.UniqueViolation)
+# Only faults of the database itself cost a whole group; what one item causes (54: a key too long for its index)
+# must not. Classes of SQLSTATE: connection, resources, state, operator, system.
+_LOST_CLASSES = frozenset({"08", "53", "55", "57", "58"})
+_LOST_CODES = frozenset(
+    {
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
+        *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL),
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
+    }
+)
 _Commits: TypeAlias = Generator[Any, None, None]
 """Yields a connection whenever it must be committed; the commit's exception is thrown back in."""
 
@@ -74,15 +85,13 @@ class _Writer:
         """Commit ``jobs`` together, or one by one when they do not go together."""
         try:
             yield from self._run(jobs)
-        except _RETRY:
-            self._rollback()
-        except (*_LOST, StorageUnavailable) as fault:
-            self._discard()
-            _deliver([(job, _unavailable(fault)) for job in jobs])
-            return
         except Exception as fault:  # why: a defect in one item must reach its caller and spare its neighbours
+            if is_lost(fault):
+                self._discard()
+                _deliver([(job, _unavailable(fault)) for job in jobs])
+                return
             self._rollback()
-            if len(jobs) == 1:
+            if len(jobs) == 1 and not isinstance(fault, _AGAIN):
                 _deliver([(jobs[0], fault)])
                 return
         else:
@@ -96,16 +105,17 @@ class _Writer:
         for _ in range(ALONE_TRIES):
             try:
                 yield from self._run([job])
-            except _RETRY as fault:
+            except _AGAIN as fault:
                 self._rollback()
-                result = _unavailable(fault)
+                result = fault if isinstance(fault, pg.UniqueViolation) else _unavailable(fault)
                 continue
-            except (*_LOST, StorageUnavailable) as fault:
-                self._discard()
-                result = _unavailable(fault)
             except Exception as fault:  # why: a defect in one item must reach its caller, not end the writer
-                self._rollback()
-                result = fault
+                if is_lost(fault):
+                    self._discard()
+                    result = _unavailable(fault)
+                else:
+                    self._rollback()
+                    result = fault
             else:
                 result = job.result
             break
@@ -125,9 +135,11 @@ class _Writer:
         yield self._connection
 
     def _rollback(self) -> None:
+        if self._connection is None:
+            return
         try:
             self._connection.rollback()
-        except _LOST:
+        except Exception:  # why: a connection that cannot even roll back is of no use, whatever the reason
             self._discard()
 
     def _discard(self) -> None:
@@ -142,6 +154,7 @@ class ThreadCommitter:
     def __init__(
         self, connect: Callable[[], Any], begin: Callable[[Any], Transaction], *, threads: int
     ) -> None:
+        self._closed = False
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(
@@ -154,12 +167,14 @@ class ThreadCommitter:
 
     async def submit(self, operation: _Operation, item: Any) -> Any:
         """Queue ``item``; its result once it is durable. Raises the exception that it ended with."""
+        _require_open(closed=self._closed)
         job = _Job(operation, item)
         self._queue.put(job)
         return await job.future
 
     def close(self) -> None:
         """Finish what is queued and stop the threads."""
+        self._closed = True
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -195,12 +210,14 @@ class LoopCommitter:
 
     def __init__(self, connect: Callable[[], Any], begin: Callable[[Any], Transaction]) -> None:
         self._writer = _Writer(connect, begin)
+        self._closed = False
         self._queue: deque[_Job] = deque()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._pump: asyncio.Task[None] | None = None
 
     async def submit(self, operation: _Operation, item: Any) -> Any:
         """Queue ``item``; its result once it is durable. Raises the exception that it ended with."""
+        _require_open(closed=self._closed)
         job = _Job(operation, item)
         self._queue.append(job)
         if self._pump is None or self._pump.done():
@@ -209,6 +226,7 @@ class LoopCommitter:
 
     def close(self) -> None:
         """Give the connection up; every submit has returned by now, or its loop has ended."""
+        self._closed = True
         self._disk.shutdown(wait=True)
         self._writer.close()
 
@@ -221,6 +239,11 @@ class LoopCommitter:
             while connection is not None:
                 fault = await loop.run_in_executor(self._disk, _try_commit, connection)
                 connection = _advance(steps, fault)
+
+
+def _require_open(*, closed: bool) -> None:
+    if closed:
+        raise StorageUnavailable("the database was closed; nothing was written")
 
 
 def _try_commit(connection: Any) -> BaseException | None:
@@ -239,6 +262,19 @@ def _advance(steps: _Commits, fault: BaseException | None) -> Any:
         return None
 
 
+def is_lost(fault: BaseException) -> bool:
+    """Whether ``fault`` is the database's own (gone, full, locked), and not that of one statement or item."""
+    match fault:
+        case StorageUnavailable() | psycopg.InterfaceError() | pg.ReadOnlySqlTransaction():
+            return True
+        case psycopg.OperationalError(sqlstate=state):
+            return state is None or state[:2] in _LOST_CLASSES
+        case sqlite3.Error():
+            return getattr(fault, "sqlite_errorcode", 0) & 0xFF in _LOST_CODES
+        case _:
+            return False
+
+
 def _unavailable(fault: BaseException) -> StorageUnavailable:
     if isinstance(fault, StorageUnavailable):
         return fault
@@ -253,7 +289,7 @@ def _deliver(results: list[tuple[_Job, Any]]) -> None:
     for job, result in results:
         by_loop.setdefault(job.loop, []).append((job, result))
     for loop, members in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
             loop.call_soon_threadsafe(_settle, members)
 
 
