@@ -312,12 +312,13 @@ class _LaneWriter:
 
     def _supersede_snapshots(self, planned: PlannedDelivery) -> int | None:
         older = sorted(
-            (row[3], row[0])
-            for (operation, _), row in self._known.items()
-            if operation == planned.operation and DeliveryState(row[1]) in SUPERSEDABLE
+            (row[3], row[0], name)
+            for name, row in self._known.items()
+            if name[0] == planned.operation and DeliveryState(row[1]) in SUPERSEDABLE
         )
-        for _, delivery in older:
+        for _, delivery, name in older:
             self._supersede(delivery, f"replaced by {planned.operation} {planned.key}")
+            del self._known[name]  # its place is taken once, even if the plan has several snapshots
         return older[0][0] if older else None
 
     def _supersede(self, delivery: int, reason: str) -> None:
