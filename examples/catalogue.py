@@ -1,6 +1,6 @@
 """Procedures and agencies that the examples use: a copy of what the national portal's stand-in knows.
 
-Invariant: every code here is a code of the stand-in's own catalogue; ``tests/unit/test_examples.py`` compares the
+Invariant: every code here is a code of the stand-in's own catalogue; ``tests/unit/test_examples_portal.py`` compares the
 two. It is a copy, because the examples play the part of the one-door system, which knows no adapter.
 """
 

@@ -90,9 +90,15 @@ BENT: tuple[Bent, ...] = (
     Bent("translation", {"/steps/2/status": "xong"}, ("/steps/2/status",), "the same in a step"),
     Bent(
         "translation",
-        {"/source": "opencps", "/status": "supplement_requested", "/steps": []},
-        ("/status",),
-        "a state of one source in a record of the other",
+        {"/status": "waiting", "/steps/2/status": "releasing"},
+        ("/status", "/steps/2/status"),
+        "states of the second source in a record of the first",
+    ),
+    Bent(
+        "translation",
+        {"/source": "opencps", "/procedure": {"code": "TN-77"}},
+        ("/procedure/code",),
+        "a local procedure code that the source's table lacks",
     ),
     Bent("plausibility", {"/due_at": _LATE_2025}, ("/due_at",), "due before it was received"),
     Bent(

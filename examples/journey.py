@@ -57,12 +57,13 @@ ROOMS: dict[Role, str] = {
     Role.ARCHIVIST: "Văn phòng, {}",
     Role.MACHINE: "Hệ thống thông tin giải quyết thủ tục hành chính",
 }
+CONSULTATION = "Lấy ý kiến đơn vị phối hợp"
 # Title, what is done; in the order of an ordinary review.
 STAGES: tuple[tuple[Role, str], ...] = (
     (Role.CLERK, "Chuyển hồ sơ về phòng chuyên môn"),
     (Role.HEAD, "Phân công thụ lý"),
     (Role.EXPERT, "Thẩm định hồ sơ"),
-    (Role.EXPERT, "Lấy ý kiến đơn vị phối hợp"),
+    (Role.EXPERT, CONSULTATION),
     (Role.EXPERT, "Nhận ý kiến của đơn vị phối hợp"),
     (Role.EXPERT, "Kiểm tra thực địa, lập biên bản"),
     (Role.EXPERT, "Dự thảo kết quả giải quyết"),
