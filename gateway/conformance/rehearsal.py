@@ -20,6 +20,7 @@ from gateway.port import (
     Context,
     Denied,
     Read,
+    ReadOperation,
     SimulatedRequest,
     Simulator,
     WireRequest,
@@ -96,15 +97,20 @@ class Rehearsal:
             self.credentials[layer.name] = grant.value
 
     def fetch_catalogues(self) -> None:
-        """Fill the catalogues whose parameters the specification knows."""
-        known = self.subject.specification.parameters
+        """Fill the catalogues as the hub's job does: whole ones, and per procedure for those that occur."""
         for read in self.adapter.manifest.reads:
-            if read.catalogue and set(read.parameters) <= set(known):
-                parameters = {name: known[name] for name in read.parameters}
+            for parameters in self._parameter_sets(read) if read.catalogue else ():
                 request = self.adapter.encode_read(read.name, parameters, self.context({}))
                 reading = self.adapter.interpret_read(read.name, parameters, self.call(request))
                 if isinstance(reading, Read):
-                    self.catalogues[read.name] = reading.entries
+                    self.catalogues[read.name] = {**self.catalogues.get(read.name, {}), **reading.entries}
+
+    def _parameter_sets(self, read: ReadOperation) -> list[dict[str, str]]:
+        if read.parameters == ("procedure",):
+            procedures = (dossier.procedure for dossier in self.subject.samples)
+            codes = dict.fromkeys(procedure.national_code or procedure.code for procedure in procedures)
+            return [{"procedure": code} for code in codes]
+        return [] if read.parameters else [{}]
 
     def context(self, memory: dict[str, str]) -> Context:
         """What the hub would lend for a lane with this memory."""

@@ -14,7 +14,7 @@ import msgspec
 from gateway.conformance.checks.wellformed import malformed
 from gateway.conformance.finding import Flaw
 from gateway.conformance.probe import Surroundings, run
-from gateway.conformance.rehearsal import batches, deliveries
+from gateway.conformance.rehearsal import Rehearsal, batches, deliveries
 from gateway.conformance.subject import Subject
 from gateway.conformance.trial import Raised, Refused, Returned, Tally, attempt
 from gateway.port import Adapter, Context, WireRequest
@@ -44,7 +44,8 @@ def deterministic_encoding(subject: Subject) -> Iterator[Flaw]:
 def well_formed_requests(subject: Subject) -> Iterator[Flaw]:
     """Every request can be sent, and what ``check`` has nothing against can be encoded."""
     tally = Tally()
-    for name, call in encodings(subject, unchecked=False):
+    lent = Rehearsal(subject).start().context({})
+    for name, call in encodings(subject, unchecked=False, lent=lent):
         where, _, example = name.partition(" | ")
         match attempt(call):
             case Returned(request):
@@ -83,7 +84,7 @@ def encodings(subject: Subject, *, unchecked: bool = True, lent: Context | None 
         parameters = {name: subject.specification.parameters.get(name, "H99") for name in read.parameters}
         yield f"read {read.name} | {parameters}", partial(adapter.encode_read, read.name, parameters, context)
     for dossier in filter(adapter.wants, subject.samples):
-        if not unchecked and adapter.check(dossier, {}):
+        if not unchecked and adapter.check(dossier, context.catalogues):
             continue
         memory = {"partner_code": next(iter(adapter.partner_codes(dossier)), dossier.code)}
         lane = msgspec.structs.replace(context, memory=memory)
