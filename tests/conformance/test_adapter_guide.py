@@ -13,6 +13,8 @@ import pytest
 from gateway import settings as configuration
 from gateway.conformance import CHECKS
 from gateway.conformance.subject import Specification
+from gateway.mapping import Field, Row
+from gateway.port import Adapter
 from tests.conformance.conftest import TREE
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,28 @@ def test_following_the_guide_leads_to_a_conformant_adapter(written):
 def test_guide_lists_every_check():
     rows = [f"| `{check.code}` | {check.meaning} | {check.cure} |" for check in CHECKS]
     assert [row for row in rows if row not in GUIDE] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "untold"),
+    [
+        (Field, {"clause"}),
+        (Row, {"name", "verdict", "why"}),
+    ],
+)
+def test_guide_explains_every_column(kind, untold):
+    names = set(kind.__struct_fields__) - untold
+    assert [name for name in sorted(names) if f"`{name}`" not in GUIDE] == []
+
+
+def test_guide_shows_every_table_of_the_specification():
+    shown = {key for text in LOOSE_TOML[:1] for key in tomllib.loads(text)} | {"settings"}
+    assert shown == set(Specification.__struct_fields__)
+
+
+def test_guide_explains_every_method_of_the_port():
+    methods = {name for name in vars(Adapter) if not name.startswith("_")} - {"manifest"}
+    assert [name for name in sorted(methods) if f"`{name}" not in GUIDE] == []
 
 
 def test_checks_named_among_the_mistakes_exist():
