@@ -119,12 +119,15 @@ class Dispatcher:
     async def _give_up_abandoned(self) -> None:
         """Take back lanes whose turn ended without a settlement; retried until the database answers."""
         while self._abandoned:
-            lane = self._abandoned[-1]
+            lane = self._abandoned.pop(0)
             order = Abandon(
                 lane=lane.id, token=lane.token, now=self.destination.hub.clock(), closing=self.closing_entry
             )
-            await self.destination.hub.database.apply(abandon_lanes, order)
-            self._abandoned.pop()
+            try:
+                await self.destination.hub.database.apply(abandon_lanes, order)
+            except StorageUnavailable:
+                self._abandoned.append(lane)  # others may have joined the list meanwhile
+                raise
 
     def closing_entry(self, lost: LostAttempt) -> MessageRow:
         """The log entry of an attempt whose end nobody saw."""
