@@ -37,6 +37,7 @@ from gateway.port import (
 )
 from gateway.port.adapter import Catalogues
 from mappings.national_portal import RESPONSES, TABLES, catalogue, code_tables, envelope
+from mappings.national_portal.dong_bo_ho_so_mc import NOT_CACHED
 from mappings.national_portal.dossier_parts import identities
 from mappings.national_portal.lgsp_document import DONE_CODES
 from mappings.national_portal.responses import WORD_LISTS
@@ -92,7 +93,8 @@ class PortalAdapter:
             if operation in operations:
                 scope = self._scope(code, catalogues, dossier=dossier)
                 self._encoders[operation].encode(dossier, scope)
-                found += scope.problems
+                # What the next refresh of the catalogue will fill is no fault of the record.
+                found += [problem for problem in scope.problems if problem.code != NOT_CACHED]
         if STEP in operations:
             scope = self._scope(code, catalogues)
             for index, step in enumerate(dossier.steps):
@@ -166,7 +168,9 @@ class PortalAdapter:
             ) from fault
         item = self._encoders[delivery.operation].encode(record, scope, at)
         if scope.problems:
-            raise CannotEncode(_told(delivery, scope.problems), scope.problems)
+            raise CannotEncode(
+                _told(delivery, scope.problems), scope.problems, missing=_missing(scope)
+            )
         return item
 
     def _scope(
@@ -307,3 +311,11 @@ def _encoders(settings: Settings, codes: Mapping[str, Any]) -> dict[str, Encoder
         strings=settings.all_strings,
     )
     return {operation: table.compile(variant) for operation, table in tables.items()}
+
+
+def _missing(scope: PortalScope) -> list[tuple[str, dict[str, str]]]:
+    """Reference data that would help: the procedure's own entry (§5.8-1), where it was never fetched."""
+    if scope.dossier is None or all(problem.code != NOT_CACHED for problem in scope.problems):
+        return []
+    procedure = scope.dossier.procedure
+    return [("procedure", {"procedure": procedure.national_code or procedure.code})]

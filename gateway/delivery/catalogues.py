@@ -5,6 +5,7 @@ Invariant: a failed or empty-handed refresh never removes what is cached; the ag
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,6 +64,26 @@ class CatalogueKeeper:
     def __init__(self, hub: Hub, destinations: Mapping[str, Destination]) -> None:
         self._hub = hub
         self._destinations = destinations
+        self._provided: dict[tuple[str, str, str], float] = {}
+        self._providing = asyncio.Lock()
+        for name, destination in destinations.items():
+            destination.provide = functools.partial(self.provide, name)
+
+    async def provide(self, name: str, missing: Sequence[tuple[str, Mapping[str, str]]]) -> str | None:
+        """Fetch entries that an encoding misses, each at most once in five minutes; why not, or None."""
+        async with self._providing:
+            for catalogue, parameters in missing:
+                key = (name, catalogue, reference.parameters_key(parameters))
+                if (
+                    asyncio.get_running_loop().time() - self._provided.get(key, -RETRY_SECONDS)
+                    < RETRY_SECONDS
+                ):
+                    continue
+                refreshed = await self.refresh(name, catalogue, parameters)
+                if refreshed.failure is not None:
+                    return refreshed.failure
+                self._provided[key] = asyncio.get_running_loop().time()
+        return None
 
     async def load(self) -> None:
         """Read what is cached in the database."""

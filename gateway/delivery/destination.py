@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -29,8 +29,18 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     settings: DeliverySettings
 
 
+Provide = Callable[[Sequence[tuple[str, Mapping[str, str]]]], Awaitable[str | None]]
+"""Fetches (catalogue, parameters) entries that are missing; why that was not possible, or None."""
+
+
+async def _provide_nothing(missing: Sequence[tuple[str, Mapping[str, str]]]) -> str | None:
+    del missing  # nobody keeps catalogues here: what is missing stays missing, which the caller then reports
+    return None
+
+
 class Destination:
-    """One configured partner. ``catalogues`` is replaced as a whole when reference data is refreshed."""
+    """One configured partner. ``catalogues`` is replaced as a whole when reference data is refreshed;
+    ``provide`` is set by whoever keeps them."""
 
     def __init__(
         self,
@@ -58,6 +68,7 @@ class Destination:
         )
         self.gate = Gate(name, hub.database, limits, hub.clock)
         self.catalogues: Catalogues = {}
+        self.provide: Provide = _provide_nothing
 
     @property
     def longest_exchange(self) -> float:

@@ -22,6 +22,7 @@ from gateway.telemetry import IN_FLIGHT, STORAGE_LOST
 
 log = structlog.get_logger(__name__)
 STORAGE_PAUSE_SECONDS = 0.5
+SHUT_PAUSE_SECONDS = 0.1
 
 
 class Dispatcher:
@@ -68,10 +69,15 @@ class Dispatcher:
         free = capacity - len(self._tasks)
         if free < max(1, capacity // 4):
             return self.destination.hub.settings.poll
-        permit = await self.destination.gate.permit(probe_for=self.destination.longest_exchange)
-        if not permit.allowed or (permit.probe and self._tasks):
-            return permit.wait or 0.1
+        gate = self.destination.gate
+        if self._tasks and gate.shut():
+            return SHUT_PAUSE_SECONDS  # what is in flight ends first; a probe must be alone
+        permit = await gate.permit(probe_for=self.destination.longest_exchange)
+        if not permit.allowed:
+            return permit.wait or SHUT_PAUSE_SECONDS
         lanes = await self._claim(1 if permit.probe else free)
+        if permit.probe and not lanes:
+            await gate.unused_probe()
         for lane in lanes:
             self._begin(lane, probe=permit.probe)
         return 0.0 if len(lanes) == free and not permit.probe else self.destination.hub.settings.poll

@@ -50,6 +50,7 @@ class Gate:
         self._clock = clock
         self._failures = 0
         self._open_until: datetime | None = None
+        self._opening = False
         self._paused = False
         self._breathe_until: datetime | None = None
         self._refreshed_at = -REFRESH_SECONDS
@@ -108,8 +109,19 @@ class Gate:
         """The destination did not answer, or like a broken system."""
         self._failures += 1
         tripped = self._open_until is None and self._failures >= self._limits.breaker.failures
-        if probe or tripped:  # other failures of an open breaker were in flight when it opened
+        if self._opening or not (probe or tripped):
+            return  # other failures of an open breaker were in flight when it opened
+        self._opening = True
+        try:
             await self._open(reason)
+        finally:
+            self._opening = False
+
+    async def unused_probe(self) -> None:
+        """A probe was granted but nothing was ready to go: the next chance is now, not after a whole exchange."""
+        now = to_micros(self._clock())
+        await self._database.write(lambda tx: upkeep.give_probe_back(tx, self._name, now=now))
+        self._refreshed_at = -REFRESH_SECONDS
 
     async def _open(self, reason: str) -> None:
         first_time = self._open_until is None

@@ -89,16 +89,18 @@ class LaneRun:
         if isinstance(credentials, NoCredential):
             await self._without_credential(batch, kind, credentials, probe=probe)
             return
-        context = self._destination.context(credentials, self._memory)
-        request = self._encode(batch, kind, context)
-        if isinstance(request, Rejected):
-            if len(batch) > 1:
-                batch = batch[:1]
-                request = self._encode(batch, kind, context)
-            if isinstance(request, Rejected):
-                await self._settle(_Turn(batch=batch, kind=kind, outcomes=[request]))
-                return
-        await self._attempt(batch, kind, request, context, credentials, probe=probe)
+        request = await self._encode(batch, kind, credentials)
+        if isinstance(request, Rejected) and len(batch) > 1:
+            batch = batch[:1]
+            request = await self._encode(batch, kind, credentials)
+        if isinstance(request, Rejected | Deferred):
+            await self._settle(
+                _Turn(batch=batch, kind=kind, outcomes=[request] * len(batch), unanswered=True)
+            )
+            return
+        await self._attempt(
+            _Call(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
+        )
 
     def _batch(self, kind: Kind) -> list[QueuedDelivery]:
         """The head and what may travel with it: same operation, same kind of turn, actionable, up to the limit."""
@@ -115,31 +117,42 @@ class LaneRun:
     def _operation(self) -> Operation:
         return self._destination.adapter.manifest.operation(self._queue[0].delivery.operation)
 
-    def _encode(
-        self, batch: Sequence[QueuedDelivery], kind: Kind, context: Context
-    ) -> WireRequest | Rejected:
+    async def _encode(
+        self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
+    ) -> _Encoded | Rejected | Deferred:
+        """The request; reference data that is missing is fetched first."""
+        encoded = self._encode_once(batch, kind, credentials)
+        if not isinstance(encoded, CannotEncode):
+            return encoded
+        if encoded.missing:
+            failure = await self._destination.provide(encoded.missing)
+            if failure is not None:
+                return Deferred(
+                    code="catalogue_unavailable", reason=f"{encoded}; it cannot be fetched: {failure}"
+                )
+            encoded = self._encode_once(batch, kind, credentials)
+            if not isinstance(encoded, CannotEncode):
+                return encoded
+        return Rejected(code="cannot_encode", reason=str(encoded), actor=Actor.PROVINCE)
+
+    def _encode_once(
+        self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
+    ) -> _Encoded | Rejected | CannotEncode:
         adapter = self._destination.adapter
         encode = adapter.encode if kind == "send" else adapter.encode_query
+        context = self._destination.context(credentials, self._memory)
         try:
-            return encode(_deliveries(batch), context)
+            return _Encoded(request=encode(_deliveries(batch), context), context=context)
         except CannotEncode as fault:
-            return Rejected(code="cannot_encode", reason=str(fault), actor=Actor.PROVINCE)
+            return fault
         except Exception as fault:  # why: a defect in one adapter must stop one lane, not the gateway
             log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
             return Rejected(
                 code="adapter_defect", reason=f"{type(fault).__name__} while encoding", actor=Actor.OPERATOR
             )
 
-    async def _attempt(  # noqa: PLR0913 - the parts of one attempt
-        self,
-        batch: list[QueuedDelivery],
-        kind: Kind,
-        request: WireRequest,
-        context: Context,
-        credentials: Credentials,
-        *,
-        probe: bool,
-    ) -> None:
+    async def _attempt(self, call: _Call) -> None:
+        batch, kind, context, request = call.batch, call.kind, call.encoded.context, call.encoded.request
         destination, hub = self._destination, self._destination.hub
         attempt, message = hub.database.identifiers.take(2)
         asked = About(
@@ -165,7 +178,7 @@ class LaneRun:
         await hub.database.apply(start_attempts, start)
         exchange = await destination.timed_exchange(request)
         outcomes = self._outcomes(batch, kind, exchange, context)
-        self._renew(outcomes, credentials)
+        self._renew(outcomes, call.credentials)
         answer = msgspec.structs.replace(
             asked,
             id=hub.database.identifiers.next(),
@@ -184,7 +197,7 @@ class LaneRun:
                 unanswered=not isinstance(exchange, Answered),
             )
         )
-        await self._report_health(exchange, outcomes, probe=probe)
+        await self._report_health(exchange, outcomes, probe=call.probe)
 
     def _label(self, kind: Kind) -> str:
         return self._operation().name if kind == "send" else f"{self._operation().name}.query"
@@ -335,6 +348,23 @@ class LaneRun:
             if result.state is DeliveryState.DELIVERED and queued.delivery.created_at is not None:
                 DELIVERED.labels(name, operation).inc()
                 SYNC_LAG_SECONDS.labels(name).observe((now - queued.delivery.created_at).total_seconds())
+
+
+class _Encoded(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and the context that it was encoded in, which its answer is interpreted in."""
+
+    request: WireRequest
+    context: Context
+
+
+class _Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange about to start."""
+
+    batch: list[QueuedDelivery]
+    kind: Kind
+    credentials: Credentials
+    encoded: _Encoded
+    probe: bool
 
 
 class _Turn(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.domain.violation import Violation
 
@@ -46,17 +46,28 @@ class NotFoundError(GatewayError):
     """There is no such thing; check the identifier."""
 
 
-class CannotEncode(GatewayError):  # noqa: N818 - named by what happened, like LookupError
-    """A delivery cannot be put into the partner's format; nothing was sent and no attempt was spent."""
+class CannotEncode(GatewayError):
+    """A delivery cannot be put into the partner's format; nothing was sent and no attempt was spent.
 
-    def __init__(self, message: str, violations: Sequence[Violation] = ()) -> None:
+    ``missing``: (catalogue, parameters) of reference data that may make it possible; the hub fetches it and tries
+    once more.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        violations: Sequence[Violation] = (),
+        *,
+        missing: Sequence[tuple[str, Mapping[str, str]]] = (),
+    ) -> None:
         super().__init__(message)
         self.violations = tuple(violations)
+        self.missing = tuple(missing)
 
 
-class LeaseLost(GatewayError):  # noqa: N818 - an event, not a defect
+class LeaseLost(GatewayError):
     """The lane was taken over by another worker; drop it without touching anything."""
 
 
-class StorageUnavailable(GatewayError):  # noqa: N818 - a state, not a defect
+class StorageUnavailable(GatewayError):
     """The database did not answer; whether the last write took effect is unknown, so repeat it by its key."""
