@@ -102,7 +102,7 @@ class Database:
     ) -> None:
         self.url = make_url(url)
         self.dialect: Dialect = _dialect(self.url)
-        self.identifiers = identifiers or Identifiers(os.getpid())
+        self.identifiers = identifiers or Identifiers.unregistered()
         self._lock = _lock_file(self.url) if self.dialect == "sqlite" else None
         self._writer_engine = _writer_engine(self.url)
         self._reader_engine = _reader_engine(self.url)

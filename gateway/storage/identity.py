@@ -1,12 +1,15 @@
 """Row identifiers made by the gateway: 63 bits, growing with time, unique across processes.
 
-Layout: 41 bits milliseconds since 2025-01-01 UTC, 10 bits node (``worker.id`` modulo 1024), 12 bits counter.
+Layout: 41 bits milliseconds since 2025-01-01 UTC, 10 bits node, 12 bits counter. Nodes below 512 are workers
+(``worker.id`` modulo 512); a process that is no worker yet takes a random one above, since process numbers repeat
+from container to container.
 Invariant: inside one process identifiers strictly grow, even when the wall clock is set back.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,6 +18,7 @@ _EPOCH_MS = 1_735_689_600_000
 _COUNTER_BITS = 12
 _NODE_BITS = 10
 _HIGHEST = 2**63 - 1
+_WORKERS = 1 << (_NODE_BITS - 1)
 _COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 
 
@@ -26,10 +30,17 @@ class Identifiers:
         self._last = self._stamp() << _COUNTER_BITS
         self._lock = threading.Lock()
 
-    def renew(self, node: int) -> None:
-        """Take another node number, when the process has got one of its own."""
+    @classmethod
+    def unregistered(cls) -> Identifiers:
+        """The source of a process that has no number of its own."""
+        return cls(_WORKERS + int.from_bytes(os.urandom(2), "big") % _WORKERS)
+
+    def renew(self, worker: int) -> None:
+        """Take the node of a registered worker."""
         with self._lock:
-            self._node = node % (1 << _NODE_BITS)
+            self._node = worker % _WORKERS
+            # the node stands above the counter: a lower one needs a later tick to keep identifiers growing
+            self._last = ((self._last >> _COUNTER_BITS) + 1) << _COUNTER_BITS
 
     @staticmethod
     def _stamp() -> int:

@@ -6,7 +6,6 @@ so two questions may see two states; one question sees one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +29,7 @@ class ReadingDatabase(Database):
         self.url = make_url(url)
         self.dialect = _dialect(self.url)
         self._require_file()
-        self.identifiers = Identifiers(os.getpid())
+        self.identifiers = Identifiers.unregistered()
         self._reader_engine = _reader_engine(self.url)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
