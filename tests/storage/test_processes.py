@@ -1,0 +1,238 @@
+"""Several processes and sudden death: one process per SQLite file, no partial group after ``kill -9``."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from gateway.domain.errors import ConfigurationError
+from gateway.storage import upkeep
+from gateway.storage.database import Database
+from gateway.storage.instants import to_micros
+from tests.storage.builders import NOW, S, World, event, later
+
+
+def python(source, *arguments):
+    return [sys.executable, "-c", textwrap.dedent(source), *arguments]
+
+
+OPENING = """
+    import sys
+    from gateway.domain.errors import ConfigurationError
+    from gateway.storage.database import Database
+    try:
+        Database(sys.argv[1]).close()
+    except ConfigurationError as fault:
+        print(fault)
+        sys.exit(7)
+"""
+
+
+def test_second_process_on_a_sqlite_file_is_refused(sqlite_url):
+    database = Database(sqlite_url)
+    refused = subprocess.run(python(OPENING, sqlite_url), capture_output=True, text=True, check=False)
+    database.close()
+    taken = subprocess.run(python(OPENING, sqlite_url), capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 7
+    assert "another process has it open" in refused.stdout
+    assert taken.returncode == 0, taken.stderr
+
+
+def test_second_opening_in_the_same_process_is_refused(sqlite_url):
+    database = Database(sqlite_url)
+    with pytest.raises(ConfigurationError, match="another process"):
+        Database(sqlite_url)
+    database.close()
+
+    Database(sqlite_url).close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://u@h/d"])
+def test_address_that_cannot_be_used_is_refused(url):
+    with pytest.raises(ConfigurationError, match=r"database\.url"):
+        Database(url)
+
+
+def test_killed_process_leaves_no_lock(sqlite_url):
+    process = subprocess.Popen(
+        python(
+            """
+            import sys, time
+            from gateway.storage.database import Database
+            database = Database(sys.argv[1])
+            print("open", flush=True)
+            time.sleep(60)
+            """,
+            sqlite_url,
+        ),
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+    Database(sqlite_url).close()
+
+
+WRITING = """
+    import asyncio, sys
+    from gateway.storage.database import Database
+    from tests.storage.builders import World, event, snapshot
+
+    async def main(url):
+        world = World(Database(url))
+
+        async def write(lane):
+            version = 0
+            while True:
+                version += 1
+                steps = (event(str(step)) for step in range(version))
+                await world.accept(f"H99-{lane}", snapshot(f"v{version}"), *steps, version=version)
+                print(lane, version, flush=True)
+
+        await asyncio.gather(*(write(lane) for lane in range(20)))
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 40, 111])
+def test_killed_writer_leaves_every_reported_group_and_no_partial_one(database_url, lines):
+    process = subprocess.Popen(python(WRITING, database_url), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    reported = {}
+    for _ in range(lines):
+        lane, version = process.stdout.readline().split()
+        reported[lane] = int(version)
+    process.send_signal(signal.SIGKILL)
+    for line in process.stdout:
+        lane, version = line.split()
+        reported[lane] = int(version)
+    process.stdout.close()
+    process.wait()
+
+    database = Database(database_url)
+    world = World(database)
+    try:
+        stored = dict(world.rows("SELECT code, version FROM dossier"))
+        for lane, version in reported.items():
+            assert stored[f"H99-{lane}"] >= version
+        for code, version in stored.items():
+            keys = [key for key, _ in world.queue(code)]
+            assert sorted(keys) == sorted([f"v{version}", *(str(step) for step in range(version))])
+            assert world.lane_state(code) == "ready"
+        asyncio.run(world.accept("H99-after", event("1")))
+    finally:
+        database.close()
+
+
+# workers' life signs
+
+
+async def test_worker_is_registered_beats_and_is_forgotten(world):
+    database = world.database
+    first = await database.write(lambda tx: upkeep.register_worker(tx, 5))
+    second = await database.write(lambda tx: upkeep.register_worker(tx, 6))
+
+    before = await database.apply(upkeep.beat, first)
+    after = await database.apply(upkeep.beat, first)
+
+    assert first != second
+    assert after[first] == before[first] + 1
+    assert after[second] == before[second]
+    await database.write(lambda tx: upkeep.forget_workers(tx, [second]))
+    assert set(await database.apply(upkeep.beat, first)) == {first}
+
+
+async def test_worker_that_still_owns_a_lane_is_not_forgotten(world):
+    worker = await world.database.write(lambda tx: upkeep.register_worker(tx, 5))
+    await world.accept("H99-a", event("1"))
+    await world.claim(worker=worker)
+
+    await world.database.write(lambda tx: upkeep.forget_workers(tx, [worker]))
+    assert world.rows("SELECT id FROM worker") == [(worker,)]
+
+    await world.reap(worker)
+    await world.database.write(lambda tx: upkeep.forget_workers(tx, [worker]))
+    assert world.rows("SELECT id FROM worker") == []
+
+
+async def test_workers_number_is_never_given_again(world):
+    """A lease names its owner by number; a new worker must not inherit an old one's."""
+    first = await world.database.write(lambda tx: upkeep.register_worker(tx, 5))
+    await world.database.write(lambda tx: upkeep.forget_workers(tx, [first]))
+
+    assert await world.database.write(lambda tx: upkeep.register_worker(tx, 6)) > first
+
+
+# the breaker's row
+
+
+async def test_breaker_row_is_made_when_it_is_missing(world):
+    row = await world.database.write(lambda tx: upkeep.breaker(tx, "portal"))
+
+    assert row == upkeep.Breaker(name="portal")
+    assert world.database.ask(lambda connection: upkeep.read_breaker(connection, "portal")) == row
+    assert world.database.ask(lambda connection: upkeep.read_breaker(connection, "other")).open_until is None
+
+
+async def open_breaker(world, until):
+    opening = upkeep.Opening(name="portal", failures=6, open_until=until, failure="away", now=100)
+    await world.database.write(lambda tx: upkeep.open_breaker(tx, opening))
+
+
+async def test_probe_is_given_to_one_and_only_when_it_is_time(world):
+    await open_breaker(world, 1000)
+    take = world.database.write
+
+    assert not await take(lambda tx: upkeep.take_probe(tx, "portal", now=999, until=5000))
+    assert await take(lambda tx: upkeep.take_probe(tx, "portal", now=1000, until=5000))
+    assert not await take(lambda tx: upkeep.take_probe(tx, "portal", now=1001, until=5000))
+    assert await take(lambda tx: upkeep.take_probe(tx, "portal", now=5000, until=9000))
+
+
+async def test_one_of_many_processes_gets_the_probe(postgresql_url):
+    databases = [Database(postgresql_url) for _ in range(3)]
+    try:
+        await open_breaker(World(databases[0]), 1000)
+        given = await asyncio.gather(
+            *(
+                database.write(lambda tx: upkeep.take_probe(tx, "portal", now=2000, until=5000))
+                for database in databases
+                for _ in range(5)
+            )
+        )
+        assert given.count(True) == 1
+    finally:
+        for database in databases:
+            database.close()
+
+
+async def test_openings_are_counted_until_it_closes(world):
+    await open_breaker(world, 1000)
+    await open_breaker(world, 2000)
+    row = await world.database.write(lambda tx: upkeep.breaker(tx, "portal"))
+    assert (row.openings, row.opened_at, row.open_until) == (2, 100, 2000)
+
+    await world.database.write(lambda tx: upkeep.close_breaker(tx, "portal", now=3000))
+
+    row = await world.database.write(lambda tx: upkeep.breaker(tx, "portal"))
+    assert row == upkeep.Breaker(name="portal")
+
+
+async def test_closing_hastens_only_our_own_waits(world):
+    for code, own in (("H99-a", True), ("H99-b", False)):
+        await world.accept(code, event("1"))
+        start = await world.start(await world.claim_one())
+        await world.settle(start, S.WAITING, due_at=later(hours=1), release=True, hasten=own)
+
+    hastened = await world.database.write(lambda tx: upkeep.close_breaker(tx, "portal", now=to_micros(NOW)))
+
+    assert hastened == 1
+    assert [lane.dossier for lane in await world.claim()] == ["H99-a"]
