@@ -35,6 +35,7 @@ from gateway.port import (
 )
 
 FEW_STATUSES = (100, 204, 206, 301, 400, 401, 404, 429, 500, 503, 599)
+READ_STATUSES = (204, 302, 401, 404, 500, 503)
 LONGEST_TEXT = 4000
 _TEXTS = ("code", "reason", "receipt", "key", "kind", "dossier_code")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -76,7 +77,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             case Kind.SEND | Kind.QUERY:
                 return sorted({*STATUSES, self.success.status})
             case Kind.READ | Kind.CREDENTIAL:
-                return sorted({*FEW_STATUSES, self.success.status})
+                return sorted({*READ_STATUSES, self.success.status})
             case Kind.CALLBACK:
                 return [self.success.status]
 
