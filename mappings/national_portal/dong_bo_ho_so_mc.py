@@ -32,6 +32,8 @@ from mappings.national_portal.phrases import reappointment_note
 from mappings.national_portal.scope import PortalScope
 
 SERVICE = "DongBoHoSoMC"
+NOT_CACHED = "not_cached"
+"""Code of a violation that ends when the catalogue is refreshed; the record is not wrong."""
 LATER = frozenset({"2023"})
 # §10.1: states a dossier can be in without ever having been received.
 NEVER_RECEIVED = frozenset({Status.REGISTERED, Status.REFUSED, Status.WITHDRAWN})
@@ -50,11 +52,11 @@ def _procedure_code(_dossier: Dossier, scope: PortalScope) -> str:
 
 
 def _procedure_name(dossier: Dossier, scope: PortalScope) -> str:
-    return dossier.procedure.name or scope.procedure.name
+    return dossier.procedure.name or scope.procedure.name or _to_be_fetched(scope)
 
 
 def _field_code(dossier: Dossier, scope: PortalScope) -> str:
-    return dossier.procedure.field_code or scope.procedure.field_code
+    return dossier.procedure.field_code or scope.procedure.field_code or _to_be_fetched(scope)
 
 
 def _field_name(dossier: Dossier, scope: PortalScope) -> str:
@@ -62,7 +64,18 @@ def _field_name(dossier: Dossier, scope: PortalScope) -> str:
     if dossier.procedure.field_name:
         return dossier.procedure.field_name
     known = scope.procedure.field_name if not code or code == scope.procedure.field_code else ""
-    return known or field_name(scope.catalogues, code or scope.procedure.field_code)
+    return known or field_name(scope.catalogues, code or scope.procedure.field_code) or _to_be_fetched(scope)
+
+
+def _to_be_fetched(scope: PortalScope) -> str:
+    """Empty where the portal's own entry is cached and does not say either; else it may still say (§5.8-1)."""
+    if scope.procedure.detail:
+        return ""
+    raise Unfit(
+        NOT_CACHED,
+        "known from the record or from the portal's catalogue",
+        "the catalogue 'procedure' has no entry of this procedure yet: refresh it, or send names with the record",
+    )
 
 
 def _summary(dossier: Dossier, scope: PortalScope) -> str:

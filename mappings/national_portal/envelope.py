@@ -129,8 +129,11 @@ def _envelope(response: WireResponse, kind: str, pause: float | None, content: J
     code = code_of(content.get("error_code")) if isinstance(content, dict) else None
     if code is None or not isinstance(content, dict):
         return _plain(response, kind, pause, Shape.UNCODED, "")
-    if code.strip("0") == "" and (inner := _inner(content.get("message"))) is not None:
+    if code.strip("0") == "" and _is_nested(content.get("message")):
         # §2.5, §14.2: a facade wraps the portal's own answer as text; only the inner code tells how it went.
+        inner = _inner(content["message"])
+        if inner is None:
+            return _plain(response, kind, pause, Shape.UNCODED, "")
         content, code = inner, code_of(inner["error_code"]) or ""
     answer = Answer(
         status=response.status,
@@ -146,15 +149,18 @@ def _envelope(response: WireResponse, kind: str, pause: float | None, content: J
     )
 
 
+def _is_nested(message: Json) -> bool:
+    return isinstance(message, str) and message.lstrip().startswith("{")
+
+
 def _inner(message: Json) -> dict[str, Json] | None:
-    if not isinstance(message, str) or not message.lstrip().startswith("{"):
-        return None
     try:
-        content = json.read_text(message)
+        content = json.read_text(str(message))
     except Unreadable:
         return None
-    coded = isinstance(content, dict) and code_of(content.get("error_code")) is not None
-    return content if coded and isinstance(content, dict) else None
+    if isinstance(content, dict) and code_of(content.get("error_code")) is not None:
+        return content
+    return None
 
 
 def _plain(response: WireResponse, kind: str, pause: float | None, shape: Shape, message: str) -> Reply:
