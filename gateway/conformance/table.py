@@ -59,8 +59,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="well-formed-requests",
-        meaning="a request has an absolute address, sendable headers and a body in its declared charset",
-        cure="percent-encode what goes into the URL, keep text out of headers, declare the charset you use",
+        meaning="a request can be sent as it is; what check() passes can be encoded, or names the catalogue it misses",
+        cure="percent-encode the URL, keep text out of headers, declare the charset; give CannotEncode its `missing`",
         run=encoding.well_formed_requests,
     ),
     Check(

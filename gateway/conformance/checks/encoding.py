@@ -42,20 +42,35 @@ def deterministic_encoding(subject: Subject) -> Iterator[Flaw]:
 
 
 def well_formed_requests(subject: Subject) -> Iterator[Flaw]:
-    """Every request can be sent, and what ``check`` has nothing against can be encoded."""
+    """Every request can be sent; what ``check`` has nothing against can be encoded, or says what it misses."""
     tally = Tally()
-    lent = Rehearsal(subject).start().context({})
-    for name, call in encodings(subject, unchecked=False, lent=lent):
+    rehearsal = Rehearsal(subject).start()
+    bare = dict(encodings(subject, unchecked=False))
+    for name, call in encodings(subject, unchecked=False, lent=rehearsal.context({})):
         where, _, example = name.partition(" | ")
         match attempt(call):
             case Returned(request):
                 for flaw in malformed(request):
+                    tally.add(where, flaw, example)
+                for flaw in _silent(attempt(bare[name]), rehearsal.adapter) if name in bare else ():
                     tally.add(where, flaw, example)
             case Refused(error=error):
                 tally.add(where, f"check() finds nothing wrong with it, but {error}", example)
             case Raised() as raised:
                 tally.add(where, str(raised), example)
     yield from tally.flaws()
+
+
+def _silent(without: Returned[WireRequest] | Refused | Raised, adapter: Adapter) -> Iterator[str]:
+    """What is wrong where a request can be made only with catalogues that the hub may not have fetched yet."""
+    if not isinstance(without, Refused):
+        return
+    declared = {read.name: set(read.parameters) for read in adapter.manifest.reads if read.catalogue}
+    if not without.error.missing:
+        yield "cannot be encoded before its catalogues are fetched, and does not say which it misses"
+    for catalogue, parameters in without.error.missing:
+        if declared.get(catalogue) != set(parameters):
+            yield f"misses catalogue {catalogue!r} with {sorted(parameters)}, which no read of the manifest gives"
 
 
 def digests(subject: Subject) -> dict[str, str]:
