@@ -70,14 +70,12 @@ class Dispatcher:
         if free < max(1, capacity // 4):
             return self.destination.hub.settings.poll
         gate = self.destination.gate
-        if self._tasks and gate.shut():
-            return SHUT_PAUSE_SECONDS  # what is in flight ends first; a probe must be alone
-        permit = await gate.permit(probe_for=self.destination.longest_exchange)
+        permit = await gate.permit(probe_for=self.destination.longest_exchange, idle=not self._tasks)
         if not permit.allowed:
             return permit.wait or SHUT_PAUSE_SECONDS
         lanes = await self._claim(1 if permit.probe else free)
         if permit.probe and not lanes:
-            await gate.unused_probe()
+            await gate.return_probe()
         for lane in lanes:
             self._begin(lane, probe=permit.probe)
         return 0.0 if len(lanes) == free and not permit.probe else self.destination.hub.settings.poll
@@ -121,6 +119,14 @@ class Dispatcher:
         except Exception:  # why: a defect in one lane's turn must not end the pump; the lane is taken back
             log.exception("lane_failed", destination=self.destination.name, lane=lane.id)
             self._abandoned.append(lane)
+        if probe:
+            await self._return_probe()
+
+    async def _return_probe(self) -> None:
+        try:
+            await self.destination.gate.return_probe()
+        except StorageUnavailable:
+            log.warning("probe_was_not_returned", destination=self.destination.name)
 
     async def _give_up_abandoned(self) -> None:
         """Take back lanes whose turn ended without a settlement; retried until the database answers."""

@@ -52,14 +52,16 @@ class Gate:
         self._open_until: datetime | None = None
         self._opening = False
         self._paused = False
+        self._probing = False
         self._breathe_until: datetime | None = None
         self._refreshed_at = -REFRESH_SECONDS
         self._tokens = 1.0
         self._filled_at = asyncio.get_event_loop().time() if limits.rate else 0.0
         self.share = 1
 
-    async def permit(self, *, probe_for: float) -> Permit:
-        """Whether lanes may be claimed now. A probe keeps other processes from probing for ``probe_for`` s."""
+    async def permit(self, *, probe_for: float, idle: bool) -> Permit:
+        """Whether lanes may be claimed now. A probe keeps other processes from probing for ``probe_for`` s;
+        it is taken only by a process that is ``idle``, so that it is the only exchange."""
         await self._refresh()
         now = self._clock()
         if self._paused:
@@ -71,7 +73,16 @@ class Gate:
             return Permit(allowed=True)
         if now < self._open_until:
             return Permit(allowed=False, wait=min(1.0, (self._open_until - now).total_seconds()))
+        if not idle:
+            return Permit(allowed=False, wait=0.1)
         return await self._probe(now, probe_for)
+
+    async def return_probe(self) -> None:
+        """The probe was not used (nothing to send, the lane was lost): the next one need not wait for it."""
+        if self._probing:
+            self._probing = False
+            now = to_micros(self._clock())
+            await self._database.write(lambda tx: upkeep.return_probe(tx, self._name, now=now))
 
     def shut(self) -> bool:
         """Whether lanes at work should stop before their next delivery."""
@@ -97,6 +108,7 @@ class Gate:
     async def succeeded(self) -> None:
         """The destination answered like a working system."""
         self._failures = 0
+        self._probing = False
         if self._open_until is None:
             return
         self._open_until = None
@@ -148,6 +160,7 @@ class Gate:
             lambda tx: upkeep.take_probe(tx, self._name, now=to_micros(now), until=until)
         )
         self._refreshed_at = -REFRESH_SECONDS
+        self._probing = mine
         return Permit(allowed=mine, probe=mine, wait=0.2)
 
     async def _refresh(self) -> None:

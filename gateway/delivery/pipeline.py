@@ -230,7 +230,9 @@ class LaneRun:
     async def _report_health(self, exchange: Exchange, outcomes: Sequence[Outcome], *, probe: bool) -> None:
         """Tell the breaker whether the destination works. A business refusal is a working destination."""
         gate = self._destination.gate
-        doubtful = any(isinstance(item, InDoubt) and item.code != "batch_refused" for item in outcomes)
+        doubtful = any(
+            isinstance(item, InDoubt) and item.code != "batch_refused" and not item.renew for item in outcomes
+        )
         if not isinstance(exchange, Answered):
             await gate.failed(f"{exchange.code}: {exchange.reason}", probe=probe)
         elif exchange.response.status in _STRAINED or doubtful:

@@ -152,6 +152,12 @@ def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> 
     return True
 
 
+def return_probe(transaction: Transaction, name: str, *, now: int) -> None:
+    """Let the next probe leave at once, if the breaker is still open."""
+    if breaker(transaction, name).open_until is not None:
+        transaction.run(_PROBE, {"name": name, "open_until": now})
+
+
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """A breaker to open until ``open_until``, after ``failures`` in a row, the last one being ``failure``."""
 
