@@ -143,6 +143,12 @@ def attempts(connection: sa.Connection, name: str) -> list[AttemptCount]:
     ]
 
 
+def lane_states(connection: sa.Connection, name: str) -> dict[str, int]:
+    """How many lanes of destination ``name`` are in each state."""
+    query = sa.select(lane.c.state, sa.func.count()).where(lane.c.destination == name).group_by(lane.c.state)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def destination_states(connection: sa.Connection) -> dict[str, DestinationState]:
     """Every destination that something was ever noted about, by name."""
     columns = [destination.c[name] for name in DestinationState.__struct_fields__]

@@ -1,0 +1,80 @@
+"""The demo's figures, read from the gateway's own database.
+
+Invariant: every figure is counted from rows; see ``gateway.storage.tallies``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from gateway.cli.demo.kinds import Doubts, calls, settled_doubts, troubles
+from gateway.domain.delivery import DeliveryState
+from gateway.port import Manifest, OperationKind
+from gateway.storage import tallies
+
+_ADVANCING = ("ready", "waiting", "leased")
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one kind of delivery is; what a newer state replaced is neither done nor to be done."""
+
+    done: int
+    all: int
+    replaced: int
+
+    @property
+    def left(self) -> int:
+        """What is still to be delivered."""
+        return self.all - self.done
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """One destination at one moment. ``advancing``: lanes that will go on without a person."""
+
+    dossiers: Done
+    steps: Done
+    troubles: dict[str, int]
+    doubts: Doubts
+    calls: int
+    breaker_open: bool
+    advancing: int
+
+    @property
+    def retries(self) -> int:
+        """Attempts that did not end in an acceptance."""
+        return sum(self.troubles.values())
+
+    @property
+    def left(self) -> int:
+        """Everything still to be delivered."""
+        return self.dossiers.left + self.steps.left
+
+
+def read_figures(connection: Any, manifest: Manifest) -> Figures:
+    """The figures of the destination that the demo delivers to."""
+    name = manifest.name
+    attempts = tallies.attempts(connection, name)
+    states = tallies.all_states(connection, name)
+    noted = tallies.destination_states(connection).get(name)
+    lanes = tallies.lane_states(connection, name)
+    return Figures(
+        dossiers=_done(states, manifest, OperationKind.SNAPSHOT),
+        steps=_done(states, manifest, OperationKind.EVENT),
+        troubles=troubles(attempts),
+        doubts=settled_doubts(tallies.doubts(connection, name)),
+        calls=calls(attempts),
+        breaker_open=noted is not None and noted.open_until is not None,
+        advancing=sum(lanes.get(state, 0) for state in _ADVANCING),
+    )
+
+
+def _done(states: list[tallies.StateCount], manifest: Manifest, kind: OperationKind) -> Done:
+    found: Counter[str] = Counter()
+    for row in states:
+        if manifest.operation(row.operation).kind is kind:
+            found[row.state] += row.count
+    replaced = found.pop(DeliveryState.SUPERSEDED, 0)
+    return Done(done=found[DeliveryState.DELIVERED], all=found.total(), replaced=replaced)

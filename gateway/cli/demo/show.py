@@ -1,0 +1,112 @@
+"""Playing the demo before an audience: the stage with its display, from an empty folder to the summary.
+
+Invariant: what is shown goes to standard error while it moves and to standard output when it is final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from gateway.bootstrap import Gateway
+from gateway.cli.demo import stage
+from gateway.cli.demo.folder import LOG, configure, example
+from gateway.cli.demo.partner import Partner, started
+from gateway.cli.demo.progress import Display, displayed
+from gateway.cli.demo.stage import Result
+from gateway.cli.demo.summary import Summary
+from gateway.cli.demo.words import Language, say
+from gateway.cli.opening import opened
+from gateway.cli.screen import console
+from gateway.settings import Settings, load
+from gateway.telemetry import configure_logging
+
+
+class Show(msgspec.Struct, frozen=True, kw_only=True):
+    """What to play. ``quiet``: show nothing but the end, as JSON."""
+
+    folder: Path
+    seed: int
+    faults: str
+    language: Language
+    serve: bool
+    quiet: bool
+
+    def say(self, name: str, **values: object) -> None:
+        """A line for the audience."""
+        if not self.quiet:
+            console().print(say(self.language, name, **values), markup=False)
+
+
+async def play(show: Show) -> Result:
+    """The whole demo."""
+    show.say("title")
+    show.say("starting", faults=say(show.language, f"faults.{show.faults}"))
+    arguments = ["--config", str(configure(show.folder)), "--port", "0"]
+    arguments += ["--seed", str(show.seed), "--faults", show.faults]
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_logged(show.folder / LOG))
+        partner = await stack.enter_async_context(started(arguments, os.environ))
+        show.say("portal_at", url=partner.url)
+        settings = load(configure(show.folder, portal=partner.url))
+        gateway = await stack.enter_async_context(opened(settings, upgrade=True))
+        result = await _deliver(show, gateway, partner, settings)
+        if not show.quiet:
+            Summary(console(), show.language).print(result, show.folder)
+        if show.serve:
+            from gateway.cli.demo.encore import encore
+
+            await encore(show, gateway)
+        return result
+
+
+async def _deliver(show: Show, gateway: Gateway, partner: Partner, settings: Settings) -> Result:
+    began = time.monotonic()
+    catalogues, entries = await stage.fetch_catalogues(gateway)
+    show.say("catalogues", count=catalogues, entries=entries)
+    file = example("dossiers.jsonl")
+    display = Display(show.language, _count_lines(file))
+    with ExitStack() as stack:
+        if not show.quiet:
+            stack.enter_context(displayed(console(errors=True), display))
+        async with stage.working(gateway):
+            imported = asyncio.create_task(
+                stage.feed(gateway, file, longest=settings.api.max_line_bytes, seen=display.imported)
+            )
+            figures = await stage.until_delivered(gateway, imported, display.show)
+    classes, disputed = await stage.punctuality(gateway)
+    return Result(
+        figures=figures,
+        imported=imported.result(),
+        verdict=await stage.judge(gateway, partner),
+        classes=classes,
+        disputed=disputed,
+        injected=await partner.faults(),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as stream:
+        return sum(1 for _ in stream)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """The program log goes to a file, so that it does not run through the display."""
+    with path.open("w", encoding="utf-8") as stream:
+        with contextlib.redirect_stderr(stream):
+            configure_logging("info")
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            configure_logging("warning")

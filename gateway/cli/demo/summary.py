@@ -1,0 +1,113 @@
+"""The end of the demo: a summary that a province's director understands, and the comparison that decides.
+
+Invariant: nothing is rounded in our favour; what was not delivered, refused or different has a line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.demo.stage import Result
+from gateway.cli.demo.words import Language, say
+from gateway.deadlines.classify import Verdict
+
+_COLUMNS = ("missing", "out_of_order", "duplicated", "different")
+_CLASSES = tuple(str(verdict) for verdict in Verdict)
+
+
+class Summary:
+    """Prints one result in one language."""
+
+    def __init__(self, console: Console, language: Language) -> None:
+        self._console = console
+        self._language = language
+
+    def print(self, result: Result, folder: Path) -> None:
+        """Everything, the decision last."""
+        out = self._console.print
+        out()
+        out(self._figures(result))
+        out(self._counts("retries", self._troubles(result)))
+        out(self._counts("doubts", self._doubts(result)))
+        out(self._counts("deadlines", self._classes(result)))
+        if result.disputed:
+            out(f"  {self._say('disputed', count=result.disputed)}\n")
+        self._differences(result)
+        out(self._decision(result, folder))
+
+    def _say(self, name: str, **values: object) -> str:
+        return say(self._language, name, **values)
+
+    def _figures(self, result: Result) -> Table:
+        figures, verdict = result.figures, result.verdict
+        rows = {
+            "in_step": verdict.in_step,
+            "absent": verdict.absent,
+            "states": figures.dossiers.done,
+            "replaced": figures.dossiers.replaced,
+            "steps": figures.steps.done,
+            "calls": figures.calls,
+        }
+        left = {"undelivered": figures.left, "refused_lines": result.imported.counts["refused"]}
+        rows |= {name: count for name, count in left.items() if count}
+        return self._counts("summary", ((self._say(name), count) for name, count in rows.items()))
+
+    def _troubles(self, result: Result) -> Iterator[tuple[str, int]]:
+        for kind, count in result.figures.troubles.items():
+            yield self._say(f"kind.{kind}"), count
+        yield self._say("retries.total"), result.figures.retries
+
+    def _doubts(self, result: Result) -> Iterator[tuple[str, int]]:
+        doubts = result.figures.doubts
+        yield self._say("doubt.found"), doubts.found
+        yield self._say("doubt.resent"), doubts.resent
+        for name, count in (("replaced", doubts.replaced), ("open", doubts.open)):
+            if count:
+                yield self._say(f"doubt.{name}"), count
+
+    def _classes(self, result: Result) -> Iterator[tuple[str, int]]:
+        for name in _CLASSES:
+            if result.classes.get(name):
+                yield self._say(f"class.{name}"), result.classes[name]
+
+    def _counts(self, heading: str, rows: Iterator[tuple[str, int]]) -> Table:
+        table = Table(
+            box=box.SIMPLE, show_header=False, title=self._say(heading), title_justify="left", title_style="bold"
+        )
+        table.add_column(min_width=64)
+        table.add_column(justify="right", min_width=8)
+        for name, count in rows:
+            table.add_row(name, f"{count:,}")
+        return table
+
+    def _differences(self, result: Result) -> None:
+        for each in result.verdict.differences:
+            self._console.print(
+                f"  {self._say(each.kind)}: {each.dossier} {each.what}: {each.expected} ≠ {each.got}",
+                markup=False,
+                style="red",
+            )
+
+    def _decision(self, result: Result, folder: Path) -> Panel:
+        verdict = result.verdict
+        text = Text()
+        for place, name in enumerate(_COLUMNS):
+            count = getattr(verdict, name)
+            text.append("   " if place else "")
+            text.append(f"{self._say(name)} {count}", style="bold green" if count == 0 else "bold red")
+        text.append("\n\n")
+        text.append(
+            self._say("holds") if result.holds else self._say("fails", folder=folder),
+            style="green" if result.holds else "red",
+        )
+        text.append(f"\n{self._say('injected', count=sum(result.injected.values()))}")
+        text.append(f"\n{self._say('took', seconds=result.seconds)}   {self._say('kept', folder=folder)}")
+        title = self._say("comparison", compared=f"{verdict.compared:,}", steps=f"{verdict.steps:,}")
+        return Panel(text, title=title, title_align="left", expand=False, padding=(1, 2))

@@ -1,0 +1,54 @@
+"""The entry of ``lienthong``: every command by name.
+
+Command modules import what they run inside the command, so that ``--help`` is instant. Invariant: a name that is
+listed works; a command that does not exist yet has no entry here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gateway.cli import sandbox
+from gateway.cli.demo import command as demo
+from gateway.cli.exits import guarded
+from gateway.cli.importing import command as importing
+
+app = typer.Typer(
+    name="lienthong",
+    help="Liên Thông Gateway: a province's dossiers reach the national systems, in order, whatever breaks.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 our fault.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"lienthong {version('lienthong')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("import", epilog=importing.EXAMPLES)(importing.import_)
+app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(guarded(lambda: app(prog_name="lienthong")))

@@ -1,0 +1,142 @@
+"""``lienthong sandbox``: the partners' stand-ins over real HTTP on this machine, with faults.
+
+Invariant: loopback only. The first line on standard output appears when every port listens.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.options import AsJson, Config, examples
+
+if TYPE_CHECKING:
+    from gateway.port import Simulator
+    from gateway.sandbox import Latency, Sandbox
+    from gateway.settings import Settings
+
+FIRST_PORT = 8788
+FIRST = "national_portal"
+
+
+class Faults(StrEnum):
+    """How bad a day the partners have."""
+
+    CALM = "calm"
+    FIVE_PERCENT = "five_percent"
+    STORM = "storm"
+
+
+def sandbox(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Adapters to stand in for; without names, all of them.", show_default=False),
+    ] = None,
+    *,
+    config: Config = None,
+    faults: Annotated[Faults, typer.Option(help="Which faults the partners have.")] = Faults.FIVE_PERCENT,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same faults.")] = 1,
+    latency: Annotated[
+        str, typer.Option(metavar="MS|LOW-HIGH", help="How long an answer takes, in milliseconds.")
+    ] = "0",
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65_000, help="Port of the first partner; the others follow, then control. 0: any free."
+        ),
+    ] = FIRST_PORT,
+    attached: Annotated[
+        bool, typer.Option("--attached", hidden=True, help="End when standard input ends.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the partners' stand-ins on this machine, with faults."""
+    from gateway.sandbox import PRESETS, run_sandbox
+    from gateway.settings import load
+
+    settings = load(config)
+    simulators = {name: stand_in(name, settings) for name in chosen(names or [])}
+    numbers = {name: port + place if port else 0 for place, name in enumerate((*simulators, "control"))}
+    if attached:
+        end_with_standard_input()
+    run_sandbox(
+        simulators,
+        lambda running: _announce(running, as_json=as_json),
+        plan=PRESETS[faults](seed),
+        latency=read_latency(latency),
+        ports=numbers,
+    )
+
+
+EXAMPLES = examples(
+    "lienthong sandbox", "lienthong sandbox national_portal --faults storm --seed 7 --latency 20-80"
+)
+
+
+def chosen(names: list[str]) -> list[str]:
+    """The adapters to run, the national portal first so that its port is always the same."""
+    from gateway import registry
+    from gateway.domain.errors import ConfigurationError
+
+    known = registry.discover()
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ConfigurationError(f"no adapter {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+    return sorted(names or known, key=lambda name: (name != FIRST, name))
+
+
+def stand_in(name: str, settings: Settings) -> Simulator:
+    """The adapter's simulator, knowing the account that the configuration uses, or that of its specification."""
+    from gateway import registry
+    from gateway.bootstrap import adapter_settings
+    from gateway.conformance import load, sources
+
+    module = registry.load(name)
+    for destination, section in settings.destination.items():
+        if (section.adapter or destination) == name:
+            return module.simulate(adapter_settings(destination, section))
+    source = next(each for each in sources() if each.like == name and not each.variant)
+    return load(source).simulate()
+
+
+def read_latency(text: str) -> Latency:
+    """``50`` or ``20-80``; ConfigurationError when it is neither."""
+    from gateway.domain.errors import ConfigurationError
+    from gateway.sandbox import Latency
+
+    low, _, high = text.partition("-")
+    try:
+        return Latency(low=float(low), high=float(high or low))
+    except ValueError as fault:
+        raise ConfigurationError(
+            f"--latency: got {text!r}, expected milliseconds like 50 or 20-80"
+        ) from fault
+
+
+def end_with_standard_input() -> None:
+    """Stop this process like Ctrl-C would, once whoever holds the other end of standard input is gone."""
+    import os
+    import signal
+    import threading
+
+    def wait() -> None:
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held while the interpreter ends
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="attached", daemon=True).start()
+
+
+def _announce(running: Sandbox, *, as_json: bool) -> None:
+    from gateway.cli.screen import print_json
+
+    stands: dict[str, Any] = {name: running.url(name) for name in running.names}
+    if as_json:
+        print_json({"control": running.control_url, "stands": stands}, pretty=False)
+        return
+    for name, url in stands.items():
+        print(f"{name:<24} {url}")
+    print(f"{'control':<24} {running.control_url}", flush=True)
+    print("Record: GET /-/record   Faults: GET /-/faults   Stop: Ctrl-C", flush=True)
