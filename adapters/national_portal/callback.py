@@ -64,7 +64,7 @@ def _household(context: Context, settings: Settings, codes: Mapping[str, CodeTab
         codes=codes,
         catalogues=context.catalogues,
         identity_codes=settings.identity_codes,
-        max_bytes=settings.max_callback_bytes,
+        max_bytes=settings.max_inbound_file_bytes,
     )
 
 

@@ -120,6 +120,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tables_dir             folder with code tables that replace the built-in ones, by file name
     check_agencies         refuse agencies that the portal's catalogue does not have
     max_callback_bytes     largest inbound call that is read
+    max_inbound_file_bytes largest file inside an inbound call
     """
 
     adapter_url: str
@@ -193,6 +194,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tables_dir: str = ""
     check_agencies: bool = True
     max_callback_bytes: Annotated[int, Meta(ge=1024)] = 20 * 1024 * 1024
+    max_inbound_file_bytes: Annotated[int, Meta(ge=1024)] = 10 * 1024 * 1024
 
 
 def require_usable(settings: Settings) -> None:

@@ -159,7 +159,11 @@ def entries(question: Question, result: Json, province: str) -> dict[str, Any] |
         rows = [_upper(row) for row in rows]
     if question.service in _PROCEDURES:
         return _procedures(rows, province)
-    return {_key(question, row, number): row for number, row in enumerate(rows)}
+    found: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        key = _key(question, row, number)
+        found[key if key not in found else f"{key}#{number}"] = row
+    return found
 
 
 def as_text(value: Json) -> Any:
@@ -198,7 +202,7 @@ def _key(question: Question, row: Mapping[str, Any], number: int) -> str:
             return str(row[name])
     # §4.1: of many tables only the name is known; their codes begin with MA.
     coded = next((str(value) for name, value in row.items() if name.startswith("MA") and value), "")
-    return coded or str(number)
+    return coded or f"#{number}"
 
 
 def _procedures(rows: list[dict[str, Any]], province: str) -> dict[str, Any]:
