@@ -23,6 +23,7 @@ from gateway.settings import RetrySettings
 from gateway.storage.lanes import QueuedDelivery, Result
 
 MAX_REASON = 1000
+LONGEST_PAUSE_SECONDS = 86_400.0
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +92,17 @@ def _deferred(queued: QueuedDelivery, outcome: Deferred, case: Circumstances) ->
     created_at = queued.delivery.created_at or case.now
     if exhausted(case.settings, created_at, case.now):
         return _result(queued, DeliveryState.PARKED, None, outcome.code, outcome.reason, actor=Actor.OPERATOR)
-    if outcome.retry_after is None or (
-        outcome.retry_after == 0 and case.immediate >= case.settings.immediate
-    ):
+    pause = None if outcome.retry_after is None else honoured(outcome.retry_after)
+    if pause is None or (pause == 0 and case.immediate >= case.settings.immediate):
         due = case.now + back_off(case.settings, queued.delivery.attempts + 1, case.chance)
     else:
-        due = case.now + timedelta(seconds=outcome.retry_after)
+        due = case.now + timedelta(seconds=pause)
     return _result(queued, DeliveryState.WAITING, due, outcome.code, outcome.reason)
+
+
+def honoured(retry_after: float) -> float:
+    """The pause that a partner asked for, in seconds, within reason: it is a partner's text, after all."""
+    return min(LONGEST_PAUSE_SECONDS, max(0.0, retry_after))  # in this order, what is not a number becomes 0
 
 
 def _doubt(queued: QueuedDelivery, code: str, reason: str, due: datetime, case: Circumstances) -> Result:

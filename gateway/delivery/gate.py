@@ -129,12 +129,6 @@ class Gate:
         finally:
             self._opening = False
 
-    async def unused_probe(self) -> None:
-        """A probe was granted but nothing was ready to go: the next chance is now, not after a whole exchange."""
-        now = to_micros(self._clock())
-        await self._database.write(lambda tx: upkeep.give_probe_back(tx, self._name, now=now))
-        self._refreshed_at = -REFRESH_SECONDS
-
     async def _open(self, reason: str) -> None:
         first_time = self._open_until is None
         row = await self._database.write(lambda tx: upkeep.breaker(tx, self._name))

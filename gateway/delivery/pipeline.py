@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from gateway.delivery.destination import Destination
-from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again
+from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again, honoured
 from gateway.delivery.report import acknowledgement, events_of
 from gateway.delivery.retry import Chance
 from gateway.domain.delivery import SENDABLE, Delivery, DeliveryState
@@ -244,9 +244,15 @@ class LaneRun:
     def _breathe(self, exchange: Answered, outcomes: Sequence[Outcome]) -> None:
         if header(exchange.response.headers, "retry-after") is None:
             return
-        pauses = [item.retry_after for item in outcomes if isinstance(item, Deferred) and item.retry_after]
-        if pauses:
-            self._destination.gate.breathe(max(pauses))
+        pauses = [
+            honoured(item.retry_after)
+            for item in outcomes
+            if isinstance(item, Deferred) and item.retry_after is not None
+        ]
+        if (
+            pauses
+        ):  # one lane's pause may be a day; the destination's own is no longer than our longest back-off
+            self._destination.gate.breathe(min(max(pauses), self._destination.hub.settings.retry.longest))
 
     async def _without_credential(
         self, batch: list[QueuedDelivery], kind: Kind, refusal: NoCredential, *, probe: bool
