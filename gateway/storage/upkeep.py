@@ -124,6 +124,11 @@ _HASTEN_ONE = Statement("""
 _HASTEN = Statement("""
     UPDATE lane SET due_at = :now WHERE destination = :name AND state = 'waiting' AND hasten AND due_at > :now
 """)
+# a lane is ready when its head is: the head's own due time is brought forward with it
+_HASTEN_DELIVERIES = Statement("""
+    UPDATE delivery SET due_at = :now WHERE settled_at IS NULL AND due_at > :now AND lane_id IN (
+        SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND hasten AND due_at <= :now)
+""")
 
 
 def breaker(transaction: Transaction, name: str) -> Breaker:
@@ -149,6 +154,7 @@ def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> 
         return False
     transaction.run(_PROBE, {"name": name, "open_until": until})
     transaction.run(_HASTEN_ONE, {"name": name, "now": now})
+    transaction.run(_HASTEN_DELIVERIES, {"name": name, "now": now})
     return True
 
 
@@ -181,4 +187,6 @@ def close_breaker(transaction: Transaction, name: str, *, now: int) -> int:
     """
     breaker(transaction, name)
     transaction.run(_CLOSE, {"name": name, "now": now})
-    return transaction.run(_HASTEN, {"name": name, "now": now})
+    hastened = transaction.run(_HASTEN, {"name": name, "now": now})
+    transaction.run(_HASTEN_DELIVERIES, {"name": name, "now": now})
+    return hastened
