@@ -30,27 +30,27 @@ from gateway.storage.queries_messages import MessageView, message_view
 from gateway.storage.schema import attempt, delivery, event, lane, message, message_body, operator_action
 
 
-class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """What every entry has."""
 
     id: str
     at: datetime
 
 
-class ReceivedVersion(_Entry, frozen=True, kw_only=True, tag="version"):
+class ReceivedVersion(Entry, frozen=True, kw_only=True, tag="version"):
     """A version came in. ``body`` as stored in the log under ``encoding`` (None: no longer kept)."""
 
     encoding: str | None
     body: bytes
 
 
-class DeliveryEntry(_Entry, frozen=True, kw_only=True, tag="delivery"):
+class DeliveryEntry(Entry, frozen=True, kw_only=True, tag="delivery"):
     """A delivery was planned; shown as it stands now."""
 
     delivery: DeliveryView
 
 
-class AttemptEntry(_Entry, frozen=True, kw_only=True, tag="attempt"):
+class AttemptEntry(Entry, frozen=True, kw_only=True, tag="attempt"):
     """An exchange with a partner began."""
 
     destination: str
@@ -58,13 +58,13 @@ class AttemptEntry(_Entry, frozen=True, kw_only=True, tag="attempt"):
     attempt: AttemptView
 
 
-class MessageEntry(_Entry, frozen=True, kw_only=True, tag="message"):
+class MessageEntry(Entry, frozen=True, kw_only=True, tag="message"):
     """A request, an answer or the lack of one went into the message log."""
 
     message: MessageView
 
 
-class EventEntry(_Entry, frozen=True, kw_only=True, tag="event"):
+class EventEntry(Entry, frozen=True, kw_only=True, tag="event"):
     """Something was told to the one-door system. ``event`` names it."""
 
     event: str
@@ -72,7 +72,7 @@ class EventEntry(_Entry, frozen=True, kw_only=True, tag="event"):
     data: dict[str, Any]
 
 
-class ActionEntry(_Entry, frozen=True, kw_only=True, tag="action"):
+class ActionEntry(Entry, frozen=True, kw_only=True, tag="action"):
     """A person did something."""
 
     action: str

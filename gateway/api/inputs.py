@@ -1,0 +1,216 @@
+"""Reading path, query and headers into the types that a row declares, with every finding at once.
+
+A violation of an input has a pointer like ``/query/limit``: the request seen as one document. Invariant: nothing
+unknown, repeated or of the wrong type is quietly left out, since a filter that is not applied does harm.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
+
+from gateway.api.problem import Refused, invalid
+from gateway.domain.dossier import NO_NUL, DossierCode
+from gateway.domain.violation import Violation, shown
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+MOST_PARAMETERS = 50
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_PLACE_OF_PLUS = re.compile(r" (?=\d\d:\d\d$)")
+
+Identifier = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Word = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathPart:
+    """A part of an address that varies. ``schema``: how it is described where identifiers are texts."""
+
+    kind: Any
+    description: str
+    example: str
+
+
+PATH_PARTS: dict[str, PathPart] = {
+    "code": PathPart(kind=DossierCode, description="Dossier number.", example="H99.14-260928-0007"),
+    "dossier": PathPart(kind=DossierCode, description="Dossier number.", example="H99.14-260928-0007"),
+    "delivery": PathPart(kind=Identifier, description="Identifier of a delivery.", example="4031"),
+    "message": PathPart(kind=Identifier, description="Identifier of a log entry.", example="4032"),
+    "destination": PathPart(
+        kind=Word, description="Name of a destination, as in the configuration.", example="national_portal"
+    ),
+    "catalogue": PathPart(
+        kind=Word, description="Name of a catalogue of the destination.", example="procedures"
+    ),
+    "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One input of a struct: its name on the wire, its type, and what JSON type its text is read as."""
+
+    name: str
+    kind: Any
+    required: bool
+    reads: frozenset[str]
+    instant: bool
+
+
+@functools.cache
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
+    """The inputs that ``kind`` declares, by their name on the wire."""
+    return {
+        item.encode_name: Field(
+            name=item.encode_name,
+            kind=item.type,
+            required=item.required,
+            reads=frozenset(_json_types(msgspec.json.schema(item.type))),
+            instant=_is_instant(msgspec.json.schema(item.type)),
+        )
+        for item in msgspec.structs.fields(kind)
+    }
+
+
+def _json_types(schema: Mapping[str, Any]) -> list[str]:
+    if "anyOf" in schema:
+        return [name for part in schema["anyOf"] for name in _json_types(part)]
+    return [schema["type"]] if "type" in schema else []
+
+
+def _is_instant(schema: Mapping[str, Any]) -> bool:
+    return any(part.get("format") == "date-time" for part in (schema, *schema.get("anyOf", ())))
+
+
+def read_path(given: Mapping[str, str]) -> dict[str, Any]:
+    """The varying parts of an address; what cannot be one of ours is not found."""
+    found: dict[str, Any] = {}
+    for name, text in given.items():
+        part = PATH_PARTS.get(name)
+        try:
+            found[name] = text if part is None else _value(text, part.kind, _part_types(name))
+        except msgspec.ValidationError as fault:
+            raise Refused("not_found", f"there is no {name} {shown(text)!r}: {fault}") from fault
+    return found
+
+
+@functools.cache
+def _part_types(name: str) -> frozenset[str]:
+    return frozenset(_json_types(msgspec.json.schema(PATH_PARTS[name].kind)))
+
+
+def read_query(kind: type[_T], query: bytes) -> _T:
+    """The query parameters; Refused lists everything that is wrong with them."""
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError as fault:
+        raise invalid(f"at most {MOST_PARAMETERS} query parameters are read") from fault
+    return _read(kind, pairs, "query", forbid_unknown=True)
+
+
+def read_headers(kind: type[_T], headers: Sequence[tuple[str, str]]) -> _T:
+    """The headers that ``kind`` declares; others are not looked at."""
+    names = {name.lower(): name for name in fields_of(kind)}
+    if not names:
+        return kind()
+    pairs = [(names[name], value) for name, value in headers if name in names]
+    return _read(kind, pairs, "header", forbid_unknown=False)
+
+
+def _read(kind: type[_T], pairs: Sequence[tuple[str, str]], place: str, *, forbid_unknown: bool) -> _T:
+    known = fields_of(kind)
+    violations: list[Violation] = []
+    values: dict[str, Any] = {}
+    for name, text in pairs:
+        field = known.get(name)
+        if field is None:
+            if forbid_unknown:
+                violations.append(_unknown(place, name, text, known))
+        elif name in values:
+            violations.append(_repeated(place, name, text))
+        else:
+            try:
+                values[name] = _value(_mended(text, field), field.kind, field.reads)
+            except msgspec.ValidationError as fault:
+                violations.append(_wrong(place, name, text, str(fault)))
+                values[name] = None
+    violations += [
+        _missing(place, item) for item in known.values() if item.required and item.name not in values
+    ]
+    if violations:
+        raise Refused(
+            "invalid", f"{len(violations)} of the {place} parameters cannot be taken", violations=violations
+        )
+    return kind(**{_attribute(kind, name): value for name, value in values.items()})
+
+
+@functools.cache
+def _attribute_names(kind: type[msgspec.Struct]) -> dict[str, str]:
+    return {item.encode_name: item.name for item in msgspec.structs.fields(kind)}
+
+
+def _attribute(kind: type[msgspec.Struct], name: str) -> str:
+    return _attribute_names(kind)[name]
+
+
+def _value(text: str, kind: Any, reads: frozenset[str]) -> Any:
+    """``text`` as ``kind``: read as a number or truth value only where the type wants one."""
+    value: object = text
+    if "integer" in reads and _INTEGER.fullmatch(text):
+        value = int(text)
+    elif "boolean" in reads:
+        value = _BOOLEANS.get(text, text)
+    return msgspec.convert(value, kind)
+
+
+def _mended(text: str, field: Field) -> str:
+    """An instant's ``+07:00`` arrives as `` 07:00`` where the plus was not written as %2B."""
+    return _PLACE_OF_PLUS.sub("+", text) if field.instant else text
+
+
+def _unknown(place: str, name: str, text: str, known: Mapping[str, Field]) -> Violation:
+    return Violation(
+        pointer=f"/{place}/{shown(name)}",
+        code="unknown",
+        got=shown(text),
+        expected="one of " + (", ".join(sorted(known)) or "none at all"),
+        advice="remove it, or spell it as in the document for readers",
+    )
+
+
+def _repeated(place: str, name: str, text: str) -> Violation:
+    return Violation(
+        pointer=f"/{place}/{name}",
+        code="repeated",
+        got=shown(text),
+        expected="one value",
+        advice="send it once",
+    )
+
+
+def _missing(place: str, field: Field) -> Violation:
+    return Violation(
+        pointer=f"/{place}/{field.name}",
+        code="required",
+        got="nothing",
+        expected="a value",
+        advice="add the parameter",
+    )
+
+
+def _wrong(place: str, name: str, text: str, fault: str) -> Violation:
+    return Violation(
+        pointer=f"/{place}/{name}",
+        code="invalid",
+        got=shown(text),
+        expected=fault.partition(" - at `")[0],
+        advice="correct the value",
+    )

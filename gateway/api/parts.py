@@ -1,0 +1,75 @@
+"""What the API needs of a gateway: protocols that ``bootstrap.Gateway`` fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.delivery.catalogues import CatalogueKeeper
+from gateway.delivery.destination import Destination, Hub
+from gateway.delivery.intake import Intake
+from gateway.inbound.callbacks import Callbacks
+from gateway.inbound.feed import Feed
+from gateway.inbound.webhooks import Webhooks
+from gateway.settings import Settings
+from gateway.storage.database import Database
+
+
+class Worker(Protocol):
+    """The worker of this process. It may be built and never run."""
+
+    def wake(self, destination: str) -> None:
+        """There may be something to send to ``destination``."""
+
+    def stop(self) -> None:
+        """Finish what is in flight; ``run`` returns then."""
+
+    async def run(self) -> None:
+        """Work until ``stop``."""
+
+    async def wait_for_events(self, seconds: float) -> None:
+        """Wait until new events may be in the feed, at most ``seconds``."""
+
+
+class Gateway(Protocol):
+    """A built gateway, as ``bootstrap`` makes it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+
+    @property
+    def database(self) -> Database:
+        """The open database."""
+
+    @property
+    def hub(self) -> Hub:
+        """What destinations share."""
+
+    @property
+    def destinations(self) -> Mapping[str, Destination]:
+        """Every destination that is switched on."""
+
+    @property
+    def intake(self) -> Intake:
+        """The door for dossiers."""
+
+    @property
+    def catalogues(self) -> CatalogueKeeper:
+        """Cached reference data."""
+
+    @property
+    def worker(self) -> Worker:
+        """The worker, perhaps running in this process."""
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """Receives partners' calls."""
+
+    @property
+    def feed(self) -> Feed:
+        """The event feed."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Endpoints of the one-door system."""

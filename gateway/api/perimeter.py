@@ -1,0 +1,160 @@
+"""Around every request: a correlation id, bounds of the head, one log line, one metric, and the last catch.
+
+Invariant: every answer carries the correlation id, and whatever goes wrong inside becomes a problem document without
+a trace of how the gateway is built.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.bodies import ClientGone
+from gateway.api.problem import MEDIA_TYPE, Refused, internal, refusal_of
+from gateway.domain.errors import GatewayError, StorageUnavailable
+from gateway.telemetry import REQUEST_SECONDS, STORAGE_LOST
+
+log = structlog.get_logger(__name__)
+CORRELATION_HEADER = "x-correlation-id"
+MOST_HEADERS = 100
+MOST_HEADER_BYTES = 32 * 1024
+CLIENT_GONE = 499  # in the log only: nobody was there to be answered
+_TRACE = "lienthong.trace"
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# %2F and %5C would be read as separators by some and as letters by others; %00 by nobody
+_AMBIGUOUS = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
+_UNMATCHED = "(none)"
+
+
+@dataclass(slots=True)
+class Trace:
+    """What the log line says of one request."""
+
+    correlation: str
+    header_pairs: tuple[tuple[str, str], ...]
+    route: str = _UNMATCHED
+    client: str = ""
+    dossier: str | None = None
+    problem: str | None = None
+    status: int = 0
+
+
+def trace_of(scope: Scope) -> Trace:
+    """The trace that the perimeter has put into ``scope``."""
+    trace = scope[_TRACE]
+    if not isinstance(trace, Trace):
+        raise TypeError("the application runs without its perimeter")
+    return trace
+
+
+class Perimeter:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        trace = Trace(correlation=_correlation(pairs), header_pairs=pairs)
+        scope[_TRACE] = trace
+        out = _Outlet(send, trace)
+        try:
+            _require_bounds(scope)
+            await self._app(scope, receive, out)
+        except ClientGone:
+            trace.status = CLIENT_GONE
+        except GatewayError as fault:
+            if isinstance(fault, StorageUnavailable):
+                STORAGE_LOST.inc()
+            await out.refuse(refusal_of(fault))
+        except (
+            Exception
+        ) as fault:  # why: a defect in one request must not end the connection without an answer
+            log.exception("request_failed", route=trace.route, correlation=trace.correlation)
+            await out.refuse(internal(), fault)
+        finally:
+            _tell(scope, trace, time.perf_counter() - started)
+
+
+class _Outlet:
+    """Sends what the application sends, with our headers, and knows whether an answer has begun."""
+
+    def __init__(self, send: Send, trace: Trace) -> None:
+        self._send = send
+        self._trace = trace
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._trace.status = message["status"]
+            headers = list(message.get("headers", ()))
+            names = {name for name, _ in headers}
+            headers += [(name, value) for name, value in _own_headers(self._trace) if name not in names]
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def refuse(self, refusal: Refused, fault: Exception | None = None) -> None:
+        """Answer with a problem; when an answer has begun, break the connection off instead."""
+        self._trace.problem = refusal.kind.code
+        if self._trace.status:
+            raise ConnectionAbortedError("the answer broke off") from fault
+        content = msgspec.json.encode(refusal.document(self._trace.correlation))
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in refusal.headers]
+        headers.append((b"content-type", MEDIA_TYPE.encode()))
+        headers.append((b"content-length", str(len(content)).encode()))
+        await self({"type": "http.response.start", "status": refusal.kind.status, "headers": headers})
+        await self({"type": "http.response.body", "body": content})
+
+
+def _own_headers(trace: Trace) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"x-correlation-id", trace.correlation.encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    )
+
+
+def _correlation(pairs: tuple[tuple[str, str], ...]) -> str:
+    """The caller's id where it is fit to stand in a log, else one of ours."""
+    given = next((value for name, value in pairs if name == CORRELATION_HEADER), "")
+    return given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex
+
+
+def _require_bounds(scope: Scope) -> None:
+    headers = scope["headers"]
+    size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    size += sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
+        raise Refused(
+            "headers_too_large",
+            f"at most {MOST_HEADERS} header lines and {MOST_HEADER_BYTES} bytes of address and header are read",
+            headers=(("connection", "close"),),
+        )
+    segments = scope["path"].split("/")
+    if _AMBIGUOUS.search(scope.get("raw_path") or b"") or "." in segments or ".." in segments:
+        raise Refused("not_found", "no address of this gateway has an encoded separator or a dot segment")
+
+
+def _tell(scope: Scope, trace: Trace, seconds: float) -> None:
+    REQUEST_SECONDS.labels(trace.route, str(trace.status)).observe(seconds)
+    log.info(
+        "request_answered",
+        method=scope["method"],
+        route=trace.route,
+        status=trace.status,
+        milliseconds=round(seconds * 1000, 2),
+        client=trace.client or None,
+        dossier=trace.dossier,
+        problem=trace.problem,
+        correlation=trace.correlation,
+    )

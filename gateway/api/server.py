@@ -1,0 +1,170 @@
+"""Serving the API, and the worker beside it, in one event loop, until the process is told to end.
+
+On SIGTERM or SIGINT: no new connection is taken, whoever waits for events is answered, requests under way are
+finished, and the worker finishes its exchanges and gives its lanes back. Invariant: a request that was begun is
+answered, unless it takes longer than ``GRACE_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import structlog
+import uvicorn
+
+from gateway.api.app import application, build_api, build_app
+from gateway.api.parts import Gateway
+from gateway.api.protocol import GuardedProtocol
+from gateway.api.service import Api
+from gateway.domain.errors import ConfigurationError, StorageUnavailable
+from gateway.storage.clients import forget_expired
+
+__all__ = ["build_app", "run", "serve"]
+
+log = structlog.get_logger(__name__)
+GRACE_SECONDS = 30
+KEEP_ALIVE_SECONDS = 75
+TIDY_SECONDS = 600.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own ideas about signals: the gateway ends as a whole."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to ``serve``."""
+        yield
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run ``main`` on the fastest event loop that is installed."""
+    config = uvicorn.Config(_unused, loop="auto")
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(main)
+
+
+async def _unused(*_: object) -> None:
+    """A configuration wants an application; this one is never served."""
+
+
+async def serve(
+    gateway: Gateway, *, worker: bool = True, started: Callable[[str], None] | None = None
+) -> None:
+    """Serve until a signal comes; ``started`` is told the address. The caller closes the gateway.
+
+    ``worker``: deliver in this process as well. Raises ConfigurationError when the address cannot be listened on,
+    and whatever ends the worker.
+    """
+    api = build_api(gateway)
+    listener = _listen(gateway.settings.api.host, gateway.settings.api.port)
+    server = _Server(_configuration(api))
+    with _told_to_end(api):
+        tasks = [asyncio.create_task(server.serve(sockets=[listener]), name="api")]
+        tasks.append(asyncio.create_task(_tidy(api), name="tidy"))
+        if worker:
+            tasks.append(asyncio.create_task(gateway.worker.run(), name="worker"))
+        ending = asyncio.create_task(api.stopping.wait(), name="ending")
+        gc.collect()
+        gc.freeze()  # what is there now stays; collecting it again and again costs milliseconds at the worst time
+        if started is not None:
+            started(_address(listener))
+        log.info("api_started", address=_address(listener), worker=worker)
+        await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)
+        await _end(api, server, tasks)
+        ending.cancel()
+    log.info("api_stopped")
+
+
+async def _end(api: Api, server: uvicorn.Server, tasks: list[asyncio.Task[None]]) -> None:
+    """End what runs, each in its own way; raise what one of them ended with."""
+    api.stopping.set()
+    server.should_exit = True
+    api.gateway.worker.stop()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for task, result in zip(tasks, results, strict=True):
+        if isinstance(result, BaseException):
+            log.error("task_failed", task=task.get_name(), fault=type(result).__name__)
+            raise result
+
+
+def _configuration(api: Api) -> uvicorn.Config:
+    return uvicorn.Config(
+        application(api),
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ConfigurationError names the address and what stands against it."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as fault:
+        raise ConfigurationError(
+            f"api.host, api.port: cannot listen on {host}:{port}: {fault.strerror or fault}; choose another port, "
+            "or stop what uses it"
+        ) from fault
+    listener.set_inheritable(False)
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _told_to_end(api: Api) -> Iterator[None]:
+    """Hear SIGTERM and SIGINT; a second one ends the process at once, as it would without us."""
+    loop = asyncio.get_running_loop()
+
+    def heard(number: int) -> None:
+        log.info("told_to_end", signal=signal.Signals(number).name)
+        loop.remove_signal_handler(number)
+        api.stopping.set()
+
+    try:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, heard, number)
+    except (NotImplementedError, RuntimeError, ValueError):
+        log.warning("signals_are_not_heard")  # not the main thread; whoever runs us stops us
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+
+
+async def _tidy(api: Api) -> None:
+    """Drop expired tokens and old idempotency keys now and then, until told to end."""
+    while not api.stopping.is_set():
+        try:
+            now = api.now
+            await api.gateway.database.write(lambda tx, at=now: forget_expired(tx, at))
+        except StorageUnavailable as fault:
+            log.warning("storage_was_lost", job="tidy", reason=str(fault)[:200])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TIDY_SECONDS):
+                await api.stopping.wait()

@@ -1,0 +1,73 @@
+"""The API at work: a gateway with what the API keeps for its own running time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.api.access import Access
+from gateway.api.health import Health, HealthMemory
+from gateway.api.limits import Buckets
+from gateway.api.parts import Gateway
+from gateway.storage.clients import Principal
+from gateway.storage.operators import operate
+from gateway.storage.orders import Done, Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The description of the API, rendered."""
+
+    openapi: bytes
+    page: bytes
+
+
+class Api:
+    """What every handler is given. ``stopping`` is set when the process is to end."""
+
+    def __init__(
+        self, gateway: Gateway, documents: Documents, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.gateway = gateway
+        self.documents = documents
+        self.settings = gateway.settings.api
+        self.access = Access(gateway.database, gateway.hub.clock, monotonic)
+        self.stopping = asyncio.Event()
+        self.started_at = gateway.hub.clock()
+        self._buckets = Buckets(monotonic)
+        self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)
+        self._kept: set[asyncio.Task[Any]] = set()
+
+    @property
+    def now(self) -> datetime:
+        """Now, aware UTC."""
+        return self.gateway.hub.clock()
+
+    def admit(self, principal: Principal) -> None:
+        """Count a request of ``principal``; Refused (429) when there were too many."""
+        own = principal.rate
+        rate = self.settings.rate if own is None else float(own)
+        burst = float(self.settings.burst) if own is None else max(1.0, 2.0 * own)
+        self._buckets.take(principal.client, rate=rate, burst=burst)
+
+    async def health(self) -> Health:
+        """The health of every destination, at most a moment old."""
+        return await self._health.read()
+
+    def forget_health(self) -> None:
+        """Something about a destination was changed just now."""
+        self._health.forget()
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to ``task`` until it is done, whoever else has lost interest in it."""
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    async def operate(self, order: Order) -> Done:
+        """Carry out an operator's order; ConflictError or NotFoundError when it cannot be."""
+        done: Done = await self.gateway.database.apply(operate, order)
+        return done

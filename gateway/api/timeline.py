@@ -1,0 +1,104 @@
+"""The history of a dossier over HTTP: versions, deliveries, attempts, messages, events and people's actions."""
+
+from __future__ import annotations
+
+import functools
+from typing import TypeAlias
+
+import msgspec
+
+from gateway.api.dossiers import stored
+from gateway.api.paging import Cursor, Limit, key_of, next_cursor
+from gateway.api.route import Answer, Call
+from gateway.api.service import Api
+from gateway.messagelog.entry import stored_body
+from gateway.storage import queries_timeline
+from gateway.storage.queries_timeline import (
+    ActionEntry,
+    AttemptEntry,
+    DeliveryEntry,
+    Entry,
+    EventEntry,
+    MessageEntry,
+    ReceivedVersion,
+    StoredEntry,
+)
+
+_LIST = "timeline"
+
+
+class VersionEntry(Entry, frozen=True, kw_only=True, tag="version"):
+    """A version came in. ``message``: its entry in the message log. ``version`` and ``status`` are as the source
+    system sent them; null when the body is no longer kept."""
+
+    message: str
+    version: int | None
+    status: str | None
+
+
+TimelineEntry: TypeAlias = (
+    VersionEntry | DeliveryEntry | AttemptEntry | MessageEntry | EventEntry | ActionEntry
+)
+
+
+class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the history."""
+
+    cursor: Cursor | None = None
+    limit: Limit = 100
+
+
+class TimelinePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some entries, oldest first. ``next`` null: these were the last."""
+
+    code: str
+    items: list[TimelineEntry]
+    next: str | None
+
+
+class _Glance(msgspec.Struct, frozen=True):
+    version: int
+    status: str
+
+
+async def get_timeline(api: Api, call: Call) -> Answer:
+    """A page of one dossier's history."""
+    code, query = str(call.path["code"]), call.query_as(TimelineQuery)
+    await stored(api, code)
+    kind = f"{_LIST}:{code}"
+    question = functools.partial(
+        queries_timeline.timeline,
+        code=code,
+        after=key_of(kind, query.cursor, tuple[int, int]),
+        limit=query.limit,
+    )
+    found = await api.gateway.database.read(question)
+    last = queries_timeline.timeline_key(found[-1]) if found else None
+    page = TimelinePage(
+        code=code,
+        items=[_shown(item) for item in found],
+        next=next_cursor(kind, found, query.limit, last),
+    )
+    return Answer(value=page)
+
+
+def _shown(entry: StoredEntry) -> TimelineEntry:
+    if not isinstance(entry, ReceivedVersion):
+        return entry
+    glance = _glance(entry)
+    return VersionEntry(
+        id=entry.id,
+        at=entry.at,
+        message=entry.id,
+        version=None if glance is None else glance.version,
+        status=None if glance is None else glance.status,
+    )
+
+
+def _glance(entry: ReceivedVersion) -> _Glance | None:
+    if entry.encoding is None:
+        return None
+    try:
+        return msgspec.json.decode(stored_body(entry.encoding, entry.body), type=_Glance)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
