@@ -58,7 +58,9 @@ def request_entry(
         kind="request",
         method=request.method,
         url=redact_url(request.url, fields=scope.secret_fields, secrets=secrets),
-        headers=redact_headers(request.headers, names=scope.secret_headers, secrets=secrets),
+        headers=redact_headers(
+            request.headers, names=scope.secret_headers, fields=scope.secret_fields, secrets=secrets
+        ),
         body=redact_body(request.body, fields=scope.secret_fields, secrets=secrets),
     )
 
@@ -72,7 +74,9 @@ def response_entry(
         about,
         kind="response",
         status=response.status,
-        headers=redact_headers(response.headers, names=scope.secret_headers, secrets=secrets),
+        headers=redact_headers(
+            response.headers, names=scope.secret_headers, fields=scope.secret_fields, secrets=secrets
+        ),
         body=redact_body(response.body, fields=scope.secret_fields, secrets=secrets),
     )
 
