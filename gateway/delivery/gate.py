@@ -124,6 +124,7 @@ class Gate:
         if self._opening or not (probe or tripped):
             return  # other failures of an open breaker were in flight when it opened
         self._opening = True
+        self._probing = False  # used up: nothing to give back
         try:
             await self._open(reason)
         finally:
