@@ -60,7 +60,6 @@ class RetrySettings(_Section, frozen=True, kw_only=True):
     give_up_after: Seconds = 7 * 86400.0
     immediate: Count = 3
     ask_after: Seconds = 2.0
-    ask_limit: Count = 12
 
 
 class BreakerSettings(_Section, frozen=True, kw_only=True):

@@ -72,9 +72,9 @@ def after_asking(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) 
 
 
 def ask_again(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) -> Result:
-    """The partner could not be asked: try later, and after many tries leave it to an operator."""
+    """The partner could not be asked: try later, however long it is away; a very old doubt is an operator's."""
     code, reason = getattr(outcome, "code", "not_asked"), getattr(outcome, "reason", "")
-    if queued.doubts >= case.settings.ask_limit:
+    if exhausted(case.settings, queued.delivery.created_at or case.now, case.now):
         return _result(queued, DeliveryState.IN_DOUBT, None, code, reason, actor=Actor.OPERATOR, doubted=True)
     renewed = getattr(outcome, "renew", ()) and case.immediate < case.settings.immediate
     pause = timedelta() if renewed else back_off(case.settings, queued.doubts, case.chance)
