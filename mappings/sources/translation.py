@@ -148,7 +148,8 @@ def is_national(code: str) -> bool:
     """Whether a procedure code has the national shape: one digit, a dot, six digits, perhaps an agency."""
     head, dot, rest = code.partition(".")
     number, _, _ = rest.partition(".")
-    return bool(dot) and head.isdecimal() and len(head) <= 2 and number.isdecimal() and len(number) == 6
+    digits = head + number
+    return bool(dot) and len(head) in {1, 2} and len(number) == 6 and digits.isascii() and digits.isdecimal()
 
 
 def _holds(row: StatusRow, dossier: Dossier, at: datetime | None) -> bool:
