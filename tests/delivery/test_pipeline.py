@@ -127,6 +127,7 @@ async def test_question_that_is_not_answered_is_asked_again_until_it_is(engine):
     assert engine.partner.sends == [("H99-a", "1")]
 
 
+@pytest.mark.parametrize(("operation", "state"), [("ping", "delivered"), ("letter", "in_doubt")])
 async def test_what_cannot_be_asked_is_resent_only_if_it_is_repeatable(engine, operation, state):
     await engine.accept("H99-a", planned(operation, "1"))
     engine.partner.plan("H99-a", "lose_answer")
