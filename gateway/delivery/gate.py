@@ -86,7 +86,9 @@ class Gate:
 
     def shut(self) -> bool:
         """Whether lanes at work should stop before their next delivery."""
-        return self._paused or self._open_until is not None or self._breathing(self._clock()) is not None
+        now = self._clock()
+        closed = resumes_at(self._limits.maintenance, now) or self._breathing(now)
+        return self._paused or self._open_until is not None or closed is not None
 
     async def pace(self) -> None:
         """Wait for the rate limit's next token."""
