@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from adapters.national_portal.dialects import Credentials, Dialect, json_headers
+from adapters.national_portal.dialects import LGSP, Credentials, Dialect, json_headers
 from adapters.national_portal.outcomes import Meaning
 from adapters.national_portal.settings import DocumentStore, Settings
 from gateway.codec import Json, Unreadable, json
@@ -57,20 +57,26 @@ def interpret(
     if asked is None:
         return CannotRead(code="unknown_read", reason=f"there is no read {name}")
     if asked.endpoint in STORE_ENDPOINTS:
-        return _stored(asked, response, settings.document_store or DocumentStore(url=""))
+        found = _stored(asked, response, settings.document_store or DocumentStore(url=""))
+        return _with_renewal(found, response, layers)
     reply = envelope.read(response, "read", None)
     row = classifier.classify(reply.answer)
     meaning = Meaning(row=row, answer=reply.answer, memory={}, secrets=(), layers=layers)
     # A read needs no text that says success (§2.7 speaks of writes): the code and the list decide.
     done = response.status == 200 and reply.answer.code in settings.success_codes
-    found = (
-        entries(asked, reply.result, settings.province_code) if done and reply.result is not None else None
-    )
-    if found is not None:
-        return Read(entries=found)
+    rows = entries(asked, reply.result, settings.province_code) if done else None
+    if rows is not None:
+        return Read(entries=rows)
     renew = meaning.renew() if meaning.verdict in {Verdict.SESSION, Verdict.TOKEN} else ()
     code = "no_result" if meaning.verdict is Verdict.OK else row.name
     return CannotRead(code=code, reason=meaning.reason, renew=renew)
+
+
+def _with_renewal(found: Reading, response: WireResponse, layers: tuple[str, ...]) -> Reading:
+    """The store knows no session, only the platform's token (§2.3)."""
+    if isinstance(found, CannotRead) and response.status == 401 and LGSP in layers:
+        return CannotRead(code=found.code, reason=found.reason, renew=(LGSP,))
+    return found
 
 
 def _spelt(official: dict[str, str], context: Context) -> dict[str, str]:

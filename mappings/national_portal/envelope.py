@@ -89,10 +89,14 @@ def text_reply(response: WireResponse, kind: str, now: datetime) -> Reply:
         content = json.read(response.body)
     except Unreadable:
         content = _utf8(response.body)
-    if not isinstance(content, str) or content.lstrip()[:1] in {"", "{", "[", "<"}:
+    if not isinstance(content, str) or content.lstrip()[:1] in {"{", "[", "<"}:
         return reply
-    answer = msgspec.structs.replace(reply.answer, shape=Shape.ENVELOPE, code="0", message=_words(content))
-    return Reply(answer=answer)
+    message = _words(content)
+    if not message:  # silence is a success only beside a code
+        return reply
+    return Reply(
+        answer=msgspec.structs.replace(reply.answer, shape=Shape.ENVELOPE, code="0", message=message)
+    )
 
 
 def document_reply(response: WireResponse, kind: str, now: datetime) -> Reply:

@@ -340,7 +340,7 @@ def test_a_facade_may_answer_progress_in_bare_words() -> None:
         assert isinstance(found, Accepted)
         assert isinstance(meaning(portal.raw(body.encode()), "step"), InDoubt)
         assert isinstance(meaning(portal.raw(body.encode()), "dossier", dialect="facade_array"), InDoubt)
-    for body in ("Không thành công", '""', "[]", "<p>thành công</p>", '"{}"'):
+    for body in ("Không thành công", '""', "\x00\x00", '"\\u0007"', "[]", "<p>thành công</p>", '"{}"'):
         found = meaning(portal.raw(body.encode()), "step", dialect="facade_array")
         assert isinstance(found, InDoubt)
 
