@@ -23,6 +23,7 @@ from gateway.telemetry import IN_FLIGHT, STORAGE_LOST
 log = structlog.get_logger(__name__)
 STORAGE_PAUSE_SECONDS = 0.5
 SHUT_PAUSE_SECONDS = 0.1
+DEFECT_PAUSE_SECONDS = 30.0  # a lane whose turn raised stays leased so long, so that it cannot spin
 
 
 class Dispatcher:
@@ -33,6 +34,7 @@ class Dispatcher:
         self._worker = worker
         self._tasks: set[asyncio.Task[None]] = set()
         self._abandoned: list[ClaimedLane] = []
+        self._set_aside: list[tuple[float, ClaimedLane]] = []
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._chance = random.Random().random  # noqa: S311 - jitter
@@ -118,7 +120,7 @@ class Dispatcher:
             self._abandoned.append(lane)
         except Exception:  # why: a defect in one lane's turn must not end the pump; the lane is taken back
             log.exception("lane_failed", destination=self.destination.name, lane=lane.id)
-            self._abandoned.append(lane)
+            self._set_aside.append((asyncio.get_running_loop().time() + DEFECT_PAUSE_SECONDS, lane))
         if probe:
             await self._return_probe()
 
@@ -130,6 +132,10 @@ class Dispatcher:
 
     async def _give_up_abandoned(self) -> None:
         """Take back lanes whose turn ended without a settlement; retried until the database answers."""
+        now = asyncio.get_running_loop().time()
+        due = [item for item in self._set_aside if item[0] <= now or self._stopping.is_set()]
+        self._set_aside = [item for item in self._set_aside if item not in due]
+        self._abandoned += [lane for _, lane in due]
         while self._abandoned:
             lane = self._abandoned.pop(0)
             order = Abandon(

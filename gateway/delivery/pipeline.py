@@ -18,10 +18,10 @@ from gateway.delivery.disposition import Circumstances, after_asking, after_send
 from gateway.delivery.report import acknowledgement, events_of
 from gateway.delivery.retry import Chance
 from gateway.domain.delivery import SENDABLE, Delivery, DeliveryState
-from gateway.domain.errors import CannotEncode, StorageUnavailable
+from gateway.domain.errors import CannotEncode, LeaseLost, StorageUnavailable
 from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.entry import About, request_entry
-from gateway.port import Context, Operation, WireRequest, header
+from gateway.port import Context, Operation, OperationKind, WireRequest, header
 from gateway.storage.lanes import (
     ClaimedLane,
     QueuedDelivery,
@@ -105,7 +105,8 @@ class LaneRun:
     def _batch(self, kind: Kind) -> list[QueuedDelivery]:
         """The head and what may travel with it: same operation, same kind of turn, actionable, up to the limit."""
         operation = self._operation()
-        limit = min(operation.batch, int(self._memory.get("batch") or operation.batch))
+        learned = self._memory.get("batch", "")
+        limit = min(operation.batch, int(learned)) if learned.isdecimal() else operation.batch
         batch = self._queue[:1]
         for queued in self._queue[1 : max(1, limit)]:
             same_kind = (queued.delivery.state in SENDABLE) == (kind == "send")
@@ -114,8 +115,16 @@ class LaneRun:
             batch.append(queued)
         return batch
 
-    def _operation(self) -> Operation:
-        return self._destination.adapter.manifest.operation(self._queue[0].delivery.operation)
+    def _operation(self, name: str | None = None) -> Operation:
+        """The operation of the head, or the one called ``name``.
+
+        One that a new release of the adapter has dropped is an event that cannot be asked about nor repeated.
+        """
+        wanted = name or self._queue[0].delivery.operation
+        try:
+            return self._destination.adapter.manifest.operation(wanted)
+        except KeyError:
+            return Operation(name=wanted, kind=OperationKind.EVENT, title=wanted, source="no longer declared")
 
     async def _encode(
         self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
@@ -142,7 +151,7 @@ class LaneRun:
         encode = adapter.encode if kind == "send" else adapter.encode_query
         context = self._destination.context(credentials, self._memory)
         try:
-            return _Encoded(request=encode(_deliveries(batch), context), context=context)
+            return _Encoded(request=_wire_request(encode(_deliveries(batch), context)), context=context)
         except CannotEncode as fault:
             return fault
         except Exception as fault:  # why: a defect in one adapter must stop one lane, not the gateway
@@ -175,7 +184,12 @@ class LaneRun:
             now=context.now,
             message=request_entry(destination.scope, asked, request, secrets=destination.secrets()),
         )
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         await hub.database.apply(start_attempts, start)
+        if loop.time() - began >= hub.settings.dead_after:
+            # stopped for so long that others may have taken the lane: what the log says may be sent no more
+            raise LeaseLost(f"lane {self._lane.id}: this process slept after it had logged the request")
         exchange = await destination.timed_exchange(request)
         outcomes = self._outcomes(batch, kind, exchange, context)
         self._renew(outcomes, call.credentials)
@@ -218,8 +232,11 @@ class LaneRun:
             return [
                 InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")
             ] * len(batch)
-        if len(outcomes) != len(batch):
-            return [InDoubt(code="adapter_defect", reason="wrong number of outcomes")] * len(batch)
+        if len(outcomes) != len(batch) or not all(isinstance(item, Outcome) for item in outcomes):
+            log.error(
+                "adapter_failed", destination=self._destination.name, lane=self._lane.id, gave=len(outcomes)
+            )
+            return [InDoubt(code="adapter_defect", reason="not one outcome per delivery")] * len(batch)
         return outcomes
 
     def _renew(self, outcomes: Sequence[Outcome], credentials: Credentials) -> None:
@@ -291,7 +308,7 @@ class LaneRun:
         self._count(turn, results)
 
     def _operation_of(self, turn: _Turn) -> Operation:
-        return self._destination.adapter.manifest.operation(turn.batch[0].delivery.operation)
+        return self._operation(turn.batch[0].delivery.operation)
 
     def _results(self, turn: _Turn) -> tuple[Result, ...]:
         case = Circumstances(
@@ -388,6 +405,12 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 def _deliveries(batch: Sequence[QueuedDelivery]) -> list[Delivery]:
     return [queued.delivery for queued in batch]
+
+
+def _wire_request(encoded: object) -> WireRequest:
+    if not isinstance(encoded, WireRequest):
+        raise TypeError(f"got {type(encoded).__name__}, expected WireRequest")
+    return encoded
 
 
 def _tag(outcomes: Sequence[Outcome]) -> str:
