@@ -196,6 +196,7 @@ class Partner:
         self.questions: list[tuple[str, str]] = []
         self.bodies: list[dict[str, Any]] = []
         self.logins = 0
+        self.calls = 0
         self.script: dict[str, deque[str]] = defaultdict(deque)
         self.asked: dict[str, deque[str]] = defaultdict(deque)
         self.sessions: set[str] = set()
@@ -213,6 +214,7 @@ class Partner:
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)
+        self.calls += 1
         if self.down:
             raise httpx.ConnectError("refused")
         if request.url.path == "/login":

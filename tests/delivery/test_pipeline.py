@@ -148,7 +148,7 @@ async def test_question_that_cannot_be_encoded_never_turns_the_doubt_into_a_refu
         raise KeyError("broken")
 
     engine.adapter.broken["encode_query"] = fail
-    await engine.settle_everything()
+    await engine.settle_everything(hours=1)
     assert engine.states("H99-a") == ["in_doubt"]
     assert engine.partner.sends == [("H99-a", "1")]
 
