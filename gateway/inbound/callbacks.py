@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from gateway.domain.dossier import Dossier
-from gateway.domain.errors import StorageUnavailable
+from gateway.domain.errors import GatewayError, StorageUnavailable
 from gateway.inbound.ruling import Ruling, rule
 from gateway.messagelog.entry import About, Scope, request_entry, response_entry
 from gateway.port import Adapter, CallbackRequest, Context, Refusal, Report, WireRequest, WireResponse
@@ -145,8 +145,9 @@ class _Call:
             Exception
         ) as fault:  # why: a defect of one adapter must be answered and seen, and harm nobody else
             log.exception("callback_failed", destination=self._name, fault=type(fault).__name__)
-            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the call was logged and not understood")
-            await self._append(self._answer_entry("failed", "adapter_defect", None, answer))
+            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the call was logged but not taken")
+            code = "cannot_be_stored" if isinstance(fault, GatewayError) else "adapter_defect"
+            await self._append(self._answer_entry("failed", code, None, answer))
             self._count("failed")
             return answer
 
@@ -258,8 +259,8 @@ def _sound(report: Report) -> Report:
     """``report``, or Defect when it says what cannot be stored."""
     if not _KIND.fullmatch(report.kind):
         raise Defect(f"event kind {report.kind[:80]!r}: expected lower-case words joined by dots")
-    if not report.key or not report.dossier_code or "\x00" in report.dossier_code:
-        raise Defect("a report needs a key and a dossier code without NUL")
+    if not report.key or not report.dossier_code or not _storable(report.dossier_code):
+        raise Defect("a report needs a key, and a dossier code that a text column can hold")
     try:
         msgspec.json.decode(report.data)
     except msgspec.DecodeError as fault:
@@ -269,9 +270,14 @@ def _sound(report: Report) -> Report:
 
 def _key(key: str) -> str:
     """The key as it is stored: a long one, or one that a text column cannot hold, by its digest."""
-    if len(key) <= LONGEST_KEY and "\x00" not in key:
+    if len(key) <= LONGEST_KEY and _storable(key):
         return key
     return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _storable(text: str) -> bool:
+    """Whether a text column can hold it: no U+0000, and no half of a UTF-16 pair."""
+    return "\x00" not in text and text.encode("utf-8", "replace") == text.encode("utf-8", "surrogatepass")
 
 
 def _append(transaction: Transaction, rows: Sequence[MessageRow]) -> list[None]:
