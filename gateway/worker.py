@@ -32,22 +32,28 @@ Task = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 class Liveness:
-    """Who is dead, judged by beats alone. Pure apart from the clock that is passed in."""
+    """Who is dead, judged by beats alone. Pure apart from the clock that is passed in.
+
+    Time in which the observer itself could not look (a database away, a process stopped) says nothing about others.
+    """
 
     def __init__(self, dead_after: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._dead_after = dead_after
         self._clock = clock
+        self._looked_at = clock()
         self._seen: dict[int, tuple[int, float]] = {}
 
     def observe(self, beats: Mapping[int, int]) -> list[int]:
-        """Take in everybody's beats; the workers whose beat has stood still for too long."""
+        """Take in everybody's beats; the workers whose beat was seen to stand still for too long."""
         now = self._clock()
+        watched = min(now - self._looked_at, self._dead_after / 3)
+        self._looked_at = now
         before = self._seen
         self._seen = {
-            worker: before[worker] if worker in before and before[worker][0] == beat else (beat, now)
+            worker: (beat, before[worker][1] + watched if before.get(worker, (None,))[0] == beat else 0.0)
             for worker, beat in beats.items()
         }
-        return [worker for worker, (_, since) in self._seen.items() if now - since >= self._dead_after]
+        return [worker for worker, (_, still) in self._seen.items() if still >= self._dead_after]
 
 
 class Worker:
@@ -66,6 +72,7 @@ class Worker:
             name: Dispatcher(destination, lambda: self._id) for name, destination in destinations.items()
         }
         self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
         self._sealed = asyncio.Condition()
 
     @property
@@ -100,10 +107,11 @@ class Worker:
     async def run(self) -> None:
         """Work until ``stop``."""
         await self._register()
-        beats = asyncio.create_task(self._forever("beat", self._beat, self._hub.settings.beat))
-        sealer = asyncio.create_task(self._forever("seal", self._seal, SEAL_PAUSE_SECONDS))
+        # the beat goes on while exchanges in flight end: a worker that stops is not dead
+        beats = asyncio.create_task(self._repeat("beat", self._beat, self._hub.settings.beat, self._ended))
+        sealer = asyncio.create_task(self._repeat("seal", self._seal, SEAL_PAUSE_SECONDS, self._stopping))
         jobs = [
-            asyncio.create_task(self._forever(name, job, JOB_PAUSE_SECONDS))
+            asyncio.create_task(self._repeat(name, job, JOB_PAUSE_SECONDS, self._stopping))
             for name, job in self._jobs.items()
         ]
         tasks = [asyncio.create_task(self._attend(name, task)) for name, task in self._tasks.items()]
@@ -113,6 +121,7 @@ class Worker:
         finally:
             self.stop()
             await asyncio.gather(*pumps, return_exceptions=True)
+            self._ended.set()
             await asyncio.gather(beats, sealer, *jobs, *tasks, return_exceptions=True)
             await self._once("seal", self._seal)
             await self._leave()
@@ -130,11 +139,21 @@ class Worker:
         log.info("worker_started", worker=self._id, destinations=sorted(self._dispatchers))
 
     async def _beat(self) -> None:
-        beats = (await self._hub.database.apply(upkeep.beat, self._id)) if self._id else {}
+        if not self._id:
+            return
+        database = self._hub.database
+        owners = await database.read(
+            upkeep.lease_owners
+        )  # first: who has claimed by now has a row in the beats
+        beats = await database.apply(upkeep.beat, self._id)
+        if self._id not in beats:
+            log.warning("worker_was_believed_dead", worker=self._id)
+            await self._register()  # under the old number nobody would notice our end
         others = {worker: count for worker, count in beats.items() if worker != self._id}
         dead = list(others) if self._alone else self._liveness.observe(others)
         for dispatcher in self._dispatchers.values():
             dispatcher.destination.gate.share = max(1, len(beats) - len(dead))
+        dead = [*dead, *(owners - set(beats))]
         if dead:
             await self._reap(dead)
 
@@ -161,13 +180,12 @@ class Worker:
             async with self._sealed:
                 self._sealed.notify_all()
 
-    async def _forever(self, name: str, step: Job, pause: float) -> None:
-        """Repeat ``step`` until stopped."""
-        while not self._stopping.is_set():
+    async def _repeat(self, name: str, step: Job, pause: float, until: asyncio.Event) -> None:
+        while not until.is_set():
             await self._once(name, step)
             try:
                 async with asyncio.timeout(pause):
-                    await self._stopping.wait()
+                    await until.wait()
             except TimeoutError:
                 continue
 
@@ -189,6 +207,10 @@ class Worker:
         except StorageUnavailable as fault:
             log.warning("storage_was_lost", job=name, reason=str(fault)[:200])
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+        except (
+            Exception
+        ):  # why: without beats a living worker counts as dead, without the sealer the feed stands
+            log.exception("job_failed", job=name)
 
     async def _leave(self) -> None:
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 
-from gateway.storage.schema import destination
+from gateway.storage.schema import destination, lane
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -70,6 +70,12 @@ def beat(transaction: Transaction, workers: Sequence[int]) -> list[dict[int, int
         transaction.run(_BEAT, {"worker": worker})
     beats = {int(row[0]): int(row[1]) for row in transaction.all(_BEATS, {})}
     return [beats] * len(workers)
+
+
+def lease_owners(connection: sa.Connection) -> set[int]:
+    """The numbers of all workers that own a lane, whether they have a row or not."""
+    owners = sa.select(lane.c.lease_owner).where(lane.c.state == "leased").distinct()
+    return {int(owner) for owner in connection.execute(owners).scalars()}
 
 
 def forget_workers(transaction: Transaction, workers: Sequence[int]) -> int:
