@@ -1,0 +1,202 @@
+"""A whole worker: registers, beats, seals, takes over from the dead, leaves in order."""
+
+import asyncio
+
+import pytest
+
+from gateway import worker as worker_module
+from gateway.domain.errors import StorageUnavailable
+from gateway.storage import upkeep
+from gateway.storage.database import Database
+from gateway.worker import Worker
+from tests.delivery.conftest import Engine, settings
+from tests.storage.builders import World
+
+FAST = settings(beat=0.05, dead_after=0.3)
+
+
+class Process:
+    """An engine with a worker of its own, running."""
+
+    def __init__(self, engine, **rest):
+        self.engine = engine
+        self.worker = Worker(engine.hub, {"portal": engine.destination}, **rest)
+        self._task = asyncio.create_task(self.worker.run())
+
+    async def stop(self):
+        self.worker.stop()
+        await self._task
+
+
+async def until(expected, *, seconds=8.0):
+    async with asyncio.timeout(seconds):
+        while not expected():  # noqa: ASYNC110 - what is awaited happens in a database
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def fast(database, partner, clock):
+    return Engine(database, partner, clock, settings=FAST)
+
+
+async def test_worker_delivers_seals_and_leaves_nothing_behind(fast, partner):
+    for number in range(5):
+        await fast.steps(f"H99-{number}", 3)
+    process = Process(fast)
+
+    await until(lambda: sum(map(len, partner.taken.values())) == 15)
+    await process.stop()
+
+    assert fast.rows("SELECT count(*) FROM worker") == [(0,)]
+    assert fast.rows("SELECT count(*) FROM lane WHERE state <> 'idle'") == [(0,)]
+    assert fast.rows("SELECT count(*), max(seq) FROM message") == [(30, 30)]
+    assert fast.rows("SELECT count(*), max(position) FROM event") == [(15, 15)]
+
+
+async def test_lanes_of_a_worker_that_is_gone_are_taken_over_without_anybodys_help(fast, partner):
+    await fast.steps("H99-a", 3)
+    dead = await fast.database.write(lambda tx: upkeep.register_worker(tx, 0))
+    fast.worker = dead
+    (lane,) = await fast.claim()
+    await World(fast.database).start(lane)
+    process = Process(fast)
+
+    await until(lambda: fast.states("H99-a")[0] != "in_flight")
+    fast.clock.move(minutes=10)
+    await until(lambda: fast.states("H99-a") == ["delivered"] * 3)
+    await process.stop()
+
+    assert partner.taken["H99-a"] == ["1", "2", "3"]
+    assert partner.questions == [("H99-a", "1")]
+    assert fast.delivery("H99-a", "1")["doubts"] == 1
+    assert fast.rows("SELECT count(*) FROM worker") == [(0,)]
+
+
+async def test_lane_of_an_owner_without_a_row_is_taken_over(fast, partner):
+    """A worker that was believed dead, woke, claimed and was killed before its next beat."""
+    await fast.steps("H99-a", 2)
+    fast.worker = 4711
+    assert len(await fast.claim()) == 1
+    process = Process(fast)
+
+    await until(lambda: partner.taken["H99-a"] == ["1", "2"])
+    await process.stop()
+
+
+async def test_worker_that_was_believed_dead_registers_anew(fast, partner):
+    process = Process(fast)
+    await until(lambda: process.worker.id > 0)
+    first = process.worker.id
+
+    await fast.database.write(lambda tx: upkeep.forget_workers(tx, [first]))
+    await until(lambda: process.worker.id != first)
+    await until(lambda: fast.rows("SELECT id FROM worker") == [(process.worker.id,)])
+    await fast.steps("H99-a", 2)
+    await until(lambda: partner.taken["H99-a"] == ["1", "2"])
+
+    await process.stop()
+    assert fast.rows("SELECT count(*) FROM worker") == [(0,)]
+
+
+async def test_worker_that_is_stopping_still_beats_while_an_answer_is_awaited(fast, partner):
+    """Else a rolling restart would put everything in flight in doubt."""
+    await fast.steps("H99-a", 2)
+    reached, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(what, body):
+        reached.set()
+        await answer.wait()
+
+    partner.before = slow
+    process = Process(fast)
+    await asyncio.wait_for(reached.wait(), 5)
+    process.worker.stop()
+    before = fast.rows("SELECT beat FROM worker")[0][0]
+    await until(lambda: fast.rows("SELECT beat FROM worker")[0][0] >= before + 3)
+    answer.set()
+    await process.stop()
+
+    assert fast.states("H99-a") == ["delivered", "pending"]
+    assert fast.delivery("H99-a", "1")["doubts"] == 0
+
+
+async def test_job_that_fails_is_tried_again_and_disturbs_nothing(fast, partner, monkeypatch):
+    monkeypatch.setattr(worker_module, "JOB_PAUSE_SECONDS", 0.02)
+    tries = []
+
+    async def failing():
+        tries.append(1)
+        raise RuntimeError("a defect") if len(tries) % 2 else StorageUnavailable("away")
+
+    monkeypatch.setattr(worker_module, "STORAGE_PAUSE_SECONDS", 0.02)
+    process = Process(fast, jobs={"failing": failing})
+    await until(lambda: len(tries) >= 3)
+    await fast.steps("H99-a", 1)
+    await until(lambda: partner.taken["H99-a"] == ["1"])
+    await process.stop()
+
+
+async def test_beat_goes_on_after_a_defect_in_it(fast, monkeypatch):
+    plain, failures = upkeep.beat, [RuntimeError("a defect"), StorageUnavailable("away")]
+
+    def sometimes(transaction, workers):
+        if failures:
+            raise failures.pop()
+        return plain(transaction, workers)
+
+    monkeypatch.setattr(upkeep, "beat", sometimes)
+    process = Process(fast)
+
+    await until(lambda: bool(fast.rows("SELECT 1 FROM worker WHERE beat >= 2")))
+    await process.stop()
+    assert failures == []
+
+
+async def test_waiting_for_events_ends_when_one_is_sealed(fast):
+    process = Process(fast)
+    await until(lambda: process.worker.id > 0)
+    waiting = asyncio.create_task(process.worker.wait_for_events(20))
+    await fast.steps("H99-a", 1)
+
+    await asyncio.wait_for(waiting, 5)
+    await process.stop()
+
+
+async def test_waiting_for_events_ends_by_itself(fast):
+    process = Process(fast)
+    await asyncio.wait_for(process.worker.wait_for_events(0.05), 2)
+    await process.stop()
+
+
+async def test_three_workers_share_the_lanes_and_none_is_sent_twice(postgresql_url, partner, clock):
+    databases = [Database(postgresql_url) for _ in range(3)]
+    engines = [Engine(database, partner, clock, settings=FAST) for database in databases]
+    for number in range(30):
+        await engines[0].steps(f"H99-{number:02}", 4)
+    processes = [Process(engine) for engine in engines]
+
+    await until(lambda: sum(map(len, partner.taken.values())) == 120, seconds=20)
+    for process in processes:
+        await process.stop()
+
+    assert all(keys == ["1", "2", "3", "4"] for keys in partner.taken.values())
+    assert len(partner.sends) == 120
+    assert engines[0].rows("SELECT count(*) FROM lane WHERE state <> 'idle'") == [(0,)]
+    for engine in engines:
+        await engine.close()
+        engine.database.close()
+
+
+async def test_rate_is_divided_among_the_living(postgresql_url, partner, clock):
+    databases = [Database(postgresql_url) for _ in range(2)]
+    engines = [Engine(database, partner, clock, settings=FAST) for database in databases]
+    processes = [Process(engine) for engine in engines]
+    try:
+        await until(lambda: all(engine.destination.gate.share == 2 for engine in engines))
+        await processes[1].stop()
+        await until(lambda: engines[0].destination.gate.share == 1)
+        await processes[0].stop()
+    finally:
+        for engine in engines:
+            await engine.close()
+            engine.database.close()
