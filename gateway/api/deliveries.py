@@ -38,7 +38,7 @@ Reason = Annotated[
     Meta(
         min_length=3,
         max_length=1000,
-        pattern=r"^[^\x00]*\S[^\x00]*$",
+        pattern=r"^[^\x00]*[^\s\x00][^\x00]*$",
         description="Why; it stands in the history for good.",
         examples=["the portal has repaired its catalogue"],
     ),

@@ -60,7 +60,7 @@ class Endpoint:
         principal = await self._known(row, named, trace)
         _require_acceptable(row, named.get("accept"))
         path = read_path(scope["path_params"])
-        trace.dossier = path.get("code") or path.get("dossier")
+        trace.dossier = str(path.get("code") or path.get("dossier") or "") or None
         query = read_query(row.query, scope["query_string"])
         headers = read_headers(row.headers, pairs)
         return Call(
@@ -74,6 +74,7 @@ class Endpoint:
             address=_address(scope),
             header_pairs=pairs,
             correlation=trace.correlation,
+            scheme=scope.get("scheme", "http"),
             loopback=_is_loopback(scope, named),
         )
 

@@ -26,24 +26,30 @@ _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _PLACE_OF_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 
-Identifier = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+HIGHEST_IDENTIFIER = 2**63 - 1
+Identifier = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}$(?!\n)")]
 Word = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathPart:
-    """A part of an address that varies. ``schema``: how it is described where identifiers are texts."""
+    """A part of an address that varies. ``number``: handlers get the identifier as a number."""
 
     kind: Any
     description: str
     example: str
+    number: bool = False
 
 
 PATH_PARTS: dict[str, PathPart] = {
     "code": PathPart(kind=DossierCode, description="Dossier number.", example="H99.14-260928-0007"),
     "dossier": PathPart(kind=DossierCode, description="Dossier number.", example="H99.14-260928-0007"),
-    "delivery": PathPart(kind=Identifier, description="Identifier of a delivery.", example="4031"),
-    "message": PathPart(kind=Identifier, description="Identifier of a log entry.", example="4032"),
+    "delivery": PathPart(
+        kind=Identifier, description="Identifier of a delivery.", example="4031", number=True
+    ),
+    "message": PathPart(
+        kind=Identifier, description="Identifier of a log entry.", example="4032", number=True
+    ),
     "destination": PathPart(
         kind=Word, description="Name of a destination, as in the configuration.", example="national_portal"
     ),
@@ -90,21 +96,24 @@ def _is_instant(schema: Mapping[str, Any]) -> bool:
     return any(part.get("format") == "date-time" for part in (schema, *schema.get("anyOf", ())))
 
 
-def read_path(given: Mapping[str, str]) -> dict[str, Any]:
+def read_path(given: Mapping[str, str]) -> dict[str, str | int]:
     """The varying parts of an address; what cannot be one of ours is not found."""
-    found: dict[str, Any] = {}
-    for name, text in given.items():
-        part = PATH_PARTS.get(name)
-        try:
-            found[name] = text if part is None else _value(text, part.kind, _part_types(name))
-        except msgspec.ValidationError as fault:
-            raise Refused("not_found", f"there is no {name} {shown(text)!r}: {fault}") from fault
-    return found
+    return {name: _part(name, text) for name, text in given.items()}
 
 
-@functools.cache
-def _part_types(name: str) -> frozenset[str]:
-    return frozenset(_json_types(msgspec.json.schema(PATH_PARTS[name].kind)))
+def _part(name: str, text: str) -> str | int:
+    part = PATH_PARTS.get(name)
+    if part is None:
+        return text
+    try:
+        msgspec.convert(text, part.kind)
+    except msgspec.ValidationError as fault:
+        raise Refused("not_found", f"there is no {name} {shown(text)!r}: {fault}") from fault
+    if not part.number:
+        return text
+    if int(text) > HIGHEST_IDENTIFIER:
+        raise Refused("not_found", f"there is no {name} {text}")
+    return int(text)
 
 
 def read_query(kind: type[_T], query: bytes) -> _T:

@@ -18,6 +18,7 @@ from gateway.api.problem import KINDS, MEDIA_TYPE, Problem
 from gateway.api.route import JSON, Body, Route, Success
 from gateway.storage.clients import Scope
 
+ORIGIN = "http://gateway.invalid"  # OpenAPI wants an absolute address; whoever serves the document knows it
 _REFERENCE = "#/components/schemas/{name}"
 _SCOPES: dict[Scope, str] = {
     Scope.DOSSIERS_WRITE: "hand over dossiers",
@@ -94,7 +95,7 @@ _SECURITY = {
         "type": "oauth2",
         "flows": {
             "clientCredentials": {
-                "tokenUrl": "/oauth2/token",
+                "tokenUrl": f"{ORIGIN}/oauth2/token",
                 "scopes": {scope.value: text for scope, text in _SCOPES.items()},
             }
         },
@@ -106,12 +107,21 @@ class _Schemas:
     """JSON Schemas of types, with shared components."""
 
     def __init__(self, types: Sequence[Any]) -> None:
-        schemas, self.components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+        schemas, self.components = msgspec.json.schema_components(
+            types, schema_hook=_schema_of, ref_template=_REFERENCE
+        )
         self._known = list(zip(types, schemas, strict=True))
 
     def of(self, kind: Any) -> dict[str, Any]:
         """The schema of one of the types."""
         return next(schema for known, schema in self._known if known is kind)
+
+
+def _schema_of(kind: type) -> dict[str, Any]:
+    """What msgspec has no schema for: an ``object`` is any JSON value."""
+    if kind is object:
+        return {"description": "Any JSON value."}
+    raise NotImplementedError(f"no schema for {kind}")
 
 
 def _types(routes: Sequence[Route]) -> list[Any]:

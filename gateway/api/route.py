@@ -54,7 +54,7 @@ class Call:
     """One request, read and checked. ``body``: bytes, or a value of the row's type."""
 
     principal: Principal | None
-    path: Mapping[str, Any]
+    path: Mapping[str, str | int]
     query: msgspec.Struct
     headers: msgspec.Struct
     body: object
@@ -63,6 +63,7 @@ class Call:
     address: str
     header_pairs: tuple[tuple[str, str], ...]
     correlation: str
+    scheme: str
     loopback: bool
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import signal
 import socket
@@ -161,8 +162,7 @@ async def _tidy(api: Api) -> None:
     """Drop expired tokens and old idempotency keys now and then, until told to end."""
     while not api.stopping.is_set():
         try:
-            now = api.now
-            await api.gateway.database.write(lambda tx, at=now: forget_expired(tx, at))
+            await api.gateway.database.write(functools.partial(forget_expired, now=api.now))
         except StorageUnavailable as fault:
             log.warning("storage_was_lost", job="tidy", reason=str(fault)[:200])
         with contextlib.suppress(TimeoutError):
