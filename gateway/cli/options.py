@@ -29,6 +29,22 @@ Actor = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="Work through the API of a running gateway, not on its database.",
+        show_default=False,
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="LIENTHONG_API_KEY", help="API key for --url.", show_default=False),
+]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key-file", help="File that holds the API key.", show_default=False)
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gateway.cli.demo.stage import Result
 
 USUAL_FOLDER = Path(".demo")
-EXAMPLES = examples("lienthong demo", "lienthong demo --lang en --faults storm --seed 7", "lienthong demo --serve")
+EXAMPLES = examples(
+    "lienthong demo", "lienthong demo --lang en --faults storm --seed 7", "lienthong demo --serve"
+)
 
 
 def demo(

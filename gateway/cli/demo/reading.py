@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from gateway.cli.demo.kinds import Doubts, calls, settled_doubts, troubles
-from gateway.domain.delivery import DeliveryState
+from gateway.domain.delivery import DeliveryState, LaneState
 from gateway.port import Manifest, OperationKind
 from gateway.storage import tallies
+from gateway.storage.queries_status import destination_rows, lane_counts
 
-_ADVANCING = ("ready", "waiting", "leased")
+_ADVANCING = (LaneState.READY, LaneState.WAITING, LaneState.LEASED)
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,17 +57,18 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 def read_figures(connection: Any, manifest: Manifest) -> Figures:
     """The figures of the destination that the demo delivers to."""
     name = manifest.name
+    # Lanes first: what is counted after them can only be further on, so "nothing advances" is never said too early.
+    lanes = lane_counts(connection).get(name, {})
     attempts = tallies.attempts(connection, name)
-    states = tallies.all_states(connection, name)
-    noted = tallies.destination_states(connection).get(name)
-    lanes = tallies.lane_states(connection, name)
+    states = tallies.states(connection, name)
+    noted = destination_rows(connection, [name])[name]
     return Figures(
         dossiers=_done(states, manifest, OperationKind.SNAPSHOT),
         steps=_done(states, manifest, OperationKind.EVENT),
         troubles=troubles(attempts),
         doubts=settled_doubts(tallies.doubts(connection, name)),
         calls=calls(attempts),
-        breaker_open=noted is not None and noted.open_until is not None,
+        breaker_open=noted.open_until is not None,
         advancing=sum(lanes.get(state, 0) for state in _ADVANCING),
     )
 

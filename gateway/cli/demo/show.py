@@ -58,6 +58,7 @@ async def play(show: Show) -> Result:
         show.say("portal_at", url=partner.url)
         settings = load(configure(show.folder, portal=partner.url))
         gateway = await stack.enter_async_context(opened(settings, upgrade=True))
+        await stack.enter_async_context(stage.working(gateway))
         result = await _deliver(show, gateway, partner, settings)
         if not show.quiet:
             Summary(console(), show.language).print(result, show.folder)
@@ -77,11 +78,10 @@ async def _deliver(show: Show, gateway: Gateway, partner: Partner, settings: Set
     with ExitStack() as stack:
         if not show.quiet:
             stack.enter_context(displayed(console(errors=True), display))
-        async with stage.working(gateway):
-            imported = asyncio.create_task(
-                stage.feed(gateway, file, longest=settings.api.max_line_bytes, seen=display.imported)
-            )
-            figures = await stage.until_delivered(gateway, imported, display.show)
+        imported = asyncio.create_task(
+            stage.feed(gateway, file, longest=settings.api.max_line_bytes, seen=display.imported)
+        )
+        figures = await stage.until_delivered(gateway, imported, display.show)
     classes, disputed = await stage.punctuality(gateway)
     return Result(
         figures=figures,

@@ -87,14 +87,15 @@ async def working(gateway: Gateway) -> AsyncIterator[None]:
 async def fetch_catalogues(gateway: Gateway) -> tuple[int, int]:
     """Fetch the portal's reference data, so that records are judged against it; (answers, entries)."""
     destination = gateway.destinations[NAME]
-    entries: list[int] = []
-    for read in destination.adapter.manifest.reads:
-        if read.catalogue and not read.parameters:
-            entries.append(await _fetch(gateway, read.name, {}))
-    for read in destination.adapter.manifest.reads:
-        if read.catalogue and read.parameters == ("procedure",):
-            codes = sorted(destination.catalogues.get(PROCEDURES, ()))
-            entries += [await _fetch(gateway, read.name, {"procedure": code}) for code in codes]
+    reads = [read for read in destination.adapter.manifest.reads if read.catalogue]
+    entries = [await _fetch(gateway, read.name, {}) for read in reads if not read.parameters]
+    codes = sorted(destination.catalogues.get(PROCEDURES, ()))
+    entries += [
+        await _fetch(gateway, read.name, {"procedure": code})
+        for read in reads
+        if read.parameters == ("procedure",)
+        for code in codes
+    ]
     return len(entries), sum(entries)
 
 
@@ -144,7 +145,9 @@ async def feed(gateway: Gateway, file: Path, *, longest: int, seen: Callable[[in
     return tally
 
 
-async def until_delivered(gateway: Gateway, imported: asyncio.Task[Tally], seen: Callable[[Figures], None]) -> Figures:
+async def until_delivered(
+    gateway: Gateway, imported: asyncio.Task[Tally], seen: Callable[[Figures], None]
+) -> Figures:
     """Watch until nothing is left, or nothing will move without a person."""
     loop = asyncio.get_running_loop()
     limit = loop.time() + GIVE_UP_SECONDS

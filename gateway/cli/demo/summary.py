@@ -19,6 +19,7 @@ from gateway.cli.demo.words import Language, say
 from gateway.deadlines.classify import Verdict
 
 _COLUMNS = ("missing", "out_of_order", "duplicated", "different")
+_ONLY_IF_ANY = frozenset({"absent", "undelivered", "refused_lines"})
 _CLASSES = tuple(str(verdict) for verdict in Verdict)
 
 
@@ -55,8 +56,8 @@ class Summary:
             "steps": figures.steps.done,
             "calls": figures.calls,
         }
-        left = {"undelivered": figures.left, "refused_lines": result.imported.counts["refused"]}
-        rows |= {name: count for name, count in left.items() if count}
+        rows |= {"undelivered": figures.left, "refused_lines": result.imported.counts["refused"]}
+        rows = {name: count for name, count in rows.items() if count or name not in _ONLY_IF_ANY}
         return self._counts("summary", ((self._say(name), count) for name, count in rows.items()))
 
     def _troubles(self, result: Result) -> Iterator[tuple[str, int]]:
@@ -79,7 +80,11 @@ class Summary:
 
     def _counts(self, heading: str, rows: Iterator[tuple[str, int]]) -> Table:
         table = Table(
-            box=box.SIMPLE, show_header=False, title=self._say(heading), title_justify="left", title_style="bold"
+            box=box.SIMPLE,
+            show_header=False,
+            title=self._say(heading),
+            title_justify="left",
+            title_style="bold",
         )
         table.add_column(min_width=64)
         table.add_column(justify="right", min_width=8)

@@ -88,7 +88,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "class.late": ("Giải quyết trễ hạn", "Finished late"),
     "class.in_time": ("Đang giải quyết, trong hạn", "In work, in time"),
     "class.overdue": ("Đang giải quyết, quá hạn", "In work, overdue"),
-    "class.paused": ("Tạm dừng chờ bổ sung, nộp phí hoặc dừng xử lý", "Paused: waiting for the citizen, or stopped"),
+    "class.paused": (
+        "Tạm dừng chờ bổ sung, nộp phí hoặc dừng xử lý",
+        "Paused: waiting for the citizen, or stopped",
+    ),
     "class.paused_late": ("Tạm dừng khi đã quá hạn", "Paused when already overdue"),
     "class.not_counted": ("Chưa tiếp nhận, không tính", "Not received yet, not counted"),
     "class.refused": ("Từ chối tiếp nhận", "Refused at reception"),
@@ -117,7 +120,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "took": ("Thời gian: {seconds:.0f} giây", "Time: {seconds:.0f} seconds"),
     "kept": ("Dữ liệu: {folder}", "Data: {folder}"),
-    "injected": ("Sự cố mà cổng mô phỏng đã gây ra: {count}", "Faults that the simulated portal injected: {count}"),
+    "injected": (
+        "Sự cố mà cổng mô phỏng đã gây ra: {count}",
+        "Faults that the simulated portal injected: {count}",
+    ),
     "serving": (
         "Gateway đang chạy: {url}  (dừng: Ctrl-C)",
         "The gateway is running: {url}  (stop: Ctrl-C)",

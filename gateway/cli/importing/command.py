@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
 
 import typer
 
-from gateway.cli.options import AsJson, Config, examples
+from gateway.cli.options import AsJson, Config, Key, KeyFile, Url, examples
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -38,7 +38,7 @@ class Order(NamedTuple):
     file: str
     dry_run: bool
     url: str | None
-    key: str | None
+    key: str
     rejects: Path | None
 
 
@@ -46,17 +46,9 @@ def import_(
     file: Annotated[str, typer.Argument(help="One dossier version a line (NDJSON); - reads standard input.")],
     *,
     config: Config = None,
-    url: Annotated[
-        str | None,
-        typer.Option(help="Send to the API of a running gateway, not to the database.", show_default=False),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(envvar="LIENTHONG_API_KEY", help="API key that goes with --url.", show_default=False),
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(help="File that holds the API key.", show_default=False)
-    ] = None,
+    url: Url = None,
+    key: Key = None,
+    key_file: KeyFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Examine every line; store nothing.")] = False,
     rejects: Annotated[
         Path | None,
@@ -69,9 +61,10 @@ def import_(
     """Import dossier versions, one JSON document a line."""
     from gateway.cli.exits import NO
     from gateway.cli.opening import configured, run
+    from gateway.cli.remote import read_key
 
     settings = configured(config)
-    order = Order(file, dry_run, url, _key(key, key_file), rejects)
+    order = Order(file, dry_run, url, read_key(key, key_file) if url else "", rejects)
     _require_usable(order)
     tally = run(_import(settings, order, quiet=as_json))
     _summarise(tally, as_json=as_json)
@@ -79,22 +72,9 @@ def import_(
         raise typer.Exit(NO)
 
 
-def _key(key: str | None, key_file: Path | None) -> str | None:
-    from gateway.domain.errors import ConfigurationError
-
-    if key_file is None:
-        return key
-    try:
-        return key_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigurationError(f"--key-file: cannot read {key_file}: {fault}") from fault
-
-
 def _require_usable(order: Order) -> None:
     if order.url is not None and order.dry_run:
         raise typer.BadParameter("a dry run examines here; leave --url out")
-    if order.url is not None and not order.key:
-        raise typer.BadParameter("with --url an API key is needed: --key-file, or LIENTHONG_API_KEY")
     if order.file != "-" and not Path(order.file).is_file():
         raise typer.BadParameter(f"there is no file {order.file}")
 
@@ -149,13 +129,11 @@ class _Report:
 async def _door(settings: Settings, order: Order) -> AsyncIterator[Door]:
     from gateway.cli.importing.doors import ApiDoor, DatabaseDoor, RehearsalDoor
     from gateway.cli.opening import opened
+    from gateway.cli.remote import connected
 
     if order.url is not None:
-        door = ApiDoor(order.url, order.key or "")
-        try:
-            yield door
-        finally:
-            await door.close()
+        async with connected(order.url, order.key) as remote:
+            yield ApiDoor(remote)
         return
     async with opened(settings, reading=order.dry_run, upgrade=True) as gateway:
         yield (RehearsalDoor if order.dry_run else DatabaseDoor)(gateway.intake)

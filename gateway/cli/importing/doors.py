@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.cli.importing.lines import Line
-from gateway.cli.importing.verdict import Verdict, refusal
-from gateway.delivery.intake import Intake, Submission
-from gateway.domain.errors import ConflictError, RecordError
+import msgspec
 
+from gateway.cli.importing.lines import Line
+from gateway.cli.importing.verdict import Result, Verdict, refusal
+from gateway.cli.remote import Remote
+from gateway.delivery.intake import Intake, Submission
+from gateway.domain.errors import ConflictError, RecordError, StorageUnavailable
+from gateway.domain.violation import Violation
+
+IMPORT_PATH = "/v1/dossiers:import"
+UNAVAILABLE = 503
 CLIENT = "import"
 
 
 class Door(Protocol):
-    """Takes lines in. ``batch``: how many at a time; ``ordered``: whether one call keeps their order by itself."""
+    """Takes lines in. ``batch``: how many at a time; a door that takes many keeps their order itself."""
 
     batch: int
 
@@ -63,3 +69,58 @@ class RehearsalDoor:
         except RecordError as fault:
             return refusal(line.number, fault)
         return Verdict(line=line.number, result="good", code=dossier.code, version=dossier.version)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    result: Result
+    code: str = ""
+    version: int = 0
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str = ""
+    violations: list[Violation] = []
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    line: int
+    status: int
+    receipt: _Told | None = None
+    problem: _Problem | None = None
+
+
+class ApiDoor:
+    """Through the bulk import of a running gateway, so many lines a call."""
+
+    batch = 500
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    async def take(self, lines: Sequence[Line]) -> list[Verdict]:
+        body = b"".join(line.body + b"\n" for line in lines)
+        response = await self._remote.send(IMPORT_PATH, body, "application/x-ndjson")
+        answers = {each.line: each for each in map(_ANSWER.decode, response.body.splitlines())}
+        missing = [line.number for place, line in enumerate(lines, start=1) if place not in answers]
+        if missing:
+            raise StorageUnavailable(
+                f"the gateway broke off at line {missing[0]}; import the same file again, nothing is taken twice"
+            )
+        return [_verdict(line, answers[place]) for place, line in enumerate(lines, start=1)]
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+def _verdict(line: Line, answer: _Answer) -> Verdict:
+    if answer.receipt is not None:
+        told = answer.receipt
+        return Verdict(line=line.number, result=told.result, code=told.code, version=told.version)
+    if answer.status == UNAVAILABLE:
+        raise StorageUnavailable(
+            f"line {line.number}: the gateway could not store it; import the same file again, nothing is taken twice"
+        )
+    problem = answer.problem or _Problem(detail=f"HTTP {answer.status}")
+    return Verdict(
+        line=line.number, result="refused", reason=problem.detail, violations=tuple(problem.violations)
+    )

@@ -19,6 +19,7 @@ from gateway.domain.errors import GatewayError
 MOST_LINES = 512
 MOST_BYTES = 32 * 1024 * 1024
 READ_AT_ONCE = 64
+BYTES_READ_AT_ONCE = 8 * 1024 * 1024
 CONCURRENCY = 64
 
 Told = Callable[[Line, Verdict], None]
@@ -102,7 +103,15 @@ class Feed:
 
 
 def _some(lines: Iterator[Line], most: int) -> list[Line]:
-    return list(itertools.islice(lines, most))
+    """Up to ``most`` lines, fewer when they are long."""
+    some: list[Line] = []
+    size = 0
+    for line in itertools.islice(lines, most):
+        some.append(line)
+        size += line.size
+        if size >= BYTES_READ_AT_ONCE:
+            break
+    return some
 
 
 def _batches(lines: list[Line], size: int) -> Iterator[list[Line]]:

@@ -1,0 +1,120 @@
+"""Talking to the API of a running gateway, for commands that change something while it runs.
+
+Invariant: a problem document comes back as the same error that working on the database would have raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gateway.domain.errors import (
+    ConfigurationError,
+    ConflictError,
+    GatewayError,
+    NotFoundError,
+    RecordError,
+    StorageUnavailable,
+)
+from gateway.domain.violation import Violation
+from gateway.port import Capacity, WireRequest, WireResponse
+from gateway.wire.client import Answered, HttpClient
+
+T = TypeVar("T")
+READ_SECONDS = 300.0
+_ANSWER_BYTES = 256 * 1024 * 1024
+_FAULTS: dict[int, type[GatewayError]] = {
+    401: ConfigurationError,
+    403: ConfigurationError,
+    404: NotFoundError,
+    409: ConflictError,
+    412: ConflictError,
+    503: StorageUnavailable,
+}
+
+
+class _Problem(msgspec.Struct):
+    title: str = ""
+    detail: str = ""
+    violations: list[Violation] = []
+
+
+class Remote:
+    """A gateway's API at ``url`` (scheme, host and port), with one API key."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url.rstrip("/")
+        self._key = key
+        self._client = HttpClient(
+            Capacity(concurrency=1, read_timeout=READ_SECONDS, max_response_bytes=_ANSWER_BYTES)
+        )
+
+    async def post(self, path: str, document: object, kind: type[T]) -> T:
+        """Send ``document``; the answer as ``kind``. Raises what the problem document stands for."""
+        answer = await self.send(path, msgspec.json.encode(document), "application/json")
+        return msgspec.json.decode(answer.body, type=kind)
+
+    async def send(self, path: str, body: bytes, media_type: str) -> WireResponse:
+        """Send bytes; the answer of a request that succeeded."""
+        request = WireRequest(
+            method="POST",
+            url=f"{self._url}{path}",
+            headers=(("authorization", f"Bearer {self._key}"), ("content-type", media_type)),
+            body=body,
+        )
+        result = await self._client.exchange(request)
+        if not isinstance(result, Answered):
+            raise StorageUnavailable(
+                f"the gateway at {self._url} does not answer: {result.reason}; is it running there?"
+            )
+        if result.response.status >= 300:
+            raise _fault(self._url, result.response)
+        return result.response
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.close()
+
+
+@asynccontextmanager
+async def connected(url: str, key: str) -> AsyncIterator[Remote]:
+    """A gateway's API until the block ends."""
+    remote = Remote(url, key)
+    try:
+        yield remote
+    finally:
+        await remote.close()
+
+
+def read_key(key: str | None, key_file: Path | None) -> str:
+    """The API key: from the file if one is named. ConfigurationError when there is none."""
+    if key_file is None and key:
+        return key
+    if key_file is None:
+        raise ConfigurationError("with --url an API key is needed: --key-file FILE, or LIENTHONG_API_KEY")
+    try:
+        return key_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigurationError(f"--key-file: cannot read {key_file}: {fault}") from fault
+
+
+def _fault(url: str, response: WireResponse) -> GatewayError:
+    problem = _problem(response)
+    told = problem.detail or problem.title or f"HTTP {response.status}"
+    kind = _FAULTS.get(response.status)
+    if kind is not None:
+        return kind(f"{url}: {told}")
+    if response.status in {400, 413, 422}:
+        return RecordError(told, problem.violations)
+    return GatewayError(f"{url} answered HTTP {response.status}: {told}")
+
+
+def _problem(response: WireResponse) -> _Problem:
+    try:
+        return msgspec.json.decode(response.body, type=_Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Problem()
