@@ -17,7 +17,7 @@ from adapters.national_portal import callback, credentials, outcomes, plan, quer
 from adapters.national_portal.dialects import dialect_of, lookup
 from adapters.national_portal.manifest import DOSSIER, STATUS, STEP, declare
 from adapters.national_portal.settings import Settings, require_usable
-from gateway.codec import canonical
+from gateway.codec import trusted
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier, Step
 from gateway.domain.errors import CannotEncode
@@ -64,8 +64,8 @@ class PortalAdapter:
         self._options = _options(settings)
         self._classifier = RESPONSES.bind(_words(settings))
         self._encoders = _encoders(settings, self._codes)
-        self._dossiers = canonical.decoder(Dossier)
-        self._steps = canonical.decoder(_StepPayload)
+        self._dossiers = trusted.decoder(Dossier)
+        self._steps = trusted.decoder(_StepPayload)
 
     @property
     def manifest(self) -> Manifest:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from adapters.national_portal.dialects import LGSP, SESSION, addressed, json_headers
+from adapters.national_portal.dialects import LGSP, SESSION, addressed, json_headers, with_token
 from adapters.national_portal.settings import Lgsp, Settings
 from gateway.codec import Json, Unreadable, json
 from gateway.mapping import Shape, fold
@@ -80,6 +80,7 @@ class SessionLayer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._url = addressed(settings, settings.auth_endpoint)
+        self._headers = json_headers(settings, forwarded=True)
         self._wrong = tuple(fold(phrase) for phrase in settings.credential_phrases)
 
     def request(self, credentials: Mapping[str, str]) -> WireRequest:
@@ -88,7 +89,7 @@ class SessionLayer:
         return WireRequest(
             method="POST",
             url=self._url,
-            headers=json_headers(settings, credentials, forwarded=True),
+            headers=with_token(self._headers, credentials),
             body=_ENCODER.encode(content),
         )
 

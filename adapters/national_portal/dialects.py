@@ -80,11 +80,15 @@ def addressed(settings: Settings, path: str) -> str:
     return address(settings, path, {"dstcode": settings.dstcode} if settings.dstcode else None)
 
 
-def json_headers(settings: Settings, credentials: Credentials, *, forwarded: bool) -> Headers:
-    """Headers of a JSON call; ``forwarded``: through the exchange adapter, which wants the provider's address."""
-    headers: Headers = _JSON
-    if forwarded and settings.dstcode:
-        headers = (*headers, ("dstcode", quote(settings.dstcode, safe=":.-_")))
+def json_headers(settings: Settings, *, forwarded: bool) -> Headers:
+    """Headers of every JSON call; ``forwarded``: through the exchange adapter, which wants the provider's address."""
+    if not forwarded or not settings.dstcode:
+        return _JSON
+    return (*_JSON, ("dstcode", quote(settings.dstcode, safe=":.-_")))
+
+
+def with_token(headers: Headers, credentials: Credentials) -> Headers:
+    """``headers`` with the platform's token, where there is one (§2.3)."""
     token = credentials.get(LGSP)
     return (*headers, ("authorization", f"Bearer {token}")) if token else headers
 
@@ -94,6 +98,7 @@ class _Mapi:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._headers = json_headers(settings, forwarded=True)
         self._urls = {
             Endpoint.SHARE: addressed(settings, settings.share_endpoint),
             Endpoint.INTEGRATION: addressed(settings, settings.integration_endpoint),
@@ -122,7 +127,7 @@ class _Mapi:
         return WireRequest(
             method="POST",
             url=self._urls[endpoint],
-            headers=json_headers(self._settings, credentials, forwarded=True),
+            headers=with_token(self._headers, credentials),
             body=_ENCODER.encode({**head, **content}),
         )
 
@@ -146,14 +151,13 @@ class _FacadeArray:
 
     def ask(self, question: Question, parameters: dict[str, str], credentials: Credentials) -> WireRequest:
         url = address(self._settings, f"{self._settings.facade.reads}/{question.service}", parameters)
-        headers = json_headers(self._settings, credentials, forwarded=False)
-        return WireRequest(method="GET", url=url, headers=headers)
+        return WireRequest(method="GET", url=url, headers=with_token(_JSON, credentials))
 
     def _post(self, path: str, content: Items | dict[str, Any], credentials: Credentials) -> WireRequest:
         return WireRequest(
             method="POST",
             url=address(self._settings, path),
-            headers=json_headers(self._settings, credentials, forwarded=False),
+            headers=with_token(_JSON, credentials),
             body=_ENCODER.encode(content),
         )
 
@@ -188,7 +192,7 @@ class _FacadeQuery:
         return WireRequest(
             method="POST",
             url=address(self._settings, f"{self._settings.facade.query}/{service}", query),
-            headers=json_headers(self._settings, credentials, forwarded=False),
+            headers=with_token(_JSON, credentials),
             body=_ENCODER.encode(content),
         )
 
@@ -216,6 +220,6 @@ class _Twin:
         return WireRequest(
             method="POST",
             url=address(self._settings, path),
-            headers=json_headers(self._settings, credentials, forwarded=False),
+            headers=with_token(_JSON, credentials),
             body=_ENCODER.encode(content),
         )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from adapters.national_portal.dialects import LGSP, Credentials, Dialect, json_headers
+from adapters.national_portal.dialects import LGSP, Credentials, Dialect, json_headers, with_token
 from adapters.national_portal.outcomes import Meaning
 from adapters.national_portal.settings import DocumentStore, Settings
 from gateway.codec import Json, Unreadable, json
@@ -94,7 +94,7 @@ def _store(
     return WireRequest(
         method="POST",
         url=place.url.rstrip("/") + path,
-        headers=json_headers(settings, credentials, forwarded=False),
+        headers=with_token(json_headers(settings, forwarded=False), credentials),
         body=_ENCODER.encode(store.request(asked, given)),
     )
 

@@ -14,7 +14,8 @@ from unicodedata import combining, is_normalized, normalize
 from gateway.domain.errors import GatewayError
 
 # No daylight saving and no other zone: the contracts say +07:00, and a fixed offset needs no zone database.
-VIETNAM = timezone(timedelta(hours=7))
+_AHEAD = timedelta(hours=7)
+VIETNAM = timezone(_AHEAD)
 
 Format = Callable[[object], object]
 
@@ -45,6 +46,8 @@ def text(value: object) -> str:
     # The common case costs two C calls: printable text has no control character and no surrogate.
     if raw.isprintable() and (raw.isascii() or is_normalized("NFC", raw)):
         return raw
+    if raw.replace("\n", "").isprintable():  # several clean lines
+        return normalize("NFC", raw)
     raw = raw.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     return normalize("NFC", _UNWRITABLE.sub(_replacement, raw))
 
@@ -74,9 +77,17 @@ def shortened(value: str, limit: int) -> str:
 
 def date14(value: object) -> str:
     """An aware instant as ``yyyyMMddHHmmss`` in Vietnam time."""
-    # isoformat and slices cost a third of strftime, and years below 1000 keep their zeros.
-    iso = _instant(value).isoformat()
-    return iso[:4] + iso[5:7] + iso[8:10] + iso[11:13] + iso[14:16] + iso[17:19]
+    # Instants come as UTC, and every message has a dozen of them: adding the hours and composing one number takes a
+    # third of the time of astimezone and strftime.
+    if value.__class__ is datetime and value.tzinfo is UTC:
+        try:
+            at = value + _AHEAD
+        except OverflowError as fault:
+            raise Unfit("date_out_of_range", "a year between 1 and 9999", "check the date") from fault
+    else:
+        at = _instant(value)
+    day = (at.year * 100 + at.month) * 100 + at.day
+    return str(((day * 100 + at.hour) * 100 + at.minute) * 100 + at.second).zfill(14)
 
 
 def day_first(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.domain.dossier import Reappointment
-from gateway.mapping.formats import VIETNAM
+from gateway.mapping.formats import date14
 
 
 def reappointment_note(reappointment: Reappointment) -> str:
@@ -20,8 +20,10 @@ def reappointment_note(reappointment: Reappointment) -> str:
 
 
 def _day(instant: datetime) -> str:
-    return instant.astimezone(VIETNAM).strftime("%d/%m/%Y")
+    written = date14(instant)
+    return f"{written[6:8]}/{written[4:6]}/{written[:4]}"
 
 
 def _moment(instant: datetime) -> str:
-    return instant.astimezone(VIETNAM).strftime("%H:%M %d/%m/%Y")
+    written = date14(instant)
+    return f"{written[8:10]}:{written[10:12]} {_day(instant)}"

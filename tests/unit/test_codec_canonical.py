@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.codec import canonical, http
+from gateway.codec import canonical, http, trusted
+from gateway.domain.dossier import Dossier
 from tests.unit import portal
 
 VALUES = st.recursive(
@@ -81,3 +82,26 @@ def test_without_the_header_there_is_no_pause() -> None:
 def test_media_type_is_told_without_its_parameters() -> None:
     assert http.content_type((("Content-Type", "Application/JSON; charset=utf-8"),)) == "application/json"
     assert http.content_type(()) == ""
+
+
+def test_what_we_wrote_is_read_without_asking_its_patterns_again() -> None:
+    record = portal.returned()
+    read = trusted.decoder(type(record)).decode(canonical.encode(record))
+    for field in record.__struct_fields__:
+        assert canonical.encode(getattr(read, field)).startswith(canonical.encode(getattr(record, field))[:1])
+    assert portal.adapter().partner_codes(read) == portal.adapter().partner_codes(record)
+    assert read.steps[1].note == "Yêu cầu bổ sung ảnh"
+    long = msgspec.json.decode(canonical.encode(record)) | {"summary": "x" * 5000}
+    assert len(trusted.decoder(type(record)).decode(msgspec.json.encode(long)).summary) == 5000
+
+
+@pytest.mark.parametrize(
+    "change", [{"channel": "pigeon"}, {"status": 7}, {"documents": {}}, {"received_at": "yesterday"}]
+)
+def test_types_and_enumerations_are_still_asked(change: dict[str, object]) -> None:
+    content = msgspec.json.decode(canonical.encode(portal.returned())) | change
+    with pytest.raises(msgspec.ValidationError):
+        trusted.decoder(Dossier).decode(msgspec.json.encode(content))
+    del content["procedure"]
+    with pytest.raises(msgspec.ValidationError):
+        trusted.decoder(Dossier).decode(msgspec.json.encode(content))
