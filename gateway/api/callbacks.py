@@ -14,7 +14,7 @@ async def receive_callback(api: Api, call: Call) -> Answer:
     query = call.address.partition("?")[2]
     request = CallbackRequest(
         method=call.method,
-        path=str(call.path["path"]),
+        path=str(call.path.get("path", "")),
         query=query,
         headers=call.header_pairs,
         body=call.body if isinstance(call.body, bytes) else b"",

@@ -19,7 +19,7 @@ from gateway.api.access import require_scope
 from gateway.api.inputs import read_headers, read_path, read_query
 from gateway.api.perimeter import Trace, trace_of
 from gateway.api.problem import Refused
-from gateway.api.route import JSON, Answer, Call, Route
+from gateway.api.route import JSON, Answer, Call, NoInput, Route
 from gateway.api.service import Api
 from gateway.storage.clients import Principal
 
@@ -61,7 +61,7 @@ class Endpoint:
         _require_acceptable(row, named.get("accept"))
         path = read_path(scope["path_params"])
         trace.dossier = str(path.get("code") or path.get("dossier") or "") or None
-        query = read_query(row.query, scope["query_string"])
+        query = NoInput() if row.query is None else read_query(row.query, scope["query_string"])
         headers = read_headers(row.headers, pairs)
         return Call(
             principal=principal,

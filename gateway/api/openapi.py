@@ -130,7 +130,7 @@ def _types(routes: Sequence[Route]) -> list[Any]:
         found += [success.kind for success in route.successes]
         if route.body is not None:
             found += [route.body.kind, route.body.schema]
-        for inputs in (route.query, route.headers):
+        for _, inputs in _inputs(route):
             found += [field.kind for field in fields_of(inputs).values()]
     found += [part.kind for part in PATH_PARTS.values()]
     return [kind for place, kind in enumerate(found) if kind is not None and _first(found, kind) == place]
@@ -175,7 +175,7 @@ def _parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any]]:
             "example": part.example,
             "schema": schemas.of(part.kind),
         }
-    for place, inputs in (("query", route.query), ("header", route.headers)):
+    for place, inputs in _inputs(route):
         defaults = {item.encode_name: item.default for item in msgspec.structs.fields(inputs)}
         for field in fields_of(inputs).values():
             schema, description = _described(schemas.of(field.kind))
@@ -183,6 +183,12 @@ def _parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any]]:
                 schema["default"] = msgspec.to_builtins(defaults[field.name])
             row = {"name": field.name, "in": place, "required": field.required, "schema": schema}
             yield {**row, "description": description} if description else row
+
+
+def _inputs(route: Route) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    if route.query is not None:
+        yield "query", route.query
+    yield "header", route.headers
 
 
 def _described(schema: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -109,7 +109,8 @@ Handler = Callable[["Api", Call], Awaitable[Answer]]
 class Route:
     """One address and method. ``scope`` None: open to everybody who reaches the port.
 
-    ``problems`` names kinds of refusal beyond those that follow from the other columns.
+    ``query`` None: the query is none of our business. ``problems`` names kinds of refusal beyond those that follow
+    from the other columns.
     """
 
     method: str
@@ -121,7 +122,7 @@ class Route:
     description: str
     handler: Handler
     successes: tuple[Success, ...]
-    query: type[msgspec.Struct] = NoInput
+    query: type[msgspec.Struct] | None = NoInput
     headers: type[msgspec.Struct] = NoInput
     body: Body | None = None
     problems: tuple[str, ...] = ()

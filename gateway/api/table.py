@@ -259,17 +259,19 @@ TOKENS: tuple[Route, ...] = (
 CALLBACKS: tuple[Route, ...] = tuple(
     Route(
         method=method,
-        path="/in/{destination}/{path:path}",
-        name=f"receive_{method.lower()}",
+        path=path,
+        name=f"receive_{method.lower()}_{place}",
         tag="callbacks",
         scope=None,
         summary="A partner's call",
         description="By each partner's own contract; the adapter verifies the caller.",
         handler=receive_callback,
+        query=None,
         body=Body(media_types=()),
         successes=(),
         documented=False,
     )
+    for place, path in enumerate(("/in/{destination}", "/in/{destination}/{path:path}"))
     for method in ("GET", "POST", "PUT")
 )
 

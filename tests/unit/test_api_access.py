@@ -105,7 +105,7 @@ async def test_every_row_with_a_scope_needs_exactly_that_scope(world, row):
 def test_only_these_rows_are_open_to_everybody():
     assert {row.path for row in ROUTES if row.scope is None} == {
         *("/livez", "/readyz", "/metrics", "/openapi.json", "/docs"),
-        *("/oauth2/token", "/in/{destination}/{path:path}"),
+        *("/oauth2/token", "/in/{destination}", "/in/{destination}/{path:path}"),
     }
 
 
