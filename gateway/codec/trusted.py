@@ -43,7 +43,14 @@ def _struct(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
         else (field.name, _unconstrained(field.type), _default(field))
         for field in msgspec.structs.fields(kind)
     ]
-    return msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True, module=kind.__module__)
+    return msgspec.defstruct(
+        kind.__name__,
+        fields,
+        module=kind.__module__,
+        frozen=True,
+        kw_only=True,
+        omit_defaults=kind.__struct_config__.omit_defaults,
+    )
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

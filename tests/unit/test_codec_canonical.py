@@ -87,9 +87,7 @@ def test_media_type_is_told_without_its_parameters() -> None:
 def test_what_we_wrote_is_read_without_asking_its_patterns_again() -> None:
     record = portal.returned()
     read = trusted.decoder(type(record)).decode(canonical.encode(record))
-    for field in record.__struct_fields__:
-        assert canonical.encode(getattr(read, field)).startswith(canonical.encode(getattr(record, field))[:1])
-    assert portal.adapter().partner_codes(read) == portal.adapter().partner_codes(record)
+    assert canonical.encode(read) == canonical.encode(record)
     assert read.steps[1].note == "Yêu cầu bổ sung ảnh"
     long = msgspec.json.decode(canonical.encode(record)) | {"summary": "x" * 5000}
     assert len(trusted.decoder(type(record)).decode(msgspec.json.encode(long)).summary) == 5000
