@@ -5,6 +5,7 @@ Invariant: a connection is opened only to an address that was judged, in the sam
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import TypeAlias
@@ -31,5 +32,6 @@ class JudgedResolver(ThreadedResolver):
         reasons = [self._judge(host, entry["host"]) for entry in found]
         kept = [entry for entry, reason in zip(found, reasons, strict=True) if reason is None]
         if not kept:
-            raise OSError(next((reason for reason in reasons if reason), f"{host} has no address"))
+            reason = next((reason for reason in reasons if reason), f"{host} has no address")
+            raise PermissionError(errno.EACCES, reason)
         return kept
