@@ -97,7 +97,20 @@ def partner_codes(connection: sa.Connection, name: str) -> dict[str, str]:
 
 
 def dossier_records(connection: sa.Connection) -> Iterator[bytes]:
-    """The canonical JSON of every dossier's newest version, by number, in bounded memory."""
-    query = sa.select(dossier.c.record).order_by(dossier.c.code)
-    rows = connection.execution_options(yield_per=STREAMED_AT_ONCE).execute(query)
-    return (bytes(row[0]) for row in rows)
+    """The canonical JSON of every dossier's newest version, by number, in bounded memory.
+
+    Page by page: readers of PostgreSQL run without a transaction, where no cursor can stay open.
+    """
+    after = ""
+    while True:
+        page = (
+            sa.select(dossier.c.code, dossier.c.record)
+            .where(dossier.c.code > after)
+            .order_by(dossier.c.code)
+            .limit(STREAMED_AT_ONCE)
+        )
+        rows = connection.execute(page).all()
+        yield from (bytes(row.record) for row in rows)
+        if len(rows) < STREAMED_AT_ONCE:
+            return
+        after = rows[-1].code
