@@ -11,7 +11,17 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import sandbox
+from gateway.cli import (
+    adapters,
+    clients,
+    deliveries,
+    destinations,
+    encode,
+    log,
+    running,
+    sandbox,
+    status,
+)
 from gateway.cli.demo import command as demo
 from gateway.cli.exits import guarded
 from gateway.cli.importing import command as importing
@@ -44,9 +54,27 @@ def _root(
     """Options that stand before a command."""
 
 
-app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
-app.command("import", epilog=importing.EXAMPLES)(importing.import_)
-app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
+for _name, _command, _examples in (
+    ("demo", demo.demo, demo.EXAMPLES),
+    ("serve", running.serve, running.SERVE_EXAMPLES),
+    ("work", running.work, running.WORK_EXAMPLES),
+    ("migrate", running.migrate, running.MIGRATE_EXAMPLES),
+    ("sandbox", sandbox.sandbox, sandbox.EXAMPLES),
+    ("import", importing.import_, importing.EXAMPLES),
+    ("status", status.status, status.EXAMPLES),
+    ("encode", encode.encode, encode.EXAMPLES),
+):
+    app.command(_name, epilog=_examples)(_command)
+
+
+for _name, _group in (
+    ("deliveries", deliveries.app),
+    ("destinations", destinations.app),
+    ("log", log.app),
+    ("adapters", adapters.app),
+    ("clients", clients.app),
+):
+    app.add_typer(_group, name=_name)
 
 
 def main() -> None:

@@ -51,3 +51,13 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most 
 def examples(*lines: str) -> str:
     """An epilog with example commands, one per line."""
     return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+
+
+def group(what: str) -> typer.Typer:
+    """A command that has commands of its own."""
+    return typer.Typer(
+        help=what,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )

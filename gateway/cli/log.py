@@ -1,0 +1,201 @@
+"""``lienthong log``: search the message log, read an entry, verify the whole.
+
+Invariant: what is shown is what was stored; ``verify`` answers no when one entry is not what was logged.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from gateway.cli.options import AsJson, Config, Limit, examples, group
+
+if TYPE_CHECKING:
+    from gateway.messagelog.leaves import Fault
+    from gateway.messagelog.search import LogEntry, LogPage
+    from gateway.settings import Settings
+    from gateway.storage.queries_messages import MessageFilter, MessageView
+
+app = group("Search the message log, read its entries, verify it.")
+
+Instant = Annotated[
+    str | None,
+    typer.Option(
+        metavar="INSTANT", help="ISO 8601 with an offset: 2026-09-28T08:00:00+07:00.", show_default=False
+    ),
+]
+
+
+@app.command(
+    "list",
+    epilog=examples(
+        "lienthong log list --dossier H99.14-260928-0007",
+        "lienthong log list --outcome in_doubt --since 2026-09-28T08:00:00+07:00",
+    ),
+)
+def list_(
+    *,
+    config: Config = None,
+    dossier: Annotated[str | None, typer.Option(help="Only this dossier.", show_default=False)] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Only this destination, or api.", show_default=False)
+    ] = None,
+    direction: Annotated[str | None, typer.Option(help="in or out.", show_default=False)] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="accepted, rejected, deferred or in_doubt.", show_default=False)
+    ] = None,
+    since: Instant = None,
+    until: Instant = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only entries older than this one.", show_default=False)
+    ] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List entries, the newest first, without their bodies."""
+    from gateway.cli.opening import configured, run
+    from gateway.cli.screen import console, print_json, table
+    from gateway.storage.queries_messages import MessageFilter
+
+    wanted = MessageFilter(
+        dossier=dossier,
+        channel=channel,
+        direction=_direction(direction),
+        outcome=outcome,
+        since=_instant(since, "--since"),
+        before=_instant(until, "--until"),
+    )
+    page = run(_search(configured(config), wanted, before, limit))
+    if as_json:
+        print_json(page)
+        return
+    headings = ("id", "no.", "when", "way", "channel", "what", "dossier", "answer", "bytes")
+    console().print(table(headings, map(_row, page.entries)))
+    if page.next:
+        print(f"older ones: --before {page.next}")
+
+
+async def _search(settings: Settings, wanted: MessageFilter, before: str | None, limit: int) -> LogPage:
+    from gateway.cli.opening import reading
+    from gateway.messagelog.search import MessageLog
+
+    with reading(settings) as database:
+        return await MessageLog(database).search(wanted, before=before, limit=limit)
+
+
+def _direction(given: str | None) -> Literal["in", "out"] | None:
+    match given:
+        case None | "in" | "out":
+            return given
+        case _:
+            raise typer.BadParameter(f"--direction: got {given}, expected in or out")
+
+
+def _instant(given: str | None, option: str) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(given)
+    except ValueError as fault:
+        raise typer.BadParameter(
+            f"{option}: got {given}, expected an instant like 2026-09-28T08:00:00+07:00"
+        ) from fault
+    if instant.tzinfo is None:
+        raise typer.BadParameter(f"{option}: {given} has no offset; write it like 2026-09-28T08:00:00+07:00")
+    return instant
+
+
+def _row(each: MessageView) -> tuple[Any, ...]:
+    what = f"{each.operation} {each.kind}"
+    answer = f"{each.status or ''} {each.outcome or ''}".strip()
+    return (
+        *(each.id, each.sequence, each.at, each.direction, each.channel, what, each.dossier),
+        *(answer, f"{each.body_size:,}"),
+    )
+
+
+@app.command("show", epilog=examples("lienthong log show 250228613813637121"))
+def show(
+    entry: Annotated[str, typer.Argument(metavar="ID", help="An entry's id, as the list shows it.")],
+    *,
+    config: Config = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The stored body's bytes and nothing else.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one entry with its headers and its body."""
+    from gateway.cli.exits import NO
+    from gateway.cli.opening import configured, run
+    from gateway.cli.screen import print_json
+
+    found = run(_fetch(configured(config), entry))
+    if raw:
+        sys.stdout.buffer.write(found.body or b"")
+        sys.stdout.flush()
+    elif as_json:
+        body = None if found.body is None else found.body.decode("utf-8", "replace")
+        print_json({"entry": found.view, "headers": found.headers, "body": body, "intact": found.intact})
+    else:
+        _print(found)
+    if found.body is not None and not found.intact:
+        raise typer.Exit(NO)
+
+
+async def _fetch(settings: Settings, entry: str) -> LogEntry:
+    from gateway.cli.opening import reading
+    from gateway.messagelog.search import MessageLog
+
+    with reading(settings) as database:
+        return await MessageLog(database).fetch(entry)
+
+
+def _print(found: LogEntry) -> None:
+    from gateway.cli.exits import complain
+    from gateway.cli.screen import local, pretty
+
+    view = found.view
+    print(
+        f"entry {view.id} (no. {view.sequence or '-'}), {local(view.at)} +07:00, {view.channel} {view.direction}"
+    )
+    if view.method:
+        print(f"{view.method} {view.url}")
+    if view.status:
+        print(f"HTTP {view.status}  {view.outcome or ''} {view.code or ''}".rstrip())
+    for name, value in found.headers:
+        print(f"{name}: {value}")
+    print()
+    print("(the body is no longer kept)" if found.body is None else pretty(found.body), flush=True)
+    if found.body is not None and not found.intact:
+        complain("the stored body is not the one that was logged: its digest differs")
+
+
+@app.command("verify", epilog=examples("lienthong log verify", "lienthong log verify --from 100000"))
+def verify(
+    *,
+    config: Config = None,
+    first: Annotated[int, typer.Option("--from", min=1, help="Begin at this sequence number.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Check every entry against its leaf hash, and the sequence for gaps."""
+    from gateway.cli.exits import NO
+    from gateway.cli.opening import configured, reading
+    from gateway.cli.screen import print_json
+    from gateway.messagelog.leaves import verify_leaves
+
+    faults: list[Fault] = []
+    checked = bodiless = 0
+    with reading(configured(config)) as database:
+        for step in verify_leaves(database, first):
+            faults += step.faults
+            checked, bodiless = step.checked, step.bodiless
+    if as_json:
+        print_json({"checked": checked, "bodiless": bodiless, "faults": faults})
+    else:
+        for fault in faults:
+            print(f"no. {fault.seq} (entry {fault.id}): {fault.kind}: {fault.detail}")
+        kept = f", {bodiless:,} of them by header only" if bodiless else ""
+        print(f"{checked:,} entries checked{kept}: {len(faults)} faults")
+    if faults:
+        raise typer.Exit(NO)

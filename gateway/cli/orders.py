@@ -1,0 +1,154 @@
+"""Carrying out an operator's order: on the database, or through the API of a gateway that has it open.
+
+Invariant: an order has its actor and its reason either way; through the API the actor is the key's client.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from gateway.cli.opening import actor_name, configured, run
+from gateway.cli.remote import connected, read_key
+from gateway.cli.screen import print_json
+from gateway.domain.errors import ConfigurationError
+from gateway.settings import Settings
+from gateway.storage.database import Database
+from gateway.storage.operators import operate
+from gateway.storage.orders import (
+    BulkDone,
+    BulkRetry,
+    DeliveryDone,
+    DestinationDone,
+    Done,
+    Hold,
+    LaneDone,
+    Order,
+    Pause,
+    Resolve,
+    Resume,
+    Retry,
+    Skip,
+    Unhold,
+)
+
+T = TypeVar("T")
+SHORTEST_REASON = 3
+
+
+class Way(NamedTuple):
+    """How to reach the gateway. ``url`` None: on its database."""
+
+    config: Path | None
+    url: str | None
+    key: str | None
+    key_file: Path | None
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return configured(self.config)
+
+    def require_destination(self, name: str) -> None:
+        """ConfigurationError when this configuration knows no destination ``name``; the API knows its own."""
+        known = self.settings.destination
+        if self.url is None and name not in known:
+            raise ConfigurationError(
+                f"there is no destination {name!r}; there are: {', '.join(sorted(known)) or 'none'}"
+            )
+
+
+def actor_of(given: str | None) -> str:
+    """Who is acting, as it stands in the history."""
+    return f"cli:{actor_name(given)}"
+
+
+def require_reason(reason: str) -> str:
+    """A reason that somebody will understand later; ConfigurationError when it is too short."""
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise ConfigurationError("--reason: say why in a few words; it stands in the history for good")
+    return reason.strip()
+
+
+def carry_out(way: Way, order: Order) -> Done:
+    """The order's outcome. Raises ConflictError and NotFoundError, and what stands in the way of reaching it."""
+    if way.url is not None:
+        return run(_through_api(way.url, read_key(way.key, way.key_file), order))
+    return run(_on_database(way.settings, order))
+
+
+async def _on_database(settings: Settings, order: Order) -> Done:
+    from gateway.bootstrap import database_url
+
+    try:
+        database = Database(database_url(settings.database))
+    except ConfigurationError as fault:
+        raise ConfigurationError(
+            f"{fault}. A running gateway takes orders through its API: --url URL"
+        ) from fault
+    try:
+        done: Done = await database.apply(operate, order)
+        return done
+    finally:
+        database.close()
+
+
+class _Call(NamedTuple):
+    path: str
+    body: dict[str, Any]
+    kind: type[Done]
+
+
+def _call(order: Order) -> _Call:
+    """The API's request for an order."""
+    body: dict[str, Any] = {"reason": order.reason}
+    match order:
+        case Retry() | Skip() | Resolve():
+            verb = type(order).__name__.lower()
+            path, kind = f"/v1/deliveries/{order.delivery}/{verb}", DeliveryDone
+            body |= {"verdict": order.verdict} if isinstance(order, Resolve) else {}
+            return _Call(path, body, kind)
+        case Hold() | Unhold():
+            verb = "hold" if isinstance(order, Hold) else "release"
+            return _Call(f"/v1/lanes/{order.destination}/{order.dossier}/{verb}", body, LaneDone)
+        case Pause() | Resume():
+            verb = type(order).__name__.lower()
+            return _Call(f"/v1/destinations/{order.destination}/{verb}", body, DestinationDone)
+        case BulkRetry():
+            names = ("destination", "state", "code", "dossier", "limit", "dry_run")
+            body |= {name: getattr(order, name) for name in names}
+            return _Call("/v1/deliveries:retry", body, BulkDone)
+
+
+async def _through_api(url: str, key: str, order: Order) -> Done:
+    call = _call(order)
+    async with connected(url, key) as remote:
+        return await remote.post(call.path, call.body, call.kind)
+
+
+def lines_of(done: Done) -> list[str]:
+    """What a person reads about an outcome."""
+    match done:
+        case DeliveryDone():
+            moved = f"delivery {done.delivery} of {done.dossier}: {done.before} -> {done.after}"
+            return [f"{moved}; lane to {done.destination} is {done.lane_state}"]
+        case LaneDone():
+            word = "held" if done.held else "released"
+            return [f"lane of {done.dossier} to {done.destination}: {word}, now {done.state}"]
+        case DestinationDone():
+            return [f"{done.destination} is {'paused' if done.paused else 'resumed'}"]
+        case BulkDone():
+            verb = "would be retried" if done.dry_run else "will be retried"
+            lines = [f"{len(done.deliveries)} deliveries {verb}"]
+            lines += [f"  {delivery}" for delivery in done.deliveries[:20]]
+            lines += [f"{len(done.busy)} are at work and were left alone"] if done.busy else []
+            return lines + (["there are more: repeat the command"] if done.more else [])
+
+
+def print_done(way: Way, order: Order, *, as_json: bool) -> None:
+    """Carry the order out and print its outcome."""
+    done = carry_out(way, order)
+    if as_json:
+        print_json(done)
+    else:
+        print("\n".join(lines_of(done)))
