@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import AsJson, examples, group
+from gateway.port.secret import Secret
 
 if TYPE_CHECKING:
     from gateway.port import AdapterModule
@@ -73,14 +74,14 @@ def _settings(module: AdapterModule) -> list[dict[str, str]]:
             {
                 "name": field.name,
                 "default": "(must be given)" if default is NODEFAULT else _shown(default),
-                "meaning": meanings.get(field.name, ""),
+                "meaning": meanings.get(field.name, "").replace("``", ""),
             }
         )
     return rows
 
 
 def _shown(default: Any) -> str:
-    text = "" if default is None else str(default)
+    text = "" if default is None else "(secret)" if isinstance(default, Secret) else str(default)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 

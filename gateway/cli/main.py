@@ -23,6 +23,7 @@ from gateway.cli import (
     status,
 )
 from gateway.cli.demo import command as demo
+from gateway.cli.doctor import command as doctor
 from gateway.cli.exits import guarded
 from gateway.cli.importing import command as importing
 
@@ -63,6 +64,7 @@ for _name, _command, _examples in (
     ("import", importing.import_, importing.EXAMPLES),
     ("status", status.status, status.EXAMPLES),
     ("encode", encode.encode, encode.EXAMPLES),
+    ("doctor", doctor.doctor, doctor.EXAMPLES),
 ):
     app.command(_name, epilog=_examples)(_command)
 

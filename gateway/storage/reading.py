@@ -1,16 +1,18 @@
 """A database opened for reading only: no lock is taken, so it can be read beside a running gateway.
 
-Invariant: nothing is ever written; on SQLite the connection itself is read-only. Other processes may write meanwhile,
-so two questions may see two states; one question sees one.
+Invariant: nothing is ever written; on SQLite the connection itself is read-only. Others may write meanwhile, so two
+statements may see two states.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from gateway.domain.errors import ConfigurationError
@@ -52,3 +54,11 @@ class ReadingDatabase(Database):
                 f"there is no database at {self.url.database}; create it with lienthong migrate, or name the "
                 "right configuration with --config"
             )
+
+
+def database_clock(connection: sa.Connection) -> datetime:
+    """What time it is for the database's server (SQLite has none of its own: this machine's)."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)
