@@ -20,7 +20,7 @@ from adapters.national_portal.settings import Settings, require_usable
 from gateway.codec import trusted
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier, Step
-from gateway.domain.errors import CannotEncode
+from gateway.domain.errors import CannotEncode, ConfigurationError
 from gateway.domain.outcome import Outcome
 from gateway.domain.violation import Violation
 from gateway.mapping import Encoder, Table, Variant, local_date
@@ -168,9 +168,7 @@ class PortalAdapter:
             ) from fault
         item = self._encoders[delivery.operation].encode(record, scope, at)
         if scope.problems:
-            raise CannotEncode(
-                _told(delivery, scope.problems), scope.problems, missing=_missing(scope)
-            )
+            raise CannotEncode(_told(delivery, scope.problems), scope.problems, missing=_missing(scope))
         return item
 
     def _scope(
@@ -304,6 +302,11 @@ def _encoders(settings: Settings, codes: Mapping[str, Any]) -> dict[str, Encoder
         STEP: TABLES["MDocumentTraces" if twin else "CapNhatTienDoHoSoMC"],
         STATUS: TABLES["DongBoTrangThaiHoSo"],
     }
+    known = frozenset[str]().union(*(table.names() for table in TABLES.values()))
+    if strange := set(settings.mandatory_fields) - known:
+        raise ConfigurationError(
+            f"national_portal: mandatory_fields has {', '.join(sorted(strange))}; no message has such an element"
+        )
     variant = Variant(
         codes=codes,
         names=frozenset({settings.profile, settings.twin_dates}),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from gateway.domain.dossier import IdentityKind
 from gateway.domain.errors import ConfigurationError
 from gateway.port import Secret
 
@@ -215,6 +216,11 @@ def require_usable(settings: Settings) -> None:
     for key, value in needed.items():
         if not value.strip():
             raise ConfigurationError(f"national_portal: {key} is empty; the portal's operator assigns it")
+    strange = set(settings.identity_codes) - set(IdentityKind)
+    if strange:
+        raise ConfigurationError(
+            f"national_portal: identity_codes has {', '.join(sorted(strange))}; kinds are {', '.join(IdentityKind)}"
+        )
     if bool(settings.store_base_url) != bool(settings.download_base_url):
         raise ConfigurationError(
             "national_portal: store_base_url and download_base_url replace one another; give both or neither"

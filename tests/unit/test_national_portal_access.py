@@ -279,6 +279,8 @@ def test_manifest_declares_what_the_portal_can_be_asked() -> None:
         ({"document_store": DocumentStore(url="kho")}, "document_store.url"),
         ({"store_base_url": "https://a.example"}, "download_base_url"),
         ({"tables_dir": "no/such/folder"}, "no/such/folder"),
+        ({"identity_codes": {"taxcode": "4"}}, "taxcode"),
+        ({"mandatory_fields": ("Emial",)}, "Emial"),
     ],
 )
 def test_settings_that_cannot_work_stop_the_start_by_name(changes: dict[str, Any], key: str) -> None:
