@@ -114,14 +114,14 @@ class StubAdapter:
     ) -> Sequence[Outcome]:
         if "interpret" in self.broken:
             return self.broken["interpret"]()
-        return _outcomes(deliveries, response)
+        return verdicts_in(deliveries, response)
 
     def interpret_query(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
     ) -> Sequence[Outcome]:
         if "interpret_query" in self.broken:
             return self.broken["interpret_query"]()
-        return _outcomes(deliveries, response)
+        return verdicts_in(deliveries, response)
 
     def wants(self, dossier: Any) -> bool:
         return True
@@ -163,7 +163,7 @@ VERDICTS: dict[str, Callable[[], Outcome]] = {
 }
 
 
-def _outcomes(deliveries: Sequence[Delivery], response: WireResponse) -> Sequence[Outcome]:
+def verdicts_in(deliveries: Sequence[Delivery], response: WireResponse) -> Sequence[Outcome]:
     if response.status in {429, 503}:
         pause = header(response.headers, "retry-after")
         outcome = Deferred(
