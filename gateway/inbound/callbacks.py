@@ -129,7 +129,6 @@ class _Call:
 
     async def answer(self, request: CallbackRequest) -> WireResponse:
         await self._append(self._request_entry(request))
-        callback: Report | Refusal | None = None
         try:
             callback = self._read(request)
             match callback:
@@ -141,9 +140,7 @@ class _Call:
                     assert_never(callback)
         except StorageUnavailable:
             raise
-        except (
-            Exception
-        ) as fault:  # why: a defect of one adapter must be answered and seen, and harm nobody else
+        except Exception as fault:  # why: one adapter's defect must be answered and seen, and harm nobody
             log.exception("callback_failed", destination=self._name, fault=type(fault).__name__)
             answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the call was logged but not taken")
             code = "cannot_be_stored" if isinstance(fault, GatewayError) else "adapter_defect"
