@@ -27,11 +27,11 @@ venv: $(STAMP)  ## install what the gateway needs to run into .venv
 
 venv-dev: $(STAMP_DEV)  ## the same, with what tests and benchmarks need
 
-demo: $(STAMP)  ## a province in one command: gateway, partners' simulators, sample dossiers
+demo: $(STAMP)  ## 560 dossiers to a simulated portal with faults, and a comparison of both sides
 	$(BIN)/lienthong demo
 
-serve: $(STAMP)  ## run the gateway in this terminal
-	$(BIN)/lienthong serve
+serve: $(STAMP)  ## the demo, left running with its API, a key and commands to try
+	$(BIN)/lienthong demo --serve
 
 test: $(STAMP_DEV)  ## lint, types, import rules, tests: stops at the first that fails
 	$(call title,lint (ruff check))

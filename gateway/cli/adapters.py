@@ -6,6 +6,7 @@ Invariant: everything is read from the adapter's own declarations; there is no l
 from __future__ import annotations
 
 import inspect
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 app = group("List adapters, show what one declares, check that it conforms.")
 
+_NAMES = re.compile(r"(\w+(?:, \w+)*) +(.*)")
 Name = Annotated[str, typer.Argument(help="An adapter: the name of its folder.")]
 
 
@@ -66,9 +68,10 @@ def _settings(module: AdapterModule) -> list[dict[str, str]]:
     from msgspec import NODEFAULT
     from msgspec.structs import fields
 
-    meanings = _meanings(inspect.getdoc(module.Settings) or "")
+    declared = fields(module.Settings)
+    meanings = _meanings(inspect.getdoc(module.Settings) or "", {field.name for field in declared})
     rows = []
-    for field in fields(module.Settings):
+    for field in declared:
         default = field.default if field.default_factory is NODEFAULT else field.default_factory()
         rows.append(
             {
@@ -85,24 +88,20 @@ def _shown(default: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _meanings(text: str) -> dict[str, str]:
+def _meanings(text: str, known: set[str]) -> dict[str, str]:
     """Lines ``name[, name …]   meaning`` of a docstring; a line that is further in goes on with the one before."""
     found: dict[str, str] = {}
     names: list[str] = []
     for line in text.splitlines():
-        head, gap, meaning = line.partition("  ")
-        if gap and head and not head.startswith(" ") and all(_is_name(part) for part in head.split(", ")):
-            names = head.split(", ")
-            found |= dict.fromkeys(names, meaning.strip())
+        match = _NAMES.match(line)
+        if match and known.issuperset(match[1].split(", ")):
+            names = match[1].split(", ")
+            found |= dict.fromkeys(names, match[2])
         elif line.startswith(" ") and names and line.strip():
             found |= {name: f"{found[name]} {line.strip()}" for name in names}
         else:
             names = []
     return found
-
-
-def _is_name(text: str) -> bool:
-    return text.isidentifier()
 
 
 @app.command(
