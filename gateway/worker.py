@@ -209,7 +209,7 @@ class Worker:
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
         except (
             Exception
-        ):  # why: without beats a living worker counts as dead, without the sealer the feed stands
+        ):  # why: without beats a living worker counts as dead; unsealed, the feed stands still
             log.exception("job_failed", job=name)
 
     async def _leave(self) -> None:
