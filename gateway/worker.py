@@ -120,9 +120,9 @@ class Worker:
             await asyncio.gather(*pumps, self._stopping.wait())
         finally:
             self.stop()
-            await asyncio.gather(*pumps, return_exceptions=True)
+            await asyncio.gather(*pumps, *tasks, return_exceptions=True)
             self._ended.set()
-            await asyncio.gather(beats, sealer, *jobs, *tasks, return_exceptions=True)
+            await asyncio.gather(beats, sealer, *jobs, return_exceptions=True)
             await self._once("seal", self._seal)
             await self._leave()
 
@@ -207,9 +207,7 @@ class Worker:
         except StorageUnavailable as fault:
             log.warning("storage_was_lost", job=name, reason=str(fault)[:200])
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
-        except (
-            Exception
-        ):  # why: without beats a living worker counts as dead; unsealed, the feed stands still
+        except Exception:  # why: without beats a worker counts as dead, unsealed events stay unseen
             log.exception("job_failed", job=name)
 
     async def _leave(self) -> None:
