@@ -62,7 +62,6 @@ class Turn:
         self._hub = means.hub
         self._endpoint = endpoint
         self._owner = owner
-        self._kinds: tuple[str, ...] = msgspec.json.decode(endpoint.kinds, type=tuple[str, ...])
         self._position = endpoint.position
         self._failures = endpoint.failures
         self._failing_since = endpoint.failing_since
@@ -70,11 +69,12 @@ class Turn:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Send until nothing is left, one event is not taken, or ``stopping``. Raises StorageUnavailable."""
+        kinds = msgspec.json.decode(self._endpoint.kinds, type=tuple[str, ...])
         while not stopping.is_set():
             newest = await self._means.watch.newest()
             if self._position >= newest:
                 return
-            span = Span(after=self._position, newest=newest, limit=PAGE, kinds=self._kinds)
+            span = Span(after=self._position, newest=newest, limit=PAGE, kinds=kinds)
             events, upto = await self._hub.database.read(partial(read_events, span=span))
             for stored in events:
                 if stopping.is_set() or not await self._deliver(told(stored)):

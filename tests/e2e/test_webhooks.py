@@ -22,6 +22,7 @@ from gateway.inbound.webhooks import Webhooks
 from gateway.settings import DatabaseSettings, DeliverySettings, Settings, WebhookSettings
 from gateway.storage import upkeep
 from gateway.storage.database import Database
+from gateway.worker import Worker
 from tests.storage.test_feed import tell
 
 QUICK = {"first": 10.0, "jitter": 0.0, "read_timeout": 1.0, "connect_timeout": 1.0}
@@ -511,6 +512,50 @@ async def test_every_exchange_is_in_the_message_log_before_it_leaves(world, rece
         ("request", "out", channel, "a", None, None),
         ("response", "out", channel, "a", 500, "failed"),
     ]
+
+
+@pytest.mark.parametrize("column", ["secret = 'whsec_'", "kinds = 'no json'"])
+async def test_endpoint_with_a_damaged_row_backs_off_and_silences_nobody_else(world, receiver, clock, column):
+    async with Receiver() as other:
+        damaged = (await world.create(other)).endpoint.id
+        await world.tell("a")
+        [(secret, kinds)] = world.rows("SELECT secret, kinds FROM webhook")
+        await world.execute(f"UPDATE webhook SET {column}")  # noqa: S608
+        await world.create(receiver, after=0)
+
+        delivered = await world.webhooks.run_once()
+        failing = [row for row in world.rows("SELECT id, failures, last_failure FROM webhook") if row[1]]
+        await world.execute(f"UPDATE webhook SET secret = '{secret}', kinds = '{kinds}'")  # noqa: S608
+        clock.move(seconds=10)
+        await world.webhooks.run_once()
+
+        assert delivered == 1
+        assert [(row[0], row[1], row[2][:6]) for row in failing] == [(damaged, 1, "defect")]
+        assert receiver.told == other.told == [1]
+
+
+async def test_task_of_a_worker_is_begun_again_when_it_fails_and_ends_with_it(database):
+    hub = Hub(database=database, clock=Clock(), settings=DeliverySettings())
+    worker = Worker(hub, {})
+    begun = []
+    works = asyncio.Event()
+
+    async def task(stopping):
+        begun.append(worker.id)
+        if len(begun) == 1:
+            raise KeyError("a defect")
+        works.set()
+        await stopping.wait()
+
+    worker.attend("task", task)
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(10):
+        await works.wait()
+    worker.stop()
+    await running
+
+    assert len(begun) == 2
+    assert all(begun)
 
 
 class Lossy:
