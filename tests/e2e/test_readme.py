@@ -1,0 +1,335 @@
+"""README and the operator's pages tell the truth: commands run, answers are as shown, tables leave nothing out.
+
+The commands of the tour run in the order of the page, in a shell, against `lienthong serve` with the sandbox behind
+it. Host, port and key come from the variables that the page itself uses.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import prometheus_client
+import pytest
+import typer.main
+
+from gateway import telemetry
+from gateway.api.table import ROUTES
+from gateway.cli.demo.words import TEXTS
+from gateway.cli.main import app
+from gateway.settings import Settings
+from gateway.storage.clients import Scope
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "README.vi.md", "docs/operations.md", "docs/security.md")
+TEXT = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
+README = TEXT["README.md"]
+FENCE = re.compile(
+    r"(?:<!-- (?P<mark>[^>]*?) -->\n)?^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+SHELL = {"bash", "console", "sh", ""}
+RUNNING = ("sandbox", "serve")
+COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+START_SECONDS = 20.0
+BLOCK_SECONDS = 60.0
+
+
+def marked(word: str, page: str = README) -> dict[str, str]:
+    """Blocks under ``<!-- word: name -->`` by name, in the order of the page."""
+    found = [(item["mark"] or "", item["body"]) for item in FENCE.finditer(page)]
+    return {mark.partition(": ")[2]: body for mark, body in found if mark.startswith(f"{word}: ")}
+
+
+def documents(text: str) -> list[Any]:
+    """Every JSON document in ``text``, one after the other."""
+    decoder, found, position = json.JSONDecoder(), [], 0
+    while position < len(text):
+        if text[position] not in "{[":
+            position += 1
+            continue
+        value, position = decoder.raw_decode(text, position)
+        found.append(value)
+    return found
+
+
+def fits(shown: Any, got: Any) -> bool:
+    """Whether ``got`` is what the page shows: members may be left out, ``…`` stands for any text."""
+    match shown, got:
+        case dict(), dict():
+            return all(name in got and fits(value, got[name]) for name, value in shown.items())
+        case list(), list():
+            rest = iter(got)
+            return all(any(fits(item, each) for each in rest) for item in shown)
+        case str(), str():
+            return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), got, re.DOTALL) is not None
+    return type(shown) is type(got) and bool(shown == got)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Tour:
+    """A folder, a gateway on a free port and the sandbox behind it, as the page starts them."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "examples").symlink_to(ROOT / "examples")
+        self.folder = folder
+        self.blocks = marked("test")
+        port = free_port()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LIENTHONG_")},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "LIENTHONG_URL": f"http://127.0.0.1:{port}",
+            "LIENTHONG_API__PORT": str(port),
+        }
+
+    def run(self, name: str) -> str:
+        """What the block prints; the test fails when it does."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", self.blocks[name]],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env=self.environment,
+            timeout=BLOCK_SECONDS,
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}\n{done.stdout}\n{self.log()}"
+        return done.stdout
+
+    def log(self) -> str:
+        """What the gateway has said so far."""
+        path = self.folder / "serve.log"
+        return path.read_text(encoding="utf-8")[-4000:] if path.exists() else ""
+
+    @contextmanager
+    def running(self, name: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """The block's command beside the others, until told to end; it must end well."""
+        command = f"exec {self.blocks[name].strip()} {' '.join(options)}"
+        with (self.folder / f"{name}.log").open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                ["bash", "-c", command],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=self.folder,
+                env=self.environment,
+            )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=START_SECONDS)
+        assert process.returncode in {0, -signal.SIGTERM}, (self.folder / f"{name}.log").read_text(
+            encoding="utf-8"
+        )
+
+    def await_ready(self) -> None:
+        """Until the gateway says that dossiers can be handed over."""
+        limit = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                door = http.client.HTTPConnection(
+                    self.environment["LIENTHONG_URL"].removeprefix("http://"), timeout=5
+                )
+                with contextlib.closing(door):
+                    door.request("GET", "/readyz")
+                    if door.getresponse().status == HTTPStatus.OK:
+                        return
+            except OSError:
+                pass
+            assert time.monotonic() < limit, self.log()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def tour(tmp_path: Path) -> Iterator[Tour]:
+    made = Tour(tmp_path)
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(made.running("sandbox", "--port", "0", "--json"))
+        assert sandbox.stdout is not None
+        portal = json.loads(sandbox.stdout.readline())["stands"]["national_portal"]
+        made.environment["LIENTHONG_DESTINATION__NATIONAL_PORTAL__SETTINGS__ADAPTER_URL"] = (
+            f"{portal}/XrdAdapter/RestService/forward"
+        )
+        made.environment["LIENTHONG_KEY"] = made.run("key").strip()
+        stack.enter_context(made.running("serve"))
+        made.await_ready()
+        yield made
+
+
+def test_commands_of_the_tour_print_what_the_page_shows(tour):
+    answers = marked("answer")
+    for name in tour.blocks:
+        if name in {*RUNNING, "key"}:
+            continue
+        printed = tour.run(name)
+        shown = answers.pop(name, "")
+        if shown.lstrip().startswith(("{", "[")):
+            assert fits(documents(shown), documents(printed)), f"{name}:\n{printed}"
+        else:
+            assert fits([line for line in shown.splitlines() if line], printed.splitlines()), (
+                f"{name}:\n{printed}"
+            )
+    assert not answers, f"answers to commands that are not there: {sorted(answers)}"
+
+
+def test_every_shell_block_is_run_or_says_why_not():
+    unexplained = [
+        f"{name}: {item['body'][:60]!r}"
+        for name, text in TEXT.items()
+        for item in FENCE.finditer(text)
+        if item["kind"] == "bash" and not re.match(r"test: |not run: \w", item["mark"] or "")
+    ]
+    assert not unexplained
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_is_there(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", TEXT[page])
+    folder = (ROOT / page).parent
+    missing = [link for link in links if not (folder / link).exists()]
+    named = re.findall(r"`((?:tests|examples|docs|gateway|adapters|mappings|bench)/[\w./-]*)`", TEXT[page])
+    missing += [path for path in named if not (ROOT / path).exists()]
+    assert not missing
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """Words of every command that the text shows, in a block or in a line of prose."""
+    for line in re.findall(r"(?:^|`)(?:[.\w/]*/bin/)?(lienthong [^`\n]*)", text, re.MULTILINE):
+        yield line.split("#")[0].split()[1:]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_a_page_names_is_there(page):
+    unknown = []
+    for words in command_lines(TEXT[page]):
+        command: Any = typer.main.get_command(app)
+        for word in words:
+            if word.startswith("-"):
+                options = {name for item in command.params for name in (*item.opts, *item.secondary_opts)}
+                if word not in {*options, "--help", "-h"}:
+                    unknown.append(" ".join(words))
+            elif (inner := getattr(command, "commands", {}).get(word)) is not None:
+                command = inner
+            elif hasattr(command, "commands"):
+                unknown.append(" ".join(words))
+    assert not unknown
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_that_a_page_names_is_there(page):
+    targets = set(
+        re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", TEXT[page], re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_address_that_a_page_names_is_there(page):
+    patterns = [re.sub(r"\{[^}]+\}", r"[^/`\\s]+", row.path) for row in ROUTES]
+    named = re.findall(r"(/v1/[\w{}:./-]*[\w}])", re.sub(r"…", "x", TEXT[page]))
+    unknown = [path for path in named if not any(re.fullmatch(pattern, path) for pattern in patterns)]
+    assert not unknown
+
+
+def rows(page: str, heading: str) -> list[str]:
+    """First cells of the table under ``heading``."""
+    section = TEXT[page].split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
+    return [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| `")]
+
+
+def quoted(cells: list[str]) -> set[str]:
+    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_table_of_commands_is_complete():
+    assert {name.split()[1] for name in quoted(rows("README.md", "## Command line"))} == COMMANDS
+
+
+def test_table_of_addresses_is_complete():
+    listed = quoted(rows("README.md", "### All addresses"))
+    assert listed == {f"{row.method} {row.path}" for row in ROUTES if row.documented}
+
+
+def settings_keys(kind: type[msgspec.Struct], section: str = "") -> Iterator[str]:
+    """``section.key`` of every setting that is not a section itself."""
+    for field in msgspec.structs.fields(kind):
+        name = f"{section}.{field.name}" if section else field.name
+        inner = field.type
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            yield from settings_keys(inner, name)
+        elif field.name == "destination":
+            yield from settings_keys(inner.__args__[1], "destination.<name>")
+        else:
+            yield name
+
+
+def test_table_of_settings_is_complete():
+    section = README.split("\n## Configuration\n", 1)[1].split("\n## ", 1)[0]
+    listed = {
+        f"{line.split('`')[1]}.{key}"
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for key in re.findall(r"`(\w+)`", line.split("|", 2)[2])
+    }
+    assert listed == set(settings_keys(Settings))
+
+
+def test_every_scope_is_explained():
+    assert quoted(rows("docs/security.md", "## Who may call the API")) == set(Scope)
+
+
+def told_events() -> Iterator[str]:
+    """Names of events in the program log, read from the calls that make them."""
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id="log"), attr="info" | "warning" | "error" | "exception"
+                    ),
+                    args=[ast.Constant(value=str(event)), *_],
+                ):
+                    yield event
+
+
+def test_every_event_of_the_program_log_is_explained():
+    assert quoted(rows("docs/operations.md", "### The program log")) == set(told_events())
+
+
+def test_every_metric_is_explained():
+    kinds = (prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram)
+    metrics = [value for value in vars(telemetry).values() if isinstance(value, kinds)]
+    names = {f"{each._name}_total" if isinstance(each, kinds[0]) else each._name for each in metrics}
+    assert set(re.findall(r"lienthong_\w+", TEXT["docs/operations.md"])) == names
+
+
+def test_excerpt_of_the_demo_has_the_demos_own_words():
+    labels = {text.split("{")[0].strip() for _, text in TEXTS.values()}
+    excerpt = marked("excerpt")["demo"]
+    found = [re.sub(r"[\d,]+$", "", line).strip() for line in excerpt.splitlines()]
+    unknown = [
+        line
+        for line in found
+        if line.strip("─│╭╮╰╯… ") and not any(label in line for label in labels if label)
+    ]
+    assert not unknown
