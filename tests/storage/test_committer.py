@@ -353,7 +353,9 @@ async def test_deadlock_between_groups_is_resolved_without_an_error(postgresql_u
         other = asyncio.create_task(database.write(crosswise("H99-b", "H99-a")))
 
         assert await asyncio.gather(one, other) == ["H99-a", "H99-b"]
-        assert sorted(turns.values()) == [1, 2]
+        winner, loser = sorted(turns.values())
+        assert winner == 1
+        assert loser > 1  # it may meet the winner again before that one has woken up
     finally:
         database.close()
 
