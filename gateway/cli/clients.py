@@ -125,9 +125,11 @@ def _show_key(issued: Issued, *, as_json: bool) -> None:
 async def _write(settings: Settings, unit: Callable[[Transaction], T]) -> T:
     """One change of the database; on SQLite no gateway may run meanwhile."""
     from gateway.bootstrap import database_url
+    from gateway.cli.opening import require_free
     from gateway.storage.database import Database
     from gateway.storage.migrate import upgrade
 
+    require_free(settings, instead="stop it for a moment, or make clients before it starts")
     url = database_url(settings.database)
     upgrade(url)
     database = Database(url)

@@ -6,6 +6,7 @@ Invariant: whatever was opened is closed when the command ends, however it ends.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import getpass
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.storage.database import Database
 
 T = TypeVar("T")
+_SQLITE = "sqlite:///"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -49,6 +51,29 @@ async def opened(
         yield gateway
     finally:
         await gateway.close()
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether the SQLite file is there; always true for a server."""
+    url = settings.database.url
+    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).is_file()
+
+
+def require_free(settings: Settings, *, instead: str) -> None:
+    """Refuse to work on an SQLite database that a running gateway has open; ConfigurationError says what to do
+    ``instead``."""
+    from gateway.domain.errors import ConfigurationError
+
+    path = Path(f"{settings.database.url.removeprefix(_SQLITE)}.lock")
+    if not settings.database.url.startswith(_SQLITE) or not path.is_file():
+        return
+    with path.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as fault:
+            raise ConfigurationError(
+                f"a running gateway has {settings.database.url} open, and SQLite takes exactly one process; {instead}"
+            ) from fault
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from gateway.cli.opening import actor_name, configured, run
+from gateway.cli.opening import actor_name, configured, require_free, run
 from gateway.cli.remote import connected, read_key
 from gateway.cli.screen import print_json
 from gateway.domain.errors import ConfigurationError
@@ -80,12 +80,8 @@ def carry_out(way: Way, order: Order) -> Done:
 async def _on_database(settings: Settings, order: Order) -> Done:
     from gateway.bootstrap import database_url
 
-    try:
-        database = Database(database_url(settings.database))
-    except ConfigurationError as fault:
-        raise ConfigurationError(
-            f"{fault}. A running gateway takes orders through its API: --url URL"
-        ) from fault
+    require_free(settings, instead="give the order through its API: --url URL --key-file FILE")
+    database = Database(database_url(settings.database))
     try:
         done: Done = await database.apply(operate, order)
         return done

@@ -18,6 +18,7 @@ from gateway.cli.options import AsJson, Config, Key, KeyFile, Url, examples
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from gateway.bootstrap import Gateway
     from gateway.cli.importing.doors import Door
     from gateway.cli.importing.lines import Line
     from gateway.cli.importing.verdict import Tally, Verdict
@@ -128,15 +129,40 @@ class _Report:
 @asynccontextmanager
 async def _door(settings: Settings, order: Order) -> AsyncIterator[Door]:
     from gateway.cli.importing.doors import ApiDoor, DatabaseDoor, RehearsalDoor
-    from gateway.cli.opening import opened
+    from gateway.cli.opening import opened, require_free
     from gateway.cli.remote import connected
 
     if order.url is not None:
         async with connected(order.url, order.key) as remote:
             yield ApiDoor(remote)
         return
-    async with opened(settings, reading=order.dry_run, upgrade=True) as gateway:
-        yield (RehearsalDoor if order.dry_run else DatabaseDoor)(gateway.intake)
+    if order.dry_run:
+        async with _rehearsal(settings) as gateway:
+            yield RehearsalDoor(gateway.intake)
+        return
+    require_free(settings, instead="import through its API: --url URL --key-file FILE")
+    async with opened(settings, upgrade=True) as gateway:
+        yield DatabaseDoor(gateway.intake)
+
+
+@asynccontextmanager
+async def _rehearsal(settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway to examine with: the real one for reading, or an empty one where there is none yet."""
+    from tempfile import TemporaryDirectory
+
+    from msgspec.structs import replace
+
+    from gateway.cli.opening import has_database, opened
+    from gateway.settings import DatabaseSettings
+
+    if has_database(settings):
+        async with opened(settings, reading=True) as gateway:
+            yield gateway
+        return
+    with TemporaryDirectory() as folder:
+        empty = replace(settings, database=DatabaseSettings(url=f"sqlite:///{folder}/empty.db"))
+        async with opened(empty, upgrade=True) as gateway:
+            yield gateway
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.cli.importing.lines import Line
-from gateway.cli.importing.verdict import Result, Verdict, refusal
+from gateway.cli.importing.verdict import Result, Verdict, refusal, refused
 from gateway.cli.remote import Remote
 from gateway.delivery.intake import Intake, Submission
 from gateway.domain.errors import ConflictError, RecordError, StorageUnavailable
@@ -121,6 +121,4 @@ def _verdict(line: Line, answer: _Answer) -> Verdict:
             f"line {line.number}: the gateway could not store it; import the same file again, nothing is taken twice"
         )
     problem = answer.problem or _Problem(detail=f"HTTP {answer.status}")
-    return Verdict(
-        line=line.number, result="refused", reason=problem.detail, violations=tuple(problem.violations)
-    )
+    return refused(line.number, problem.detail, problem.violations)

@@ -6,7 +6,9 @@ counted beyond it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -17,12 +19,15 @@ from gateway.domain.violation import Violation, shown
 
 REMEMBERED = 1000
 
-Result = Literal["created", "updated", "unchanged", "good", "refused"]
+Result = Literal["created", "updated", "unchanged", "older", "good", "refused"]
+# what the gateway says of a version that has been overtaken; a test holds the two together
+_OVERTAKEN = re.compile(r"got version \d+, stored is \d+")
 RESULTS: tuple[str, ...] = get_args(Result)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line's fate. ``good``: it would be taken (dry run)."""
+    """One line's fate. ``older``: a newer version is stored, so there is nothing to do, as when a file is imported
+    again. ``good``: it would be taken (dry run)."""
 
     line: int
     result: Result
@@ -56,7 +61,13 @@ class Tally(msgspec.Struct, kw_only=True):
 def refusal(line: int, fault: GatewayError) -> Verdict:
     """The verdict for a line that one of our errors refused."""
     violations = fault.violations if isinstance(fault, RecordError) else ()
-    return Verdict(line=line, result="refused", reason=str(fault), violations=tuple(violations))
+    return refused(line, str(fault), violations)
+
+
+def refused(line: int, reason: str, violations: Sequence[Violation] = ()) -> Verdict:
+    """The verdict for a line that was refused for ``reason``; a version that was overtaken is none."""
+    result: Result = "older" if _OVERTAKEN.search(reason) and not violations else "refused"
+    return Verdict(line=line, result=result, reason=reason, violations=tuple(violations))
 
 
 def too_long(line: Line) -> Verdict:

@@ -1,0 +1,130 @@
+"""Running ``lienthong`` as a user does: a process, its two streams, its exit code; and a world to run it in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+PASSWORD = "mat-khau-mo-phong"
+PATIENCE_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+def environment(**extra: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIENTHONG_")}
+    return {**kept, "PORTAL_PASSWORD": PASSWORD, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100", **extra}
+
+
+def lienthong(*arguments, cwd=None, stdin=None, **extra: str) -> Ran:
+    """Run a command to its end. No command ever shows a traceback."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        cwd=cwd or ROOT,
+        input=stdin,
+        env=environment(**({"PYTHONPATH": str(ROOT)} | extra)),
+        timeout=PATIENCE_SECONDS,
+    )
+    result = Ran(code=ran.returncode, out=ran.stdout.decode(), err=ran.stderr.decode())
+    if "LIENTHONG_DEBUG" not in extra:
+        assert "Traceback" not in result.out + result.err, result.err
+    return result
+
+
+@contextlib.contextmanager
+def running(*arguments, expect: int | None = 0):
+    """Run a command in the background; it is asked to end when the block does, and must end well."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment(PYTHONPATH=str(ROOT)),
+    )
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_SECONDS)
+        assert expect is None or process.returncode == expect
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@contextlib.contextmanager
+def sandbox(config, *, faults: str = "calm", seed: int = 1):
+    """The portal's stand-in; yields what it announced."""
+    arguments = ("national_portal", "--port", "0", "--json", "--faults", faults, "--seed", seed)
+    with running("sandbox", *arguments, "--config", config) as process:
+        yield json.loads(process.stdout.readline())
+
+
+@contextlib.contextmanager
+def served(config):
+    """A running gateway; yields its address."""
+    with running("serve", "--config", config) as process:
+        for line in process.stderr:
+            if line.startswith(b"listening on "):
+                yield line.decode().split()[-1]
+                break
+        else:
+            raise AssertionError("the gateway did not start")
+
+
+def configuration(
+    folder: Path, *, portal: str = "http://127.0.0.1:1", database: str = "", **changes: str
+) -> Path:
+    """A configuration like examples/sandbox.toml with its own database, portal and a free port."""
+    text = (EXAMPLES / "sandbox.toml").read_text(encoding="utf-8")
+    replacements = {
+        "sqlite:///sandbox.db": database or f"sqlite:///{folder / 'lienthong.db'}",
+        "http://127.0.0.1:8788": portal,
+        "port = 8787": "port = 0",
+        '{ file = "examples/sandbox-password.txt" }': '{ env = "PORTAL_PASSWORD" }',
+        **changes,
+    }
+    for usual, ours in replacements.items():
+        assert text.count(usual) == 1, usual
+        text = text.replace(usual, ours)
+    path = folder / "lienthong.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def some_dossiers(count: int) -> bytes:
+    """The first ``count`` lines of the examples."""
+    with (EXAMPLES / "dossiers.jsonl").open("rb") as stream:
+        return b"".join(stream.readline() for _ in range(count))
+
+
+def until(condition, *, seconds: float = PATIENCE_SECONDS):
+    """Wait for a condition of another process; what it gave."""
+    limit = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < limit, "it never came true"
+        time.sleep(0.2)
+    return found
