@@ -49,7 +49,9 @@ def require_move(before: DeliveryState, after: DeliveryState, *, delivery: str) 
     """Refuse a move that is not in the table; ConflictError names the delivery and the legal targets."""
     if after not in MOVES[before]:
         legal = ", ".join(sorted(MOVES[before])) or "none: the state is final"
-        raise ConflictError(f"delivery {delivery}: cannot go from {before} to {after}; legal from here: {legal}")
+        raise ConflictError(
+            f"delivery {delivery}: cannot go from {before} to {after}; legal from here: {legal}"
+        )
 
 
 class LaneState(StrEnum):

@@ -31,7 +31,9 @@ _NEEDS: dict[Status, tuple[str, ...]] = {
 }
 
 
-def implausible(dossier: Dossier, *, now: datetime, skew: timedelta = timedelta(minutes=5)) -> list[Violation]:
+def implausible(
+    dossier: Dossier, *, now: datetime, skew: timedelta = timedelta(minutes=5)
+) -> list[Violation]:
     """Every impossible date of a *translated* dossier; empty when there is none.
 
     ``skew`` is how far the source's clock may run ahead of ours before "in the future" is said.

@@ -6,7 +6,7 @@ a clock or a source of randomness (DESIGN, decision 1).
 
 from __future__ import annotations
 
-from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Planned, Reading, Read
+from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Planned, Read, Reading
 from gateway.port.callback import Callback, CallbackRequest, Refusal, Report
 from gateway.port.credential import CredentialLayer, Denied, Grant
 from gateway.port.manifest import Capacity, Manifest, Operation, OperationKind, ReadOperation
