@@ -17,7 +17,9 @@ PRODUCT = ("gateway", "adapters", "mappings")
 
 MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 55
-LENGTH_EXEMPT = ("adapters/*/simulator.py",)
+# A migration is a list of tables, written once and never edited.
+_MIGRATIONS = "gateway/storage/migrations/versions/*.py"
+LENGTH_EXEMPT = ("adapters/*/simulator.py", _MIGRATIONS)
 
 # A module with such a name has no subject.
 EMPTY_NAMES = frozenset(
@@ -85,7 +87,9 @@ def functions(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def long_functions(_name: str, source: str) -> Iterator[str]:
+def long_functions(name: str, source: str) -> Iterator[str]:
+    if fnmatch(name, _MIGRATIONS):
+        return
     for function in functions(source):
         lines = (function.end_lineno or function.lineno) - function.lineno + 1
         if lines > MAX_FUNCTION_LINES:
