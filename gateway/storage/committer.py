@@ -267,6 +267,8 @@ def is_lost(fault: BaseException) -> bool:
     match fault:
         case StorageUnavailable() | psycopg.InterfaceError() | pg.ReadOnlySqlTransaction():
             return True
+        case pg.IdleInTransactionSessionTimeout():  # this process slept in a transaction and was cut off
+            return True
         case psycopg.OperationalError(sqlstate=state):
             return state is None or state[:2] in _LOST_CLASSES
         case sqlite3.Error():

@@ -42,6 +42,16 @@ _SQLITE_PRAGMAS = (
     "PRAGMA wal_autocheckpoint=4000",
     "PRAGMA journal_size_limit=134217728",
 )
+# A process that is stopped, or a machine that is cut off, in the middle of a transaction must not keep its locks:
+# nobody could take its lanes over, and nobody could seal.
+IDLE_IN_TRANSACTION_MS = 5_000
+_NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 UNAVAILABLE = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -198,7 +208,16 @@ def _lock_file(url: sa.URL) -> int:
 
 def _writer_engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+        engine = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args=_network(url)
+        )
+
+        @sa.event.listens_for(engine, "connect")
+        def _limits(connection: Any, _record: object) -> None:
+            connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
+            connection.commit()
+
+        return engine
     engine = sa.create_engine(
         url,
         poolclass=NullPool,
@@ -213,10 +232,16 @@ def _writer_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
+def _network(url: sa.URL) -> dict[str, int]:
+    """How soon a server that is gone is noticed; what the URL says comes first."""
+    return {name: value for name, value in _NETWORK.items() if name not in url.query}
+
+
 def _reader_engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
+            connect_args=_network(url),
             pool_size=READERS,
             pool_pre_ping=True,
             isolation_level="AUTOCOMMIT",
