@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from psycopg import errors as pg
 
 from gateway.domain.errors import StorageUnavailable
+from gateway.storage import database as database_module
 from gateway.storage.committer import LARGEST_GROUP, ThreadCommitter, is_lost
 from gateway.storage.database import Database
 from gateway.storage.sql import Statement
@@ -239,6 +240,36 @@ async def test_connection_cut_in_the_middle_of_a_group_costs_the_group_and_nothi
         database.close()
 
 
+async def test_process_that_hangs_in_a_transaction_loses_its_locks(postgresql_url, monkeypatch):
+    """A stopped process would keep its rows locked for ever; SKIP LOCKED would pass over its lanes for ever."""
+    monkeypatch.setattr(database_module, "IDLE_IN_TRANSACTION_MS", 300)
+    hung, other = Database(postgresql_url, writers=1), Database(postgresql_url)
+    world = World(other)
+    locked, wake = threading.Event(), threading.Event()
+
+    def hang(transaction):
+        transaction.all(Statement("SELECT id FROM lane FOR_UPDATE"), {})
+        locked.set()
+        wake.wait(10)
+
+    try:
+        await world.accept("H99-a", event("1"))
+        hanging = asyncio.create_task(hung.write(hang))
+        await asyncio.to_thread(locked.wait, 10)
+        assert await world.claim() == []
+        async with asyncio.timeout(5):
+            while not await world.claim():
+                continue
+        wake.set()
+        with pytest.raises(StorageUnavailable):
+            await hanging
+        assert await hung.apply(Notebook().write, 1) == 1
+    finally:
+        wake.set()
+        hung.close()
+        other.close()
+
+
 async def test_connection_lost_while_a_defect_is_rolled_back_spares_the_neighbours(postgresql_url):
     database = Database(postgresql_url, writers=1)
     notebook = Notebook()
@@ -353,9 +384,7 @@ async def test_deadlock_between_groups_is_resolved_without_an_error(postgresql_u
         other = asyncio.create_task(database.write(crosswise("H99-b", "H99-a")))
 
         assert await asyncio.gather(one, other) == ["H99-a", "H99-b"]
-        winner, loser = sorted(turns.values())
-        assert winner == 1
-        assert loser > 1  # it may meet the winner again before that one has woken up
+        assert max(turns.values()) > 1  # the loser was tried again; it may meet the winner more than once
     finally:
         database.close()
 
@@ -374,6 +403,7 @@ CLASSES = {
     pg.IoError: True,
     pg.ConnectionFailure: True,
     pg.ReadOnlySqlTransaction: True,
+    pg.IdleInTransactionSessionTimeout: True,
     pg.ProgramLimitExceeded: False,
     pg.StatementTooComplex: False,
     pg.UniqueViolation: False,
