@@ -32,6 +32,7 @@ from gateway import telemetry
 from gateway.api.table import ROUTES
 from gateway.cli.demo.words import TEXTS
 from gateway.cli.main import app
+from gateway.domain.dossier import Dossier
 from gateway.settings import Settings
 from gateway.storage.clients import Scope
 
@@ -78,6 +79,23 @@ def fits(shown: Any, got: Any) -> bool:
         case str(), str():
             return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), got, re.DOTALL) is not None
     return type(shown) is type(got) and bool(shown == got)
+
+
+@pytest.mark.parametrize(
+    ("shown", "got"),
+    [
+        ({"a": 1}, {"a": 2}),
+        ({"a": 1}, {"b": 1}),
+        ({"a": 1}, {"a": True}),
+        ({"a": "x…"}, {"a": "y"}),
+        ([{"a": 2}, {"a": 1}], [{"a": 1}, {"a": 2}]),
+        ([1], []),
+        ({"a": None}, {"a": 0}),
+    ],
+)
+def test_answer_that_differs_from_what_is_shown_is_seen(shown, got):
+    assert not fits(shown, got)
+    assert fits(shown, json.loads(json.dumps(shown).replace("\\u2026", "")))
 
 
 def free_port() -> int:
@@ -268,6 +286,11 @@ def test_table_of_commands_is_complete():
 def test_table_of_addresses_is_complete():
     listed = quoted(rows("README.md", "### All addresses"))
     assert listed == {f"{row.method} {row.path}" for row in ROUTES if row.documented}
+
+
+def test_words_of_the_record_are_those_of_the_api():
+    section = TEXT["README.vi.md"].split("\n### Hồ sơ gồm những gì\n", 1)[1].split("\n## ", 1)[0]
+    assert set(re.findall(r"`(\w+)`", section)) <= set(Dossier.__struct_fields__)
 
 
 def settings_keys(kind: type[msgspec.Struct], section: str = "") -> Iterator[str]:
