@@ -16,7 +16,6 @@ from gateway.api.problem import Refused
 from gateway.api.route import Body
 from gateway.codec.record import RecordReader
 
-PIECE_SECONDS = 30.0
 DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 5.0
 
@@ -53,18 +52,10 @@ def require_type(body: Body, headers: Mapping[str, str]) -> None:
 
 
 async def pieces(receive: Receive) -> AsyncIterator[bytes]:
-    """The body as it arrives. Refused (408) when it stops arriving, ClientGone when the client does."""
+    """The body as it arrives; ClientGone when the client goes. ``protocol`` ends a wait that is too long."""
     more = True
     while more:
-        try:
-            async with asyncio.timeout(PIECE_SECONDS):
-                message = await receive()
-        except TimeoutError:
-            raise Refused(
-                "timeout",
-                f"nothing of the body arrived for {PIECE_SECONDS:g} s; send it again",
-                headers=(("connection", "close"),),
-            ) from None
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         more = message.get("more_body", False)
@@ -112,7 +103,7 @@ async def _drain(receive: Receive, size: int) -> None:
                 size += len(piece)
                 if size > DRAIN_BYTES:
                     return
-    except (TimeoutError, Refused):
+    except TimeoutError:
         return
 
 

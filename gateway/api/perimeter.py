@@ -6,9 +6,12 @@ a trace of how the gateway is built.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -29,7 +32,10 @@ _TRACE = "lienthong.trace"
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # %2F and %5C would be read as separators by some and as letters by others; %00 by nobody
 _AMBIGUOUS = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
+_DOTS = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 _UNMATCHED = "(none)"
+_PROCESS = uuid.uuid4().hex[:16]  # with a serial number it names a request among all processes
+_SERIAL = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -111,6 +117,9 @@ class _Outlet:
         content = msgspec.json.encode(refusal.document(self._trace.correlation))
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in refusal.headers]
         headers.append((b"content-type", MEDIA_TYPE.encode()))
+        if any(name == "expect" for name, _ in self._trace.header_pairs):
+            # RFC 9110 §10.1.1: the client keeps its body back now; what comes next would be taken for it
+            headers.append((b"connection", b"close"))
         headers.append((b"content-length", str(len(content)).encode()))
         await self({"type": "http.response.start", "status": refusal.kind.status, "headers": headers})
         await self({"type": "http.response.body", "body": content})
@@ -126,27 +135,33 @@ def _own_headers(trace: Trace) -> tuple[tuple[bytes, bytes], ...]:
 
 def _correlation(pairs: tuple[tuple[str, str], ...]) -> str:
     """The caller's id where it is fit to stand in a log, else one of ours."""
-    given = next((value for name, value in pairs if name == CORRELATION_HEADER), "")
-    return given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex
+    for name, value in pairs:
+        if name == CORRELATION_HEADER and _CORRELATION.fullmatch(value):
+            return value
+    return f"{_PROCESS}-{next(_SERIAL):x}"
 
 
 def _require_bounds(scope: Scope) -> None:
     headers = scope["headers"]
     size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
-    size += sum(len(name) + len(value) for name, value in headers)
+    size += sum(map(len, itertools.chain.from_iterable(headers)))
     if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
         raise Refused(
             "headers_too_large",
             f"at most {MOST_HEADERS} header lines and {MOST_HEADER_BYTES} bytes of address and header are read",
             headers=(("connection", "close"),),
         )
-    segments = scope["path"].split("/")
-    if _AMBIGUOUS.search(scope.get("raw_path") or b"") or "." in segments or ".." in segments:
+    if _AMBIGUOUS.search(scope.get("raw_path") or b"") or _DOTS.search(scope["path"]):
         raise Refused("not_found", "no address of this gateway has an encoded separator or a dot segment")
 
 
+@functools.cache
+def _observer(route: str, status: int) -> Callable[[float], None]:
+    return REQUEST_SECONDS.labels(route, str(status)).observe
+
+
 def _tell(scope: Scope, trace: Trace, seconds: float) -> None:
-    REQUEST_SECONDS.labels(trace.route, str(trace.status)).observe(seconds)
+    _observer(trace.route, trace.status)(seconds)
     log.info(
         "request_answered",
         method=scope["method"],

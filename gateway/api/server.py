@@ -26,11 +26,12 @@ from gateway.api.service import Api
 from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.storage.clients import forget_expired
 
-__all__ = ["build_app", "run", "serve"]
+__all__ = ["build_app", "run", "serve", "serve_api"]
 
 log = structlog.get_logger(__name__)
 GRACE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
 TIDY_SECONDS = 600.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -46,7 +47,7 @@ class _Server(uvicorn.Server):
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run ``main`` on the fastest event loop that is installed."""
-    config = uvicorn.Config(_unused, loop="auto")
+    config = uvicorn.Config(_unused, loop="auto", log_config=None)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main)
 
@@ -63,8 +64,13 @@ async def serve(
     ``worker``: deliver in this process as well. Raises ConfigurationError when the address cannot be listened on,
     and whatever ends the worker.
     """
-    api = build_api(gateway)
-    listener = _listen(gateway.settings.api.host, gateway.settings.api.port)
+    await serve_api(build_api(gateway), worker=worker, started=started)
+
+
+async def serve_api(api: Api, *, worker: bool = True, started: Callable[[str], None] | None = None) -> None:
+    """Like ``serve``, for an API that is built already; setting ``api.stopping`` ends it, too."""
+    gateway = api.gateway
+    listener = _listen(api.settings.host, api.settings.port)
     server = _Server(_configuration(api))
     with _told_to_end(api):
         tasks = [asyncio.create_task(server.serve(sockets=[listener]), name="api")]
@@ -105,6 +111,7 @@ def _configuration(api: Api) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -127,6 +134,7 @@ def _listen(host: str, port: int) -> socket.socket:
             "or stop what uses it"
         ) from fault
     listener.set_inheritable(False)
+    listener.listen(BACKLOG)  # whoever is told the address may connect at once
     return listener
 
 
