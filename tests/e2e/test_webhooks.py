@@ -410,6 +410,19 @@ async def test_endpoint_deleted_while_it_is_sent_to_stops(world, receiver):
     assert len(receiver.received) <= 3
 
 
+async def test_cursor_that_an_operator_sets_while_sending_is_kept(world, receiver):
+    created = await world.create(receiver)
+    await world.tell(*["a"] * 5)
+    receiver.delay = 0.1
+    sending = asyncio.create_task(world.webhooks.run_once())
+    await receiver.got(1)
+    await world.webhooks.enable(created.endpoint.id, actor="operator", after=3)
+    await sending
+    await world.webhooks.run_once()
+
+    assert receiver.told == [1, 4, 5]
+
+
 async def test_operator_s_acts_are_in_the_journal(world, receiver):
     created = await world.create(receiver)
     await world.webhooks.enable(created.endpoint.id, actor="an", reason="try again")
