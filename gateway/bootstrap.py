@@ -21,7 +21,7 @@ from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
 from gateway.port import Adapter
-from gateway.settings import DatabaseSettings, DestinationSettings, Settings, decode
+from gateway.settings import DestinationSettings, Settings, database_url, decode
 from gateway.storage import migrate
 from gateway.storage.database import Database
 from gateway.storage.reading import ReadingDatabase
@@ -51,21 +51,6 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         for destination in self.destinations.values():
             await destination.close()
         self.database.close()
-
-
-def database_url(settings: DatabaseSettings) -> str:
-    """The URL with its password, for the driver; never shown."""
-    if settings.password is None:
-        return settings.url
-    scheme, _, rest = settings.url.partition("://")
-    user, at, host = rest.partition("@")
-    if not at:
-        raise ConfigurationError("database.url: with database.password the URL needs a user, like user@host")
-    return f"{scheme}://{user}:{_quoted(settings.password.reveal())}@{host}"
-
-
-def _quoted(text: str) -> str:
-    return "".join(character if character.isalnum() else f"%{ord(character):02X}" for character in text)
 
 
 def build_adapter(name: str, section: DestinationSettings) -> Adapter:

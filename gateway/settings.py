@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct
@@ -181,6 +182,17 @@ def decode(document: Mapping[str, Any], kind: type[_T], environment: Mapping[str
         return msgspec.convert(dict(document), kind, dec_hook=hook)
     except msgspec.ValidationError as fault:
         raise ConfigurationError(f"configuration: {fault}") from fault
+
+
+def database_url(settings: DatabaseSettings) -> str:
+    """The URL with its password, for the driver; never shown."""
+    if settings.password is None:
+        return settings.url
+    scheme, _, rest = settings.url.partition("://")
+    user, at, host = rest.partition("@")
+    if not at:
+        raise ConfigurationError("database.url: with database.password the URL needs a user, like user@host")
+    return f"{scheme}://{user}:{quote(settings.password.reveal(), safe='')}@{host}"
 
 
 def _secret(value: object, variables: Mapping[str, str]) -> Secret:

@@ -124,8 +124,8 @@ def _show_key(issued: Issued, *, as_json: bool) -> None:
 
 async def _write(settings: Settings, unit: Callable[[Transaction], T]) -> T:
     """One change of the database; on SQLite no gateway may run meanwhile."""
-    from gateway.bootstrap import database_url
     from gateway.cli.opening import require_free
+    from gateway.settings import database_url
     from gateway.storage.database import Database
     from gateway.storage.migrate import upgrade
 

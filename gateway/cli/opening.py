@@ -79,7 +79,7 @@ def require_free(settings: Settings, *, instead: str) -> None:
 @contextmanager
 def reading(settings: Settings) -> Iterator[Database]:
     """The database alone, for reading."""
-    from gateway.bootstrap import database_url
+    from gateway.settings import database_url
     from gateway.storage.reading import ReadingDatabase
 
     database = ReadingDatabase(database_url(settings.database))

@@ -78,7 +78,7 @@ def carry_out(way: Way, order: Order) -> Done:
 
 
 async def _on_database(settings: Settings, order: Order) -> Done:
-    from gateway.bootstrap import database_url
+    from gateway.settings import database_url
 
     require_free(settings, instead="give the order through its API: --url URL --key-file FILE")
     database = Database(database_url(settings.database))

@@ -81,9 +81,9 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to this release's schema."""
-    from gateway.bootstrap import database_url
     from gateway.cli.opening import configured
     from gateway.cli.screen import print_json
+    from gateway.settings import database_url
     from gateway.storage import migrate as migrations
 
     url = database_url(configured(config).database)

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from gateway.bootstrap import database_url
 from gateway.cli.doctor.finding import Finding, fail, ok, warn
 from gateway.cli.screen import age
 from gateway.domain.delivery import STUCK
 from gateway.domain.errors import ConfigurationError, StorageUnavailable
-from gateway.settings import Settings
+from gateway.settings import Settings, database_url
 from gateway.storage import migrate, queries_status
 from gateway.storage.database import SAFE_SQLITE, sqlite_is_safe
 from gateway.storage.reading import ReadingDatabase, database_clock
