@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
 from gateway import registry
 from gateway.delivery.catalogues import CatalogueKeeper
@@ -22,12 +23,16 @@ from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
 from gateway.port import Adapter
 from gateway.settings import DestinationSettings, Settings, database_url, decode
-from gateway.storage import migrate
+from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
+from gateway.storage.instants import from_micros
 from gateway.storage.reading import ReadingDatabase
 from gateway.wire.client import Transport
 from gateway.worker import Worker
 from mappings.sources import Translation
+
+log = structlog.get_logger(__name__)
+NOTABLE_SECONDS = 5.0
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +89,7 @@ async def open_gateway(
     """
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
-    hub = Hub(database=database, clock=SteadyClock(), settings=settings.delivery)
+    hub = Hub(database=database, clock=await _clock(database), settings=settings.delivery)
     adapters = {
         name: (extra or {}).get(name) or build_adapter(name, section)
         for name, section in settings.destination.items()
@@ -117,6 +122,19 @@ async def open_gateway(
         feed=feed,
         webhooks=webhooks,
     )
+
+
+async def _clock(database: Database) -> SteadyClock:
+    """A clock, and identifiers, that go on where the last process ended, even if the wall was set back since."""
+    newest = await database.read(upkeep.newest_entry)
+    if newest is None:
+        return SteadyClock()
+    identifier, at = newest
+    database.identifiers.follow(identifier)
+    clock = SteadyClock(not_before=from_micros(at))
+    if clock.behind() > NOTABLE_SECONDS:
+        log.warning("wall_clock_is_behind_the_message_log", seconds=round(clock.behind()))
+    return clock
 
 
 def _open_database(url: str, *, upgrade: bool, reading: bool) -> Database:

@@ -3,7 +3,8 @@
 Layout: 41 bits milliseconds since 2025-01-01 UTC, 10 bits node, 12 bits counter. Nodes below 512 are workers
 (``worker.id`` modulo 512); a process that is no worker yet takes a random one above, since process numbers repeat
 from container to container.
-Invariant: inside one process identifiers strictly grow, even when the wall clock is set back.
+Invariant: identifiers of one process strictly grow, even when the wall clock is set back; ``follow`` carries that over
+to the next process.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _EPOCH_MS = 1_735_689_600_000
 _COUNTER_BITS = 12
 _NODE_BITS = 10
 _HIGHEST = 2**63 - 1
+_FARTHEST_MS = 86_400_000  # a clock that stood further ahead was plainly wrong
 _WORKERS = 1 << (_NODE_BITS - 1)
 _COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 
@@ -41,6 +43,13 @@ class Identifiers:
             self._node = worker % _WORKERS
             # the node stands above the counter: a lower one needs a later tick to keep identifiers growing
             self._last = ((self._last >> _COUNTER_BITS) + 1) << _COUNTER_BITS
+
+    def follow(self, identifier: int) -> None:
+        """Stay above ``identifier``, the newest of an earlier process: the wall clock may have been set back since."""
+        tick = (identifier >> (_NODE_BITS + _COUNTER_BITS)) + 1
+        with self._lock:
+            if tick - (self._last >> _COUNTER_BITS) <= _FARTHEST_MS:
+                self._last = max(self._last, tick << _COUNTER_BITS)
 
     @staticmethod
     def _stamp() -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 
-from gateway.storage.schema import destination, lane
+from gateway.storage.schema import destination, lane, message
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ def lease_owners(connection: sa.Connection) -> set[int]:
     """The numbers of all workers that own a lane, whether they have a row or not."""
     owners = sa.select(lane.c.lease_owner).where(lane.c.state == "leased").distinct()
     return {int(owner) for owner in connection.execute(owners).scalars()}
+
+
+def newest_entry(connection: sa.Connection) -> tuple[int, int] | None:
+    """(identifier, instant) of the newest log entry: the latest that this gateway has written down."""
+    newest = sa.select(message.c.id, message.c.at).order_by(message.c.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else (int(row.id), int(row.at))
 
 
 def forget_workers(transaction: Transaction, workers: Sequence[int]) -> int:
