@@ -2,8 +2,8 @@
 
     python -m tests.chaos.gateway_process --config FILE --feed FILE --part 0/3 --acks FILE --pace 10 [--journal URL]
 
-A line is written to the acks once the gateway has promised to deliver it. ``--journal`` puts the journal adapter in
-the place of the configured one. ``--set-back FILE``: once that file exists, the wall clock shows an hour less.
+A line is written to the acks once the gateway has promised to deliver it. ``--journal`` adds the journal adapter to
+those that the configuration names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,17 +68,6 @@ async def accept(gateway: Gateway, body: bytes) -> None:
             return
 
 
-def set_clock_back_when(file: Path) -> None:
-    """From the moment ``file`` exists, the wall clock of this process is an hour behind."""
-    wall, wall_ns = time.time, time.time_ns
-
-    def behind() -> bool:
-        return file.exists()
-
-    time.time = lambda: wall() - (3600 if behind() else 0)
-    time.time_ns = lambda: wall_ns() - (3600 * 10**9 if behind() else 0)
-
-
 async def main(options: argparse.Namespace) -> None:
     """Run until SIGTERM."""
     settings = load(options.config, {})
@@ -106,12 +94,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--part", default="0/1")
     parser.add_argument("--pace", type=float, default=20.0)
     parser.add_argument("--journal")
-    parser.add_argument("--set-back")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    chosen = arguments()
-    if chosen.set_back:
-        set_clock_back_when(Path(chosen.set_back))
-    asyncio.run(main(chosen))
+    asyncio.run(main(arguments()))

@@ -58,12 +58,19 @@ class Fleet:
     """The gateway processes of a run, one per slot; a killed one is started again in its slot."""
 
     def __init__(
-        self, folder: Path, config: Path, feed: Path, *, slots: int, extra: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        config: Path,
+        feed: Path,
+        *,
+        slots: int = 1,
+        module: str = "tests.chaos.gateway_process",
+        extra: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.acks = folder / "acks"
         self._command = (
-            *(sys.executable, "-m", "tests.chaos.gateway_process"),
+            *(sys.executable, "-m", module),
             *("--config", str(config), "--feed", str(feed), "--acks", str(self.acks)),
             *extra,
         )

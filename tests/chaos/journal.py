@@ -21,7 +21,7 @@ import msgspec
 from gateway.codec import canonical
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
-from gateway.domain.outcome import Outcome
+from gateway.domain.outcome import InDoubt, Outcome
 from gateway.port import Capacity, Context, Planned, WireRequest, WireResponse
 from tests.delivery.partner import StubAdapter, verdicts_in
 
@@ -60,10 +60,18 @@ class JournalAdapter(StubAdapter):
     def encode_query(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         return self._request("ask", deliveries, [{"key": item.key} for item in deliveries], context)
 
-    def interpret(
+    def interpret_query(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
     ) -> Sequence[Outcome]:
-        return verdicts_in(deliveries, response)
+        """An answer that cannot be read is no answer: the partner is asked again."""
+        if response.status != 200:
+            return [InDoubt(code=str(response.status), reason="not answered", ask_again=True)] * len(
+                deliveries
+            )
+        return [
+            msgspec.structs.replace(outcome, ask_again=True) if isinstance(outcome, InDoubt) else outcome
+            for outcome in verdicts_in(deliveries, response)
+        ]
 
 
 class Arrival(msgspec.Struct, frozen=True):

@@ -109,3 +109,27 @@ def test_registered_workers_keep_to_their_half(wall):
     source.renew(700)
 
     assert (source.next() >> 12) & 1023 == 700 % 512
+
+
+def test_identifiers_of_the_next_process_grow_on_when_the_clock_was_set_back(wall):
+    newest = Identifiers(900).take(5)[-1]
+    wall.nanoseconds -= 3600 * 10**9
+    source = Identifiers(3)
+
+    source.follow(newest)
+    source.renew(7)
+
+    drawn = source.take(5)
+    assert newest < drawn[0]
+    assert drawn == sorted(set(drawn))
+
+
+def test_identifier_of_a_clock_that_was_plainly_wrong_is_not_followed(wall):
+    wall.nanoseconds += 365 * 86_400 * 10**9
+    wrong = Identifiers(900).next()
+    wall.nanoseconds -= 365 * 86_400 * 10**9
+    source = Identifiers(3)
+
+    source.follow(wrong)
+
+    assert source.next() < wrong
