@@ -36,16 +36,16 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, "PORTAL_PASSWORD": PASSWORD, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100", **extra}
 
 
-def lienthong(*arguments, cwd=None, stdin=None, **extra: str) -> Ran:
-    """Run a command to its end. No command ever shows a traceback."""
+def lienthong(*arguments, stdin=None, patience=PATIENCE_SECONDS, **extra: str) -> Ran:
+    """Run a command to its end; ``extra`` goes into its environment. No command ever shows a traceback."""
     ran = subprocess.run(
         [sys.executable, "-m", "gateway.cli", *map(str, arguments)],
         capture_output=True,
         check=False,
-        cwd=cwd or ROOT,
+        cwd=ROOT,
         input=stdin,
         env=environment(**({"PYTHONPATH": str(ROOT)} | extra)),
-        timeout=PATIENCE_SECONDS,
+        timeout=patience,
     )
     result = Ran(code=ran.returncode, out=ran.stdout.decode(), err=ran.stderr.decode())
     if "LIENTHONG_DEBUG" not in extra:
@@ -54,7 +54,7 @@ def lienthong(*arguments, cwd=None, stdin=None, **extra: str) -> Ran:
 
 
 @contextlib.contextmanager
-def running(*arguments, expect: int | None = 0):
+def running(*arguments, expect: int | None = 0, **extra: str):
     """Run a command in the background; it is asked to end when the block does, and must end well."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway.cli", *map(str, arguments)],
@@ -62,7 +62,7 @@ def running(*arguments, expect: int | None = 0):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
-        env=environment(PYTHONPATH=str(ROOT)),
+        env=environment(PYTHONPATH=str(ROOT), **extra),
     )
     try:
         yield process
