@@ -170,9 +170,9 @@ def test_commands_of_the_tour_print_what_the_page_shows(tour):
         if name in {*RUNNING, "key"}:
             continue
         printed = tour.run(name)
-        shown = answers.pop(name, "")
+        shown, context = answers.pop(name, ""), f"{name}:\n{printed}\n{''.join(tour.said[-20:])}"
         if shown.lstrip().startswith(("{", "[")):
-            assert fits(documents(shown), documents(printed)), f"{name}:\n{printed}"
+            assert fits(documents(shown), documents(printed)), context
         else:
             assert fits([line for line in shown.splitlines() if line], printed.splitlines()), (
                 f"{name}:\n{printed}"
@@ -307,8 +307,9 @@ def told_events() -> Iterator[str]:
 
 def test_every_event_of_the_program_log_is_explained():
     explained, told = quoted(rows("docs/operations.md", "### The program log")), set(told_events())
-    assert not told - explained, "add a row for each: what it means, what to do"
-    assert not explained - told, "nothing says this any more"
+    unexplained, stale = sorted(told - explained), sorted(explained - told)
+    assert not unexplained, "add a row for each: what it means, what to do"
+    assert not stale, "nothing says this any more"
 
 
 def test_every_metric_is_explained():
