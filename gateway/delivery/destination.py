@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +18,7 @@ from gateway.settings import DeliverySettings, DestinationSettings
 from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import EXCHANGE_SECONDS
-from gateway.wire.authentication import Authenticator, Credentials
+from gateway.wire.authentication import Authenticator, Credentials, granted
 from gateway.wire.client import Answered, Exchange, HttpClient, Transport
 
 
@@ -90,20 +91,29 @@ class Destination:
             EXCHANGE_SECONDS.labels(self.name).observe(time.perf_counter() - started)
 
     async def recorded_exchange(
-        self, operation: str, request: WireRequest, *, dossier: str | None = None
+        self,
+        operation: str,
+        request: WireRequest,
+        *,
+        dossier: str | None = None,
+        gives: Callable[[Exchange], Sequence[str]] | None = None,
     ) -> Exchange:
-        """An exchange outside any lane (a login, a question), logged before and after like every other."""
+        """An exchange outside any lane (a login, a question), logged before and after like every other.
+
+        ``gives``: the credentials in the answer, which are live from now on and must not be logged either.
+        """
         asked = self._about(operation, dossier)
         await self.append(request_entry(self.scope, asked, request, secrets=self.secrets()))
         result = await self.timed_exchange(request)
         answered = msgspec.structs.replace(self._about(operation, dossier), request_id=asked.id)
-        await self.append(self.answer_entry(answered, result))
+        await self.append(self.answer_entry(answered, result, () if gives is None else gives(result)))
         return result
 
-    def answer_entry(self, about: About, result: Exchange) -> MessageRow:
-        """The log entry of what came back."""
+    def answer_entry(self, about: About, result: Exchange, given: Sequence[str] = ()) -> MessageRow:
+        """The log entry of what came back, without the credentials that it may have ``given``."""
         if isinstance(result, Answered):
-            return response_entry(self.scope, about, result.response, secrets=self.secrets())
+            secrets = (*self.secrets(), *given) if given else self.secrets()
+            return response_entry(self.scope, about, result.response, secrets=secrets)
         return no_answer_entry(self.scope, about, f"{result.code}: {result.reason}")
 
     def secrets(self) -> Sequence[str]:
@@ -119,7 +129,8 @@ class Destination:
         await self.client.close()
 
     async def _exchange_credential(self, layer: str, request: WireRequest) -> Exchange:
-        return await self.recorded_exchange(f"credential.{layer}", request)
+        gives = functools.partial(granted, self.adapter.credentials, layer)
+        return await self.recorded_exchange(f"credential.{layer}", request, gives=gives)
 
     def _about(self, operation: str, dossier: str | None) -> About:
         return About(

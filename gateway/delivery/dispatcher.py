@@ -6,6 +6,7 @@ Invariant: a lane that was claimed is always given back, abandoned, or known to 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable
 
@@ -17,13 +18,15 @@ from gateway.domain.errors import LeaseLost, StorageUnavailable
 from gateway.messagelog.entry import About, no_answer_entry
 from gateway.storage.lanes import Claim, ClaimedLane, claim_lanes
 from gateway.storage.rows import MessageRow
-from gateway.storage.takeover import Abandon, LostAttempt, abandon_lanes
+from gateway.storage.takeover import Abandon, LostAttempt, abandon_lanes, leases_of
 from gateway.telemetry import IN_FLIGHT, STORAGE_LOST
 
 log = structlog.get_logger(__name__)
 STORAGE_PAUSE_SECONDS = 0.5
 SHUT_PAUSE_SECONDS = 0.1
 DEFECT_PAUSE_SECONDS = 30.0  # a lane whose turn raised stays leased so long, so that it cannot spin
+PUMP_DEFECT_PAUSE_SECONDS = 5.0
+STRAYS_PAUSE_SECONDS = 10.0
 
 
 class Dispatcher:
@@ -32,9 +35,10 @@ class Dispatcher:
     def __init__(self, destination: Destination, worker: Callable[[], int]) -> None:
         self.destination = destination
         self._worker = worker
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], ClaimedLane] = {}
         self._abandoned: list[ClaimedLane] = []
         self._set_aside: list[tuple[float, ClaimedLane]] = []
+        self._looked_for_strays = 0.0
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._chance = random.Random().random  # noqa: S311 - jitter
@@ -58,6 +62,9 @@ class Dispatcher:
                 STORAGE_LOST.inc()
                 log.warning("storage_was_lost", destination=self.destination.name, reason=str(fault)[:200])
                 wait = STORAGE_PAUSE_SECONDS
+            except Exception:  # why: one defect must not end the delivery to every destination
+                log.exception("pump_failed", destination=self.destination.name)
+                wait = PUMP_DEFECT_PAUSE_SECONDS
             if wait:
                 await self._idle(wait)
         if self._tasks:
@@ -67,6 +74,7 @@ class Dispatcher:
     async def _round(self) -> float:
         """Claim what fits; the seconds to wait before the next round (0: at once)."""
         await self._give_up_abandoned()
+        await self._give_up_strays()
         capacity = self.destination.capacity.concurrency
         free = capacity - len(self._tasks)
         if free < max(1, capacity // 4):
@@ -97,12 +105,12 @@ class Dispatcher:
 
     def _begin(self, lane: ClaimedLane, *, probe: bool) -> None:
         task = asyncio.create_task(self._work(lane, probe=probe), name=f"lane-{lane.id}")
-        self._tasks.add(task)
+        self._tasks[task] = lane
         IN_FLIGHT.labels(self.destination.name).set(len(self._tasks))
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         IN_FLIGHT.labels(self.destination.name).set(len(self._tasks))
         self._changed.set()
 
@@ -138,14 +146,31 @@ class Dispatcher:
         self._abandoned += [lane for _, lane in due]
         while self._abandoned:
             lane = self._abandoned.pop(0)
-            order = Abandon(
-                lane=lane.id, token=lane.token, now=self.destination.hub.clock(), closing=self.closing_entry
-            )
             try:
-                await self.destination.hub.database.apply(abandon_lanes, order)
+                await self._give_up(lane.id, lane.token)
             except StorageUnavailable:
                 self._abandoned.append(lane)  # others may have joined the list meanwhile
                 raise
+
+    async def _give_up_strays(self) -> None:
+        """Take back lanes that are leased to us without our knowing: a claim that was committed although the
+        database's word for it was lost. Nobody else would, as long as this worker lives."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_for_strays < STRAYS_PAUSE_SECONDS:
+            return
+        self._looked_for_strays = now
+        # taken before the question: what is claimed is claimed by this pump alone, so it cannot grow meanwhile
+        lanes = [*self._tasks.values(), *self._abandoned, *(lane for _, lane in self._set_aside)]
+        known = {lane.id for lane in lanes}
+        asked = functools.partial(leases_of, destination=self.destination.name, worker=self._worker())
+        for lane, token in await self.destination.hub.database.read(asked):
+            if lane not in known:
+                log.warning("stray_lane_was_found", destination=self.destination.name, lane=lane)
+                await self._give_up(lane, token)
+
+    async def _give_up(self, lane: int, token: int) -> None:
+        order = Abandon(lane=lane, token=token, now=self.destination.hub.clock(), closing=self.closing_entry)
+        await self.destination.hub.database.apply(abandon_lanes, order)
 
     def closing_entry(self, lost: LostAttempt) -> MessageRow:
         """The log entry of an attempt whose end nobody saw."""

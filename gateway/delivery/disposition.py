@@ -90,10 +90,11 @@ def _after_absence(queued: QueuedDelivery, case: Circumstances) -> datetime:
 
 def _deferred(queued: QueuedDelivery, outcome: Deferred, case: Circumstances) -> Result:
     created_at = queued.delivery.created_at or case.now
-    if exhausted(case.settings, created_at, case.now):
-        return _result(queued, DeliveryState.PARKED, None, outcome.code, outcome.reason, actor=Actor.OPERATOR)
     pause = None if outcome.retry_after is None else honoured(outcome.retry_after)
-    if pause is None or (pause == 0 and case.immediate >= case.settings.immediate):
+    at_once = pause == 0 and case.immediate < case.settings.immediate
+    if not at_once and exhausted(case.settings, created_at, case.now):
+        return _result(queued, DeliveryState.PARKED, None, outcome.code, outcome.reason, actor=Actor.OPERATOR)
+    if pause is None or (pause == 0 and not at_once):
         due = case.now + back_off(case.settings, queued.delivery.attempts + 1, case.chance)
     else:
         due = case.now + timedelta(seconds=pause)

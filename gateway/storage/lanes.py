@@ -168,7 +168,7 @@ _LOGGED = Statement("SELECT id FROM message WHERE id IN_ARRAY(:messages)")
 _SETTLE = Statement("""
     UPDATE delivery SET state = :state, due_at = :due_at, code = :code, reason = :reason, actor = :actor,
         settled_at = :settled_at, doubts = doubts + :doubted
-    WHERE id = :delivery AND settled_at IS NULL
+    WHERE id = :delivery AND settled_at IS NULL AND state NOT IN ('rejected', 'parked')
 """)
 _REMEMBER = Statement("UPDATE lane SET memory = :memory WHERE id = :lane")
 _ACKNOWLEDGE = Statement("""
@@ -176,7 +176,7 @@ _ACKNOWLEDGE = Statement("""
     WHERE id = :lane
 """)
 _LANE_HEADS = Statement("""
-    SELECT lane.id, lane.held_by, d.state, d.due_at FROM lane
+    SELECT lane.id, lane.held_by, d.state, d.due_at, lane.hasten AND lane.due_at = d.due_at FROM lane
     LEFT JOIN delivery AS d ON d.lane_id = lane.id AND d.settled_at IS NULL AND d.position = (
         SELECT MIN(x.position) FROM delivery AS x WHERE x.lane_id = lane.id AND x.settled_at IS NULL)
     WHERE lane.id IN_ARRAY(:lanes)
@@ -415,14 +415,15 @@ def follow_heads(
 ) -> None:
     """Set each lane's state from its head delivery, ending any lease.
 
-    ``hasten``: lanes whose wait is our own back-off, so that it may be cut short when the destination recovers.
+    ``hasten``: lanes whose wait is our own back-off, so that it may be cut short when the destination recovers; a
+    lane that is not in it keeps what it was as long as it waits for the same instant.
     """
     rows = transaction.all(_LANE_HEADS, {"lanes": transaction.array(lanes)})
     transaction.many(_SET_STATE, [_lane_row(row, hasten or {}) for row in rows])
 
 
 def _lane_row(row: Row, hasten: dict[int, bool]) -> dict[str, Any]:
-    lane, held_by, head, due_at = row
+    lane, held_by, head, due_at, kept = row
     state = _HEAD_STATE[head]
     if state is LaneState.WAITING and due_at is None:
         state = LaneState.BLOCKED  # in doubt, and only an operator can tell
@@ -432,5 +433,5 @@ def _lane_row(row: Row, hasten: dict[int, bool]) -> dict[str, Any]:
         "lane": lane,
         "state": state.value,
         "due_at": due_at or 0,
-        "hasten": hasten.get(lane, False) and state is LaneState.WAITING,
+        "hasten": hasten.get(lane, bool(kept)) and state is LaneState.WAITING,
     }

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import sqlalchemy as sa
 
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import END_ATTEMPT, follow_heads, lease_tokens
 from gateway.storage.rows import MessageRow, insert_messages
+from gateway.storage.schema import lane
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -72,6 +74,14 @@ def reap_lanes(transaction: Transaction, reaps: Sequence[Reap]) -> list[list[Los
         )
         for reap in reaps
     ]
+
+
+def leases_of(connection: sa.Connection, *, destination: str, worker: int) -> list[tuple[int, int]]:
+    """(lane, token) of every lane of ``destination`` that is leased to ``worker``."""
+    question = sa.select(lane.c.id, lane.c.lease_token).where(
+        lane.c.state == "leased", lane.c.lease_owner == worker, lane.c.destination == destination
+    )
+    return [(int(row[0]), int(row[1])) for row in connection.execute(question)]
 
 
 def abandon_lanes(transaction: Transaction, abandons: Sequence[Abandon]) -> list[list[LostAttempt]]:

@@ -20,6 +20,7 @@ from gateway.wire.client import Answered, Exchange
 log = structlog.get_logger(__name__)
 RENEW_BEFORE_SECONDS = 30.0
 DENIED_PAUSE_SECONDS = 5.0
+RETIRED_SECONDS = 600.0  # so long may answers to calls with a replaced credential still come in
 
 RecordedExchange = Callable[[str, WireRequest], Awaitable[Exchange]]
 """Sends a request of the named layer with recording in the message log."""
@@ -60,17 +61,25 @@ class Authenticator:
         self._exchange = exchange
         self._clock = clock
         self._held: dict[str, _Held] = {}
+        self._retired: dict[str, tuple[float, str]] = {}
         self._denied: tuple[float, NoCredential] | None = None
         self._lock = asyncio.Lock()
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must not be stored anywhere, for redaction."""
-        return tuple(held.value for held in self._held.values())
+        now = self._clock()
+        retired = (value for until, value in self._retired.values() if until > now)
+        return (*(held.value for held in self._held.values()), *retired)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether ``obtain`` will answer without asking the partner."""
+        return all(map(self._fresh, self._layers))
 
     async def obtain(self) -> Credentials | NoCredential:
         """All layers, asking only for those that are missing or about to expire."""
-        if all(map(self._fresh, self._layers)):
+        if self.fresh:
             return self._credentials()
         async with self._lock:
             if self._denied is not None and self._clock() < self._denied[0]:
@@ -125,11 +134,26 @@ class Authenticator:
         return None
 
     def _keep(self, layer: CredentialLayer, grant: Grant) -> None:
+        before = self._held.get(layer.name)
+        if before is not None and before.value != grant.value:
+            self._retired[layer.name] = (self._clock() + RETIRED_SECONDS, before.value)
         margin = min(RENEW_BEFORE_SECONDS, grant.lifetime / 2)
-        generation = self._held[layer.name].generation + 1 if layer.name in self._held else 1
+        generation = 1 if before is None else before.generation + 1
         self._held[layer.name] = _Held(
             value=grant.value, until=self._clock() + grant.lifetime - margin, generation=generation
         )
+
+
+def granted(layers: Sequence[CredentialLayer], name: str, result: Exchange) -> tuple[str, ...]:
+    """The credential that layer ``name`` finds in ``result``; nothing when there is none."""
+    layer = next((each for each in layers if each.name == name), None)
+    if layer is None or not isinstance(result, Answered):
+        return ()
+    try:
+        answer = layer.read(result.response)
+    except Exception:  # why: an adapter's defect is reported where the answer is used; here it gives nothing
+        return ()
+    return (answer.value,) if isinstance(answer, Grant) else ()
 
 
 def _defect(layer: CredentialLayer, fault: Exception) -> NoCredential:

@@ -1,0 +1,39 @@
+"""Judging what an adapter gave as outcomes before anything depends on it.
+
+Invariant: an outcome that passes can be stored in both engines and read again, whatever the partner's answer held: a
+settlement that cannot be written would forget the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.domain.outcome import Outcome
+
+
+def sound(outcomes: Sequence[object], count: int) -> list[Outcome] | None:
+    """``outcomes`` with storable texts; None when they are not ``count`` outcomes with the declared contents."""
+    if len(outcomes) != count or not all(isinstance(item, Outcome) for item in outcomes):
+        return None
+    try:
+        return [msgspec.convert(_storable(msgspec.to_builtins(item)), Outcome) for item in outcomes]
+    except (msgspec.ValidationError, TypeError):
+        return None
+
+
+def _storable(value: Any) -> Any:
+    """Without what PostgreSQL (zero characters) or UTF-8 (lone surrogates) cannot take."""
+    match value:
+        case str():
+            if value.isascii() and "\0" not in value:
+                return value
+            return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        case dict():
+            return {_storable(key): _storable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_storable(each) for each in value]
+        case _:
+            return value
