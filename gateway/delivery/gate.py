@@ -90,6 +90,11 @@ class Gate:
         closed = resumes_at(self._limits.maintenance, now) or self._breathing(now)
         return self._paused or self._open_until is not None or closed is not None
 
+    @property
+    def paced(self) -> bool:
+        """Whether there is a rate limit, so that ``pace`` may wait."""
+        return self._limits.rate is not None
+
     async def pace(self) -> None:
         """Wait for the rate limit's next token."""
         if self._limits.rate is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 import structlog
@@ -17,11 +16,27 @@ from gateway.delivery.destination import Destination
 from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again, honoured
 from gateway.delivery.report import acknowledgement, events_of
 from gateway.delivery.retry import Chance
-from gateway.domain.delivery import SENDABLE, Delivery, DeliveryState
+from gateway.delivery.soundness import sound
+from gateway.delivery.turn import (
+    Call,
+    Encoded,
+    Kind,
+    Turn,
+    asks_again,
+    code_of,
+    deliveries_of,
+    is_delivered,
+    learned,
+    on_own_schedule,
+    tag_of,
+    wire_request,
+)
+from gateway.domain.delivery import SENDABLE, DeliveryState
 from gateway.domain.errors import CannotEncode, LeaseLost, StorageUnavailable
 from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.entry import About, request_entry
-from gateway.port import Context, Operation, OperationKind, WireRequest, header
+from gateway.port import Context, Operation, OperationKind, header
+from gateway.storage.advance import Advance, advance_lanes
 from gateway.storage.lanes import (
     ClaimedLane,
     QueuedDelivery,
@@ -33,14 +48,13 @@ from gateway.storage.lanes import (
     settle_attempts,
     start_attempts,
 )
-from gateway.storage.rows import MessageRow
 from gateway.telemetry import ATTEMPTS, DELIVERED, SYNC_LAG_SECONDS
 from gateway.wire.authentication import Credentials, NoCredential
 from gateway.wire.client import Answered, Exchange, NoAnswer, NotSent
 
 log = structlog.get_logger(__name__)
-Kind = Literal["send", "query"]
 SETTLE_PATIENCE_SECONDS = 120.0
+CATALOGUE_PAUSE_SECONDS = 30.0  # a stored pause: a probe would hasten our own back-off, and spin
 _STRAINED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -56,6 +70,7 @@ class LaneRun:
         self._queue = list(lane.queue)
         self._immediate = 0
         self._released = False
+        self._unsettled: Settlement | None = None
 
     async def run(self, *, stopping: asyncio.Event, probe: bool = False) -> None:
         """Work the queue until it is empty, must wait, or the gate shuts; then give the lane back.
@@ -67,9 +82,12 @@ class LaneRun:
         while self._queue and not self._released and not stopping.is_set():
             if not self._actionable(self._queue[0]) or (turns and (probe or gate.shut())):
                 break
+            if gate.paced:
+                await self._flush()
             await gate.pace()
             await self._turn(probe=probe)
             turns += 1
+        await self._flush()
         if not self._released:
             await self._destination.hub.database.apply(
                 release_lanes, Release(lane=self._lane.id, token=self._lane.token)
@@ -85,6 +103,14 @@ class LaneRun:
     async def _turn(self, *, probe: bool) -> None:
         kind: Kind = "query" if self._queue[0].delivery.state is DeliveryState.IN_DOUBT else "send"
         batch = self._batch(kind)
+        if kind == "query" and not self._operation().queryable:  # a lost worker left it so
+            unasked = InDoubt(
+                code="cannot_be_asked", reason="sent, effect unknown; the partner has no question for it"
+            )
+            await self._settle(Turn(batch=batch, kind=kind, outcomes=[unasked] * len(batch)))
+            return
+        if not self._destination.authenticator.fresh:
+            await self._flush()
         credentials = await self._destination.authenticator.obtain()
         if isinstance(credentials, NoCredential):
             await self._without_credential(batch, kind, credentials, probe=probe)
@@ -94,19 +120,17 @@ class LaneRun:
             batch = batch[:1]
             request = await self._encode(batch, kind, credentials)
         if isinstance(request, Rejected | Deferred):
-            await self._settle(
-                _Turn(batch=batch, kind=kind, outcomes=[request] * len(batch), unanswered=True)
-            )
+            await self._settle(Turn(batch=batch, kind=kind, outcomes=[request] * len(batch), unanswered=True))
             return
         await self._attempt(
-            _Call(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
+            Call(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
         )
 
     def _batch(self, kind: Kind) -> list[QueuedDelivery]:
         """The head and what may travel with it: same operation, same kind of turn, actionable, up to the limit."""
         operation = self._operation()
-        learned = self._memory.get("batch", "")
-        limit = min(operation.batch, int(learned)) if learned.isdecimal() else operation.batch
+        told = self._memory.get("batch", "")
+        limit = min(operation.batch, int(told)) if told.isdecimal() else operation.batch
         batch = self._queue[:1]
         for queued in self._queue[1 : max(1, limit)]:
             same_kind = (queued.delivery.state in SENDABLE) == (kind == "send")
@@ -128,16 +152,19 @@ class LaneRun:
 
     async def _encode(
         self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
-    ) -> _Encoded | Rejected | Deferred:
+    ) -> Encoded | Rejected | Deferred:
         """The request; reference data that is missing is fetched first."""
         encoded = self._encode_once(batch, kind, credentials)
         if not isinstance(encoded, CannotEncode):
             return encoded
         if encoded.missing:
+            await self._flush()
             failure = await self._destination.provide(encoded.missing)
             if failure is not None:
                 return Deferred(
-                    code="catalogue_unavailable", reason=f"{encoded}; it cannot be fetched: {failure}"
+                    code="catalogue_unavailable",
+                    reason=f"{encoded}; it cannot be fetched: {failure}",
+                    retry_after=CATALOGUE_PAUSE_SECONDS,
                 )
             encoded = self._encode_once(batch, kind, credentials)
             if not isinstance(encoded, CannotEncode):
@@ -146,12 +173,12 @@ class LaneRun:
 
     def _encode_once(
         self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
-    ) -> _Encoded | Rejected | CannotEncode:
+    ) -> Encoded | Rejected | CannotEncode:
         adapter = self._destination.adapter
         encode = adapter.encode if kind == "send" else adapter.encode_query
         context = self._destination.context(credentials, self._memory)
         try:
-            return _Encoded(request=_wire_request(encode(_deliveries(batch), context)), context=context)
+            return Encoded(request=wire_request(encode(deliveries_of(batch), context)), context=context)
         except CannotEncode as fault:
             return fault
         except Exception as fault:  # why: a defect in one adapter must stop one lane, not the gateway
@@ -160,7 +187,7 @@ class LaneRun:
                 code="adapter_defect", reason=f"{type(fault).__name__} while encoding", actor=Actor.OPERATOR
             )
 
-    async def _attempt(self, call: _Call) -> None:
+    async def _attempt(self, call: Call) -> None:
         batch, kind, context, request = call.batch, call.kind, call.encoded.context, call.encoded.request
         destination, hub = self._destination, self._destination.hub
         attempt, message = hub.database.identifiers.take(2)
@@ -186,7 +213,7 @@ class LaneRun:
         )
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await hub.database.apply(start_attempts, start)
+        await self._begin(start)
         if loop.time() - began >= hub.settings.dead_after:
             # stopped for so long that others may have taken the lane: what the log says may be sent no more
             raise LeaseLost(f"lane {self._lane.id}: this process slept after it had logged the request")
@@ -198,11 +225,11 @@ class LaneRun:
             id=hub.database.identifiers.next(),
             at=hub.clock(),
             request_id=message,
-            outcome=_tag(outcomes),
-            code=_code(outcomes),
+            outcome=tag_of(outcomes),
+            code=code_of(outcomes),
         )
         await self._settle(
-            _Turn(
+            Turn(
                 batch=batch,
                 kind=kind,
                 outcomes=outcomes,
@@ -226,17 +253,18 @@ class LaneRun:
         adapter = self._destination.adapter
         interpret = adapter.interpret if kind == "send" else adapter.interpret_query
         try:
-            outcomes = list(interpret(_deliveries(batch), exchange.response, context))
+            given = list(interpret(deliveries_of(batch), exchange.response, context))
         except Exception as fault:  # why: whatever an adapter does, what was sent stays in doubt
             log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
             return [
                 InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")
             ] * len(batch)
-        if len(outcomes) != len(batch) or not all(isinstance(item, Outcome) for item in outcomes):
+        outcomes = sound(given, len(batch))
+        if outcomes is None:
             log.error(
-                "adapter_failed", destination=self._destination.name, lane=self._lane.id, gave=len(outcomes)
+                "adapter_failed", destination=self._destination.name, lane=self._lane.id, gave=len(given)
             )
-            return [InDoubt(code="adapter_defect", reason="not one outcome per delivery")] * len(batch)
+            return [InDoubt(code="adapter_defect", reason="not one sound outcome per delivery")] * len(batch)
         return outcomes
 
     def _renew(self, outcomes: Sequence[Outcome], credentials: Credentials) -> None:
@@ -254,7 +282,7 @@ class LaneRun:
             await gate.failed(f"{exchange.code}: {exchange.reason}", probe=probe)
         elif exchange.response.status in _STRAINED or doubtful:
             self._breathe(exchange, outcomes)
-            await gate.failed(f"{_code(outcomes)} (HTTP {exchange.response.status})", probe=probe)
+            await gate.failed(f"{code_of(outcomes)} (HTTP {exchange.response.status})", probe=probe)
         else:
             await gate.succeeded()
 
@@ -276,13 +304,35 @@ class LaneRun:
     ) -> None:
         """Nothing of the request left: the delivery waits, the destination is counted as failing."""
         deferred: Outcome = Deferred(code=refusal.code, reason=refusal.reason)
-        turn = _Turn(batch=batch[:1], kind=kind, outcomes=[deferred], unanswered=True)
+        turn = Turn(batch=batch[:1], kind=kind, outcomes=[deferred], unanswered=True)
         await self._settle(turn)
         await self._destination.gate.failed(refusal.reason, probe=probe)
 
-    async def _settle(self, turn: _Turn) -> None:
+    async def _begin(self, start: Start) -> None:
+        """Make the request durable, and with it, in the same commit, the settlement of the one before."""
+        database = self._destination.hub.database
+        settlement, self._unsettled = self._unsettled, None
+        if settlement is None:
+            await database.apply(start_attempts, start)
+            return
+        try:
+            lost = await database.apply(advance_lanes, Advance(settlement=settlement, start=start))
+        except StorageUnavailable:
+            await self._store(msgspec.structs.replace(settlement, repeated=True))
+            raise
+        if lost is not None:
+            raise lost
+
+    async def _flush(self) -> None:
+        """Settle what was to be settled together with the next request, now."""
+        settlement, self._unsettled = self._unsettled, None
+        if settlement is not None:
+            await self._store(settlement)
+
+    async def _settle(self, turn: Turn) -> None:
+        await self._flush()
         results = self._results(turn)
-        memory = _learned(self._memory, turn.outcomes)
+        memory = learned(self._memory, turn.outcomes)
         self._advance(turn, results)
         again = bool(self._queue) and self._actionable(self._queue[0])
         now = self._destination.hub.clock()
@@ -291,26 +341,29 @@ class LaneRun:
             lane=self._lane.id,
             token=self._lane.token,
             now=now,
-            outcome=_tag(turn.outcomes),
-            code=_code(turn.outcomes),
+            outcome=tag_of(turn.outcomes),
+            code=code_of(turn.outcomes),
             reason=results[0].reason,
             results=results,
             messages=turn.messages,
             events=events_of(self._destination, turn.batch, results, now),
             memory=memory if memory != self._memory else None,
             acknowledged=acknowledgement(turn.batch, results, self._operation_of(turn)),
-            hasten=any(_own_schedule(outcome) for outcome in turn.outcomes),
+            hasten=any(on_own_schedule(outcome) for outcome in turn.outcomes),
             release=not again,
         )
-        await self._store(settlement)
+        if again and turn.attempt is not None and all(is_delivered(result) for result in results):
+            self._unsettled = settlement  # the next request leaves only after the commit that holds both
+        else:
+            await self._store(settlement)
         self._memory = memory
         self._released = not again
         self._count(turn, results)
 
-    def _operation_of(self, turn: _Turn) -> Operation:
+    def _operation_of(self, turn: Turn) -> Operation:
         return self._operation(turn.batch[0].delivery.operation)
 
-    def _results(self, turn: _Turn) -> tuple[Result, ...]:
+    def _results(self, turn: Turn) -> tuple[Result, ...]:
         case = Circumstances(
             settings=self._destination.hub.settings.retry,
             operation=self._operation_of(turn),
@@ -325,12 +378,12 @@ class LaneRun:
             )
         return tuple(
             ask_again(queued, outcome, case)
-            if turn.unanswered or _asks_again(outcome)
+            if turn.unanswered or asks_again(outcome)
             else after_asking(queued, outcome, case)
             for queued, outcome in zip(turn.batch, turn.outcomes, strict=True)
         )
 
-    def _advance(self, turn: _Turn, results: Sequence[Result]) -> None:
+    def _advance(self, turn: Turn, results: Sequence[Result]) -> None:
         """Bring the local view of the queue in line with the results."""
         progressed = any(result.state is DeliveryState.DELIVERED for result in results)
         self._immediate = 0 if progressed else self._immediate + 1
@@ -365,75 +418,11 @@ class LaneRun:
                 pause = min(2.0, pause * 2)
                 settlement = msgspec.structs.replace(settlement, repeated=True)
 
-    def _count(self, turn: _Turn, results: Sequence[Result]) -> None:
+    def _count(self, turn: Turn, results: Sequence[Result]) -> None:
         name, operation = self._destination.name, turn.batch[0].delivery.operation
-        ATTEMPTS.labels(name, operation, _tag(turn.outcomes)).inc()
+        ATTEMPTS.labels(name, operation, tag_of(turn.outcomes)).inc()
         now = self._destination.hub.clock()
         for queued, result in zip(turn.batch, results, strict=True):
             if result.state is DeliveryState.DELIVERED and queued.delivery.created_at is not None:
                 DELIVERED.labels(name, operation).inc()
                 SYNC_LAG_SECONDS.labels(name).observe((now - queued.delivery.created_at).total_seconds())
-
-
-class _Encoded(msgspec.Struct, frozen=True, kw_only=True):
-    """A request and the context that it was encoded in, which its answer is interpreted in."""
-
-    request: WireRequest
-    context: Context
-
-
-class _Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange about to start."""
-
-    batch: list[QueuedDelivery]
-    kind: Kind
-    credentials: Credentials
-    encoded: _Encoded
-    probe: bool
-
-
-class _Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn's batch and what came of it. ``unanswered``: no answer came, or nothing could be sent."""
-
-    batch: list[QueuedDelivery]
-    kind: Kind
-    outcomes: list[Outcome]
-    attempt: int | None = None
-    messages: tuple[MessageRow, ...] = ()
-    unanswered: bool = False
-
-
-def _deliveries(batch: Sequence[QueuedDelivery]) -> list[Delivery]:
-    return [queued.delivery for queued in batch]
-
-
-def _wire_request(encoded: object) -> WireRequest:
-    if not isinstance(encoded, WireRequest):
-        raise TypeError(f"got {type(encoded).__name__}, expected WireRequest")
-    return encoded
-
-
-def _tag(outcomes: Sequence[Outcome]) -> str:
-    tags = {str(outcome.__struct_config__.tag) for outcome in outcomes}
-    return tags.pop() if len(tags) == 1 else "mixed"
-
-
-def _code(outcomes: Sequence[Outcome]) -> str:
-    codes = {getattr(outcome, "code", "accepted") for outcome in outcomes}
-    return str(codes.pop()) if len(codes) == 1 else "mixed"
-
-
-def _asks_again(outcome: Outcome) -> bool:
-    return isinstance(outcome, InDoubt) and outcome.ask_again
-
-
-def _own_schedule(outcome: Outcome) -> bool:
-    return isinstance(outcome, InDoubt) or (isinstance(outcome, Deferred) and outcome.retry_after is None)
-
-
-def _learned(memory: dict[str, str], outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Memory after these outcomes; an empty value forgets."""
-    merged = dict(memory)
-    for outcome in outcomes:
-        merged |= outcome.learned
-    return {name: value for name, value in merged.items() if value != ""}

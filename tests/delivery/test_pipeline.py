@@ -536,15 +536,68 @@ async def test_storage_away_for_good_ends_in_doubt_and_never_in_a_second_send(en
 
     monkeypatch.setattr(pipeline, "SETTLE_PATIENCE_SECONDS", 0.0)
     other = Engine(Flaky(engine.database, "settle_attempts", failures=10), engine.partner, engine.clock)
-    await engine.steps("H99-a", 2)
+    await engine.steps("H99-a", 1)
     (lane,) = await other.claim()
 
     with pytest.raises(StorageUnavailable):
         await other.turn(lane).run(stopping=asyncio.Event())
 
-    assert engine.states("H99-a") == ["in_flight", "pending"]
+    assert engine.states("H99-a") == ["in_flight"]
     assert engine.partner.sends == [("H99-a", "1")]
     await other.close()
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["nothing was written", "it was written after all"])
+async def test_storage_away_between_two_requests_keeps_the_answer_and_sends_nothing(engine, committed):
+    from gateway.storage.takeover import Abandon, abandon_lanes
+    from tests.storage.builders import World
+
+    flaky = Flaky(engine.database, "advance_lanes", failures=1, committed=committed)
+    other = Engine(flaky, engine.partner, engine.clock)
+    await engine.steps("H99-a", 3)
+    (lane,) = await other.claim()
+
+    with pytest.raises(StorageUnavailable):
+        await other.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "in_flight" if committed else "pending", "pending"]
+    assert engine.partner.sends == [("H99-a", "1")]
+    closing = World(engine.database).closing
+    order = Abandon(lane=lane.id, token=lane.token, now=engine.clock(), closing=closing)
+    await engine.database.apply(abandon_lanes, order)
+    await engine.settle_everything()
+    assert engine.states("H99-a") == ["delivered"] * 3
+    assert engine.partner.sends == [("H99-a", "1"), ("H99-a", "2"), ("H99-a", "3")]
+    await other.close()
+
+
+async def test_an_answer_and_the_next_request_share_one_commit(engine):
+    calls = []
+    apply = engine.database.apply
+
+    async def counted(operation, item):
+        calls.append(operation.__name__)
+        return await apply(operation, item)
+
+    other = Engine(Recording(engine.database, counted), engine.partner, engine.clock)
+    await engine.steps("H99-a", 3)
+    (lane,) = await other.claim()
+    calls.clear()
+    await other.turn(lane).run(stopping=asyncio.Event())
+
+    assert calls == ["start_attempts", "advance_lanes", "advance_lanes", "settle_attempts"]
+    await other.close()
+
+
+class Recording:
+    """A database whose batch operations pass through ``apply``."""
+
+    def __init__(self, database, apply):
+        self._database = database
+        self.apply = apply
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
 
 
 # respx, for the two cases in which the status line decides

@@ -1,0 +1,92 @@
+"""One turn at a lane as values: what is about to be exchanged, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from gateway.domain.delivery import Delivery, DeliveryState
+from gateway.domain.outcome import Deferred, InDoubt, Outcome
+from gateway.port import Context, WireRequest
+from gateway.storage.lanes import QueuedDelivery, Result
+from gateway.storage.rows import MessageRow
+from gateway.wire.authentication import Credentials
+
+Kind = Literal["send", "query"]
+
+
+class Encoded(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and the context that it was encoded in, which its answer is interpreted in."""
+
+    request: WireRequest
+    context: Context
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange about to start."""
+
+    batch: list[QueuedDelivery]
+    kind: Kind
+    credentials: Credentials
+    encoded: Encoded
+    probe: bool
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn's batch and what came of it. ``unanswered``: no answer came, or nothing could be sent."""
+
+    batch: list[QueuedDelivery]
+    kind: Kind
+    outcomes: list[Outcome]
+    attempt: int | None = None
+    messages: tuple[MessageRow, ...] = ()
+    unanswered: bool = False
+
+
+def is_delivered(result: Result) -> bool:
+    """Whether the delivery is done."""
+    return result.state is DeliveryState.DELIVERED
+
+
+def deliveries_of(batch: Sequence[QueuedDelivery]) -> list[Delivery]:
+    """What the adapter is given."""
+    return [queued.delivery for queued in batch]
+
+
+def wire_request(encoded: object) -> WireRequest:
+    """What an adapter encoded, if it is a request at all; TypeError when it is not."""
+    if not isinstance(encoded, WireRequest):
+        raise TypeError(f"got {type(encoded).__name__}, expected WireRequest")
+    return encoded
+
+
+def tag_of(outcomes: Sequence[Outcome]) -> str:
+    """The one kind of outcome of a batch, or ``mixed``."""
+    tags = {str(outcome.__struct_config__.tag) for outcome in outcomes}
+    return tags.pop() if len(tags) == 1 else "mixed"
+
+
+def code_of(outcomes: Sequence[Outcome]) -> str:
+    """The one code of a batch, or ``mixed``."""
+    codes = {getattr(outcome, "code", "accepted") for outcome in outcomes}
+    return str(codes.pop()) if len(codes) == 1 else "mixed"
+
+
+def asks_again(outcome: Outcome) -> bool:
+    """Whether a question got no usable answer."""
+    return isinstance(outcome, InDoubt) and outcome.ask_again
+
+
+def on_own_schedule(outcome: Outcome) -> bool:
+    """Whether the wait is our own back-off, which a recovered destination cuts short."""
+    return isinstance(outcome, InDoubt) or (isinstance(outcome, Deferred) and outcome.retry_after is None)
+
+
+def learned(memory: dict[str, str], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Memory after these outcomes; an empty value forgets."""
+    merged = dict(memory)
+    for outcome in outcomes:
+        merged |= outcome.learned
+    return {name: value for name, value in merged.items() if value != ""}
