@@ -61,7 +61,11 @@ class RecordReader(Generic[T]):
         except Unreadable:
             # JSON all the same, or msgspec would have said so: a number that no float holds, a repeated key.
             return [_from_first(first)]
-        return list(self._all(document)) or [_from_first(first)]
+        try:
+            return list(self._all(document)) or [_from_first(first)]
+        except ValueError:
+            # the validator has its own limit of nesting, below the decoder's
+            return [_from_first(first)]
 
     def _all(self, document: Json) -> Iterator[Violation]:
         for error in self._validator.iter_errors(document):
