@@ -33,6 +33,8 @@ _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # %2F and %5C would be read as separators by some and as letters by others; %00 by nobody
 _AMBIGUOUS = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
 _DOTS = re.compile(r"(?:^|/)\.\.?(?:/|$)")
+# a proxy in front may judge the first of two by which we would judge the last
+_ONCE = frozenset({b"authorization", b"x-api-key", b"host", b"content-type", b"content-encoding"})
 _UNMATCHED = "(none)"
 _PROCESS = uuid.uuid4().hex[:16]  # with a serial number it names a request among all processes
 _SERIAL = itertools.count(1)
@@ -151,6 +153,10 @@ def _require_bounds(scope: Scope) -> None:
             f"at most {MOST_HEADERS} header lines and {MOST_HEADER_BYTES} bytes of address and header are read",
             headers=(("connection", "close"),),
         )
+    deciding = [name for name, _ in headers if name in _ONCE]
+    if len(deciding) != len(set(deciding)):
+        repeated = next(name.decode() for name in deciding if deciding.count(name) > 1)
+        raise Refused("unreadable", f"header {repeated} stands more than once; send it once")
     if _AMBIGUOUS.search(scope.get("raw_path") or b"") or _DOTS.search(scope["path"]):
         raise Refused("not_found", "no address of this gateway has an encoded separator or a dot segment")
 

@@ -374,3 +374,27 @@ async def test_odd_host_does_not_get_into_the_document(world, host):
     answer = await world.call("GET", "/openapi.json", client=None, headers={"host": host})
 
     assert answer.json() == DOCUMENT
+
+
+@pytest.mark.parametrize("header", [b"authorization", b"x-api-key", b"host", b"content-type"])
+async def test_header_that_decides_stands_once(header):
+    async def application(scope, receive, send):
+        raise AssertionError("the request went through")
+
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/dossiers",
+        "raw_path": b"/v1/dossiers",
+        "query_string": b"",
+        "headers": [(header, b"one"), (b"accept", b"*/*"), (header, b"another")],
+    }
+    await Perimeter(application)(scope, None, send)
+
+    assert answers[0]["status"] == 400
+    assert header.decode() in json.loads(answers[1]["body"])["detail"]
