@@ -6,7 +6,7 @@ get it whole and use its parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from gateway.domain.errors import ConfigurationError
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
-from gateway.port import Adapter
+from gateway.port import Adapter, Secret
 from gateway.settings import DestinationSettings, Settings, database_url, decode
 from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
@@ -32,6 +32,7 @@ from gateway.worker import Worker
 from mappings.sources import Translation
 
 log = structlog.get_logger(__name__)
+LONGEST_SETBACK_SECONDS = 86_400.0  # beyond it the earlier clock was wrong, not this one
 NOTABLE_SECONDS = 5.0
 
 
@@ -73,6 +74,20 @@ def adapter_settings(name: str, section: DestinationSettings) -> Any:
         raise ConfigurationError(f"destination.{name}.settings: {fault}") from fault
 
 
+def secrets_in(value: object) -> Iterator[str]:
+    """Every secret that a section of settings holds, however deep; a partner may echo one in its answer."""
+    match value:
+        case Secret():
+            yield value.reveal()
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                yield from secrets_in(getattr(value, name))
+        case dict():
+            yield from (secret for item in value.values() for secret in secrets_in(item))
+        case list() | tuple():
+            yield from (secret for item in value for secret in secrets_in(item))
+
+
 async def open_gateway(
     settings: Settings,
     *,
@@ -101,6 +116,10 @@ async def open_gateway(
         )
         for name, adapter in adapters.items()
     }
+    for name, destination in destinations.items():
+        if name not in (extra or {}):
+            configured = adapter_settings(name, settings.destination[name])
+            destination.configured_secrets = tuple(secrets_in(configured))
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
     await catalogues.load()
@@ -131,6 +150,11 @@ async def _clock(database: Database) -> SteadyClock:
         return SteadyClock()
     identifier, at = newest
     database.identifiers.follow(identifier)
+    if (ahead := (from_micros(at) - SteadyClock()()).total_seconds()) > LONGEST_SETBACK_SECONDS:
+        log.error(
+            "message_log_is_ahead_of_the_clock", seconds=round(ahead)
+        )  # the log was wrong, or the clock is
+        return SteadyClock()
     clock = SteadyClock(not_before=from_micros(at))
     if clock.behind() > NOTABLE_SECONDS:
         log.warning("wall_clock_is_behind_the_message_log", seconds=round(clock.behind()))

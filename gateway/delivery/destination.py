@@ -70,6 +70,7 @@ class Destination:
         self.gate = Gate(name, hub.database, limits, hub.clock)
         self.catalogues: Catalogues = {}
         self.provide: Provide = _provide_nothing
+        self.configured_secrets: tuple[str, ...] = ()
 
     @property
     def longest_exchange(self) -> float:
@@ -117,8 +118,8 @@ class Destination:
         return no_answer_entry(self.scope, about, f"{result.code}: {result.reason}")
 
     def secrets(self) -> Sequence[str]:
-        """Live credentials, for redaction."""
-        return self.authenticator.secrets
+        """Live credentials and configured secrets, for redaction."""
+        return (*self.authenticator.secrets, *self.configured_secrets)
 
     async def append(self, row: MessageRow) -> None:
         """Write one log entry; StorageUnavailable when it cannot be written, and then nothing may leave."""

@@ -1,0 +1,71 @@
+"""Secrets of the configuration are known to redaction, however deep they stand."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.bootstrap import secrets_in
+from gateway.port import Secret
+
+
+class Inner(msgspec.Struct):
+    key: Secret
+    name: str = "not a secret"
+
+
+class Outer(msgspec.Struct):
+    password: Secret
+    inner: Inner
+    more: dict[str, Secret]
+    listed: list[Inner]
+    none: Secret | None = None
+
+
+def test_every_secret_of_a_section_is_found():
+    section = Outer(
+        password=Secret("one-1111"),
+        inner=Inner(key=Secret("two-2222")),
+        more={"x": Secret("three-33")},
+        listed=[Inner(key=Secret("four-444"))],
+    )
+
+    assert list(secrets_in(section)) == ["one-1111", "two-2222", "three-33", "four-444"]
+
+
+async def test_password_that_a_partner_echoes_is_not_stored(tmp_path, monkeypatch):
+    import httpx
+    import sqlalchemy as sa
+
+    from gateway.bootstrap import open_gateway
+    from gateway.delivery.catalogues import ask
+    from gateway.messagelog.entry import stored_body
+    from gateway.settings import Settings, decode
+
+    monkeypatch.setenv("ECHO_PASSWORD", "mat-khau-rat-dai")
+    document = {
+        "database": {"url": f"sqlite:///{tmp_path}/x.db"},
+        "destination": {
+            "national_portal": {
+                "settings": {
+                    "adapter_url": "http://portal.example/forward",
+                    "username": "u",
+                    "password": {"env": "ECHO_PASSWORD"},
+                    "madonvi": "H99",
+                    "province_code": "H99",
+                    "agency_name": "A",
+                }
+            }
+        },
+    }
+    echo = httpx.MockTransport(lambda request: httpx.Response(500, content=b"<p>you said " + request.content))
+    gateway = await open_gateway(decode(document, Settings), transports={"national_portal": echo})
+    try:
+        await ask(gateway.destinations["national_portal"], "procedures", {})
+        rows = gateway.database.ask(
+            lambda connection: connection.execute(sa.text("SELECT encoding, body FROM message_body")).all()
+        )
+        bodies = [stored_body(encoding, bytes(body)) for encoding, body in rows]
+        assert any(b"you said" in body for body in bodies)
+        assert all(b"mat-khau-rat-dai" not in body for body in bodies)
+    finally:
+        await gateway.close()
