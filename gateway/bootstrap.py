@@ -86,6 +86,8 @@ def secrets_in(value: object) -> Iterator[str]:
             yield from (secret for item in value.values() for secret in secrets_in(item))
         case list() | tuple():
             yield from (secret for item in value for secret in secrets_in(item))
+        case _:
+            return
 
 
 async def open_gateway(
