@@ -119,7 +119,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Run the conformance kit over an adapter: exit 1 when it finds something."""
-    from gateway.cli.exits import NO
+    from gateway.cli.exits import NO, complain
     from gateway.cli.screen import print_json
     from gateway.conformance import examine, sources
     from gateway.domain.errors import NotFoundError
@@ -127,7 +127,10 @@ def check(
     chosen = [each for each in sources() if each.like == name and variant in (None, each.variant)]
     if not chosen:
         raise NotFoundError(f"there is no adapter {name!r}, or no variant {variant!r} of it")
-    found = [(source, finding) for source in chosen for finding in examine(source)]
+    found = []
+    for source in chosen:
+        complain(f"examining {name} {source.variant or 'as it is'} …")  # takes a while
+        found += [(source, finding) for finding in examine(source)]
     if as_json:
         print_json([{"variant": source.variant, "finding": finding} for source, finding in found])
     else:

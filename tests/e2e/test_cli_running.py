@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.e2e.cli import EXAMPLES, configuration, lienthong, sandbox, served, some_dossiers, until
+from tests.e2e.cli import EXAMPLES, configuration, lienthong, running, sandbox, served, some_dossiers, until
 
 # one gateway and one portal for all of them
 pytestmark = [pytest.mark.xdist_group("cli_running"), pytest.mark.timeout(300)]
@@ -248,3 +248,29 @@ def test_sandbox_takes_the_account_of_the_configuration(delivered):
     """The world's gateway logged in with the password of its configuration, so something was delivered at all."""
     assert status(delivered)["totals"]["messages"] > LINES
     assert (EXAMPLES / "sandbox-password.txt").read_text().strip()
+
+
+def test_on_postgresql_workers_and_commands_share_the_database(tmp_path, postgresql_server):
+    """Importing, two workers at once, looking and ordering: nothing needs to be stopped for anything."""
+    database = postgresql_server.create()
+    config = configuration(tmp_path, database=database)
+    assert lienthong("migrate", "-c", config).code == 0
+    with sandbox(config) as portal:
+        configuration(tmp_path, portal=portal["stands"]["national_portal"], database=database)
+        with running("work", "--no-upgrade", "-c", config), running("work", "--no-upgrade", "-c", config):
+            ran = lienthong("import", "-", "--json", "-c", config, stdin=some_dossiers(20))
+            assert ran.code == 0, ran.err
+            seen = until(
+                lambda: [
+                    each
+                    for each in [lienthong("status", "--json", "-c", config).json]
+                    if each["destinations"][0]["last_success_at"] and not each["destinations"][0]["backlog"]
+                ]
+            )
+            assert len(seen[0]["totals"]["workers"]) == 2
+            about = ("national_portal", first_code(), "--reason", "kiểm tra", "-c", config)
+            assert lienthong("deliveries", "hold", *about).code == 0
+            assert lienthong("deliveries", "release", *about).code == 0
+    assert lienthong("log", "verify", "-c", config).code == 0
+    assert lienthong("doctor", "--offline", "-c", config).code == 0
+    postgresql_server.drop(database)
