@@ -24,6 +24,7 @@ from gateway.wire.client import Answered
 log = structlog.get_logger(__name__)
 REFRESH_SECONDS = 24 * 3600.0
 RETRY_SECONDS = 300.0
+FAILED_SECONDS = 20.0  # so long a failure to provide an entry answers everybody else who misses it
 PER_ROUND = 50
 
 
@@ -65,24 +66,27 @@ class CatalogueKeeper:
         self._hub = hub
         self._destinations = destinations
         self._provided: dict[tuple[str, str, str], float] = {}
-        self._providing = asyncio.Lock()
+        self._failed: dict[tuple[str, str, str], tuple[float, str]] = {}
+        self._providing = {name: asyncio.Lock() for name in destinations}
         for name, destination in destinations.items():
             destination.provide = functools.partial(self.provide, name)
 
     async def provide(self, name: str, missing: Sequence[tuple[str, Mapping[str, str]]]) -> str | None:
         """Fetch entries that an encoding misses, each at most once in five minutes; why not, or None."""
-        async with self._providing:
+        clock = asyncio.get_running_loop().time
+        async with self._providing[name]:
             for catalogue, parameters in missing:
                 key = (name, catalogue, reference.parameters_key(parameters))
-                if (
-                    asyncio.get_running_loop().time() - self._provided.get(key, -RETRY_SECONDS)
-                    < RETRY_SECONDS
-                ):
+                if clock() - self._provided.get(key, -RETRY_SECONDS) < RETRY_SECONDS:
                     continue
-                refreshed = await self.refresh(name, catalogue, parameters)
-                if refreshed.failure is not None:
-                    return refreshed.failure
-                self._provided[key] = asyncio.get_running_loop().time()
+                until, failure = self._failed.pop(key, (0.0, ""))
+                if clock() >= until:
+                    failure = (await self.refresh(name, catalogue, parameters)).failure or ""
+                    until = clock() + FAILED_SECONDS
+                if failure:
+                    self._failed[key] = (until, failure)
+                    return failure
+                self._provided[key] = clock()
         return None
 
     async def load(self) -> None:

@@ -77,6 +77,16 @@ class LaneRun:
 
         Raises LeaseLost (the lane is somebody else's) and StorageUnavailable (the lane must be abandoned).
         """
+        try:
+            await self._work(stopping, probe=probe)
+        finally:
+            await self._flush()  # whatever ended the turn: an answer that is known must not be lost
+        if not self._released:
+            await self._destination.hub.database.apply(
+                release_lanes, Release(lane=self._lane.id, token=self._lane.token)
+            )
+
+    async def _work(self, stopping: asyncio.Event, *, probe: bool) -> None:
         gate = self._destination.gate
         turns = 0
         while self._queue and not self._released and not stopping.is_set():
@@ -87,11 +97,6 @@ class LaneRun:
             await gate.pace()
             await self._turn(probe=probe)
             turns += 1
-        await self._flush()
-        if not self._released:
-            await self._destination.hub.database.apply(
-                release_lanes, Release(lane=self._lane.id, token=self._lane.token)
-            )
 
     def _actionable(self, queued: QueuedDelivery) -> bool:
         state, due_at = queued.delivery.state, queued.due_at
@@ -317,7 +322,7 @@ class LaneRun:
             return
         try:
             lost = await database.apply(advance_lanes, Advance(settlement=settlement, start=start))
-        except StorageUnavailable:
+        except Exception:  # why: whatever is wrong with this request, the answer before it must not be lost
             await self._store(msgspec.structs.replace(settlement, repeated=True))
             raise
         if lost is not None:

@@ -294,3 +294,78 @@ async def test_wait_that_may_be_cut_short_stays_so_when_a_newer_version_arrives(
     await engine.accept("H99-a", planned("step", "1"), planned("step", "2"), version=2)
 
     assert engine.rows("SELECT state, hasten FROM lane")[0] in {("waiting", True), ("waiting", 1)}
+
+
+async def test_answer_is_stored_even_if_the_breaker_cannot_be(engine):
+    """The settlement that waits for the next request must not be lost with what goes wrong in between."""
+    await engine.steps("H99-a", 2)
+    (lane,) = await engine.claim()
+
+    async def succeeded():
+        raise StorageUnavailable("away")
+
+    engine.destination.gate.succeeded = succeeded
+    with pytest.raises(StorageUnavailable):
+        await engine.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "pending"]
+    assert engine.log() == [("step", "request"), ("step", "response")]
+
+
+async def test_answer_is_stored_even_if_the_next_request_cannot_be(more_engines, database):
+    engine = more_engines()
+
+    class Refusing:
+        def __getattr__(self, name):
+            return getattr(database, name)
+
+        async def apply(self, operation, item):
+            if operation.__name__ == "advance_lanes":
+                raise ValueError("a request that no table takes")
+            return await database.apply(operation, item)
+
+    await engine.steps("H99-a", 2)
+    (lane,) = await engine.claim()
+    engine.hub = type(engine.hub)(database=Refusing(), clock=engine.clock, settings=engine.hub.settings)
+    engine.destination.hub = engine.hub
+    with pytest.raises(ValueError, match="no table"):
+        await engine.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "pending"]
+    assert engine.partner.taken["H99-a"] == ["1"]
+
+
+class Catalogues:
+    """Entries that are missing, and a count of how often they are asked for."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def provide(self, missing):
+        self.asked += 1
+        await asyncio.sleep(0)
+        return "no connection"
+
+
+async def test_missing_reference_data_at_a_dead_partner_does_not_spin_through_probes(
+    more_engines, partner, clock
+):
+    engine = more_engines()
+    catalogues = Catalogues()
+    engine.destination.provide = catalogues.provide
+    engine.adapter.broken["encode"] = _missing
+    await engine.steps("H99-a", 1)
+    await engine.execute(
+        "INSERT INTO destination (name, open_until, openings, failures) VALUES ('portal', 1, 1, 6)"
+    )
+    running = Running(engine)
+    await asyncio.sleep(1.0)
+    await running.stop()
+    assert engine.states("H99-a") == ["waiting"]
+    assert catalogues.asked <= 2
+
+
+def _missing():
+    from gateway.domain.errors import CannotEncode
+
+    raise CannotEncode("no entry", missing=(("procedures", {"procedure": "1"}),))
