@@ -15,9 +15,11 @@ pytestmark = pytest.mark.timeout(400)
 
 def test_a_province_reaches_the_portal_whatever_breaks(tmp_path):
     folder = tmp_path / "kept"
-    ran = lienthong("demo", "--json", "--seed", 20261122, "--keep", folder, patience=300)
+    real = {"LIENTHONG_DATABASE__URL": f"sqlite:///{tmp_path / 'real.db'}"}  # must stay untouched
+    ran = lienthong("demo", "--json", "--seed", 20261122, "--keep", folder, patience=300, **real)
     told = ran.json
     assert ran.code == 0, ran.out
+    assert not (tmp_path / "real.db").exists()
     assert told["holds"]
     verdict = {
         name: told["comparison"][name] for name in ("missing", "out_of_order", "duplicated", "different")
@@ -29,8 +31,8 @@ def test_a_province_reaches_the_portal_whatever_breaks(tmp_path):
     assert told["imported"]["updated"] > 300
     assert sum(told["injected"].values()) > 20
     assert sum(told["figures"]["troubles"].values()) > 20
-    assert told["figures"]["doubts"]["found"] > 0
-    assert told["figures"]["doubts"]["open"] == 0
+    assert told["figures"]["step_doubts"]["found"] > 0
+    assert told["figures"]["dossier_doubts"]["open"] == told["figures"]["step_doubts"]["open"] == 0
     assert {"early", "on_time", "late", "overdue"} <= set(told["classes"])
     config = folder / "lienthong.toml"
     assert lienthong("log", "verify", "-c", config).code == 0

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from gateway.cli.comparison import Difference, Verdict
-from gateway.cli.demo.kinds import KINDS, Doubts, settled_doubts, troubles
+from gateway.cli.demo.kinds import ENDINGS, KINDS, Doubts, settled_doubts, troubles
 from gateway.cli.demo.reading import Done, Figures
 from gateway.cli.demo.stage import Result
 from gateway.cli.demo.summary import Summary
@@ -38,7 +38,8 @@ def result(*, left: int = 0, refused: int = 0, judged: Verdict | None = None) ->
             dossiers=Done(done=700, all=700, replaced=170),
             steps=Done(done=4915 - left, all=4915, replaced=0),
             troubles={"no_connection": 5, "other": 1},
-            doubts=Doubts(found=3, resent=4),
+            dossier_doubts=Doubts(found=3, resent=4),
+            step_doubts=Doubts(found=5, open=1),
             calls=1800,
             breaker_open=False,
             advancing=0,
@@ -71,7 +72,7 @@ def test_everything_that_can_be_counted_has_a_text(language):
     names = [f"kind.{kind}" for kind in (*KINDS, "other")]
     names += [f"class.{each}" for each in Class]
     names += [f"faults.{each}" for each in Faults]
-    names += [f"doubt.{name}" for name in Doubts.__struct_fields__]
+    names += [f"doubt.{name}" for name in ENDINGS]
     for name in names:
         assert say(language, name)
 
@@ -100,6 +101,14 @@ def test_nothing_that_went_wrong_passes_as_success(told, says):
     text = shown(told, Language.EN)
     assert says in text
     assert "NOT IN STEP" in text
+
+
+def test_doubts_are_told_by_kind_and_by_how_they_ended():
+    text = shown(result(), Language.EN)
+    assert re.search(r"it had it → not sent again +3 +5", text)
+    assert re.search(r"did not have it → sent again +4 +0", text)
+    assert re.search(r"Still open +0 +1", text)
+    assert "newer state took its place" not in text
 
 
 def test_differences_are_told_one_by_one():

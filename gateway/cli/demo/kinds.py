@@ -75,8 +75,11 @@ def calls(attempts: Iterable[AttemptCount]) -> int:
     return sum(each.count for each in attempts)
 
 
+ENDINGS = Doubts.__struct_fields__
+
+
 def settled_doubts(rows: Iterable[DoubtCount]) -> Doubts:
-    """How the doubts ended."""
+    """How doubts ended."""
     found: Counter[str] = Counter()
     for row in rows:
         found[_ending(row)] += row.count

@@ -46,8 +46,8 @@ class Display:
         said = self._say
         breaker = said("breaker.open") if figures.breaker_open else said("breaker.closed")
         self._counts.plain = (
-            f"{figures.retries:,} {said('live.retries')}  ·  {figures.doubts.settled:,} {said('live.doubts')}"
-            f"  ·  {figures.doubts.open:,} {said('live.open_doubts')}  ·  {said('live.breaker')}: {breaker}"
+            f"{figures.retries:,} {said('live.retries')}  ·  {figures.doubts_settled:,} {said('live.doubts')}"
+            f"  ·  {figures.doubts_open:,} {said('live.open_doubts')}  ·  {said('live.breaker')}: {breaker}"
         )
 
     def _say(self, name: str) -> str:

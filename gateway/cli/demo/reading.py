@@ -6,7 +6,7 @@ Invariant: every figure is counted from rows; see ``gateway.storage.tallies``.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -38,7 +38,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     dossiers: Done
     steps: Done
     troubles: dict[str, int]
-    doubts: Doubts
+    dossier_doubts: Doubts
+    step_doubts: Doubts
     calls: int
     breaker_open: bool
     advancing: int
@@ -47,6 +48,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     def retries(self) -> int:
         """Attempts that did not end in an acceptance."""
         return sum(self.troubles.values())
+
+    @property
+    def doubts_settled(self) -> int:
+        """Deliveries that were in doubt and are not any more."""
+        return self.dossier_doubts.settled + self.step_doubts.settled
+
+    @property
+    def doubts_open(self) -> int:
+        """Deliveries that the partner is being asked about."""
+        return self.dossier_doubts.open + self.step_doubts.open
 
     @property
     def left(self) -> int:
@@ -61,22 +72,30 @@ def read_figures(connection: Any, manifest: Manifest) -> Figures:
     lanes = lane_counts(connection).get(name, {})
     attempts = tallies.attempts(connection, name)
     states = tallies.states(connection, name)
+    doubts = tallies.doubts(connection, name)
     noted = destination_rows(connection, [name])[name]
     return Figures(
         dossiers=_done(states, manifest, OperationKind.SNAPSHOT),
         steps=_done(states, manifest, OperationKind.EVENT),
         troubles=troubles(attempts),
-        doubts=settled_doubts(tallies.doubts(connection, name)),
+        dossier_doubts=settled_doubts(_of_kind(doubts, manifest, OperationKind.SNAPSHOT)),
+        step_doubts=settled_doubts(_of_kind(doubts, manifest, OperationKind.EVENT)),
         calls=calls(attempts),
         breaker_open=noted.open_until is not None,
         advancing=sum(lanes.get(state, 0) for state in _ADVANCING),
     )
 
 
+_Row = TypeVar("_Row", tallies.StateCount, tallies.DoubtCount)
+
+
+def _of_kind(rows: list[_Row], manifest: Manifest, kind: OperationKind) -> list[_Row]:
+    return [row for row in rows if manifest.operation(row.operation).kind is kind]
+
+
 def _done(states: list[tallies.StateCount], manifest: Manifest, kind: OperationKind) -> Done:
     found: Counter[str] = Counter()
-    for row in states:
-        if manifest.operation(row.operation).kind is kind:
-            found[row.state] += row.count
+    for row in _of_kind(states, manifest, kind):
+        found[row.state] += row.count
     replaced = found.pop(DeliveryState.SUPERSEDED, 0)
     return Done(done=found[DeliveryState.DELIVERED], all=found.total(), replaced=replaced)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from gateway.cli.demo.summary import Summary
 from gateway.cli.demo.words import Language, say
 from gateway.cli.opening import opened
 from gateway.cli.screen import console
-from gateway.settings import Settings, load
+from gateway.settings import PREFIX, Settings, load
 from gateway.telemetry import configure_logging
 
 
@@ -54,9 +54,10 @@ async def play(show: Show) -> Result:
     arguments += ["--seed", str(show.seed), "--faults", show.faults]
     async with AsyncExitStack() as stack:
         stack.enter_context(_logged(show.folder / LOG))
-        partner = await stack.enter_async_context(started(arguments, os.environ))
+        environment = own_environment(os.environ)
+        partner = await stack.enter_async_context(started(arguments, environment))
         show.say("portal_at", url=partner.url)
-        settings = load(configure(show.folder, portal=partner.url))
+        settings = load(configure(show.folder, portal=partner.url), environment)
         gateway = await stack.enter_async_context(opened(settings, upgrade=True))
         await stack.enter_async_context(stage.working(gateway))
         result = await _deliver(show, gateway, partner, settings)
@@ -67,6 +68,16 @@ async def play(show: Show) -> Result:
 
             await encore(show, gateway)
         return result
+
+
+def own_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what overrides a real configuration: invented dossiers must never get near its
+    database or its partners. Only where the API listens may be chosen."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}API__")
+    }
 
 
 async def _deliver(show: Show, gateway: Gateway, partner: Partner, settings: Settings) -> Result:

@@ -14,11 +14,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.demo.kinds import ENDINGS
 from gateway.cli.demo.stage import Result
 from gateway.cli.demo.words import Language, say
 from gateway.deadlines.classify import Verdict
 
 _COLUMNS = ("missing", "out_of_order", "duplicated", "different")
+_ALWAYS = frozenset({"found", "resent"})
 _ONLY_IF_ANY = frozenset({"absent", "undelivered", "refused_lines"})
 _CLASSES = tuple(str(verdict) for verdict in Verdict)
 
@@ -36,7 +38,7 @@ class Summary:
         out()
         out(self._figures(result))
         out(self._counts("retries", self._troubles(result)))
-        out(self._counts("doubts", self._doubts(result)))
+        out(self._doubts(result))
         out(self._counts("deadlines", self._classes(result)))
         if result.disputed:
             out(f"  {self._say('disputed', count=result.disputed)}\n")
@@ -65,13 +67,18 @@ class Summary:
             yield self._say(f"kind.{kind}"), count
         yield self._say("retries.total"), result.figures.retries
 
-    def _doubts(self, result: Result) -> Iterator[tuple[str, int]]:
-        doubts = result.figures.doubts
-        yield self._say("doubt.found"), doubts.found
-        yield self._say("doubt.resent"), doubts.resent
-        for name, count in (("replaced", doubts.replaced), ("open", doubts.open)):
-            if count:
-                yield self._say(f"doubt.{name}"), count
+    def _doubts(self, result: Result) -> Table:
+        """One row per way of settling, one column per kind of delivery."""
+        figures = result.figures
+        table = self._table("doubts")
+        table.show_header = True
+        table.columns[1].header = self._say("doubts.dossiers")
+        table.add_column(self._say("doubts.steps"), justify="right", min_width=8)
+        for name in ENDINGS:
+            counts = (getattr(figures.dossier_doubts, name), getattr(figures.step_doubts, name))
+            if any(counts) or name in _ALWAYS:
+                table.add_row(self._say(f"doubt.{name}"), *(f"{count:,}" for count in counts))
+        return table
 
     def _classes(self, result: Result) -> Iterator[tuple[str, int]]:
         for name in _CLASSES:
@@ -79,6 +86,12 @@ class Summary:
                 yield self._say(f"class.{name}"), result.classes[name]
 
     def _counts(self, heading: str, rows: Iterator[tuple[str, int]]) -> Table:
+        table = self._table(heading)
+        for name, count in rows:
+            table.add_row(name, f"{count:,}")
+        return table
+
+    def _table(self, heading: str) -> Table:
         table = Table(
             box=box.SIMPLE,
             show_header=False,
@@ -88,8 +101,6 @@ class Summary:
         )
         table.add_column(min_width=64)
         table.add_column(justify="right", min_width=8)
-        for name, count in rows:
-            table.add_row(name, f"{count:,}")
         return table
 
     def _differences(self, result: Result) -> None:

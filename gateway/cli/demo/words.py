@@ -72,6 +72,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Trường hợp không rõ đã tới nơi hay chưa, và cách giải quyết",
         "Cases where the effect was unknown, and how each was settled",
     ),
+    "doubts.dossiers": ("Hồ sơ", "Dossiers"),
+    "doubts.steps": ("Bước xử lý", "Steps"),
     "doubt.found": (
         "Đã hỏi cổng: đã có → không gửi lại",
         "The portal was asked: it had it → not sent again",
