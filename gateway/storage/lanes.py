@@ -109,15 +109,19 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     token: int
 
 
+# materialized: a sub-select inside a nested loop would run once a row, and lock other rows every time
 _PROMOTE = Statement("""
-    UPDATE lane SET state = 'ready' WHERE id IN (
+    WITH chosen AS MATERIALIZED (
         SELECT id FROM lane WHERE destination = :destination AND state = 'waiting' AND due_at <= :now
         ORDER BY due_at LIMIT :promoted SKIP_LOCKED)
+    UPDATE lane SET state = 'ready' WHERE id IN (SELECT id FROM chosen)
 """)
 _CLAIM = Statement("""
-    UPDATE lane SET state = 'leased', lease_owner = :worker, lease_token = lease_token + 1 WHERE id IN (
+    WITH chosen AS MATERIALIZED (
         SELECT id FROM lane WHERE destination = :destination AND state = 'ready'
         ORDER BY promise_at LIMIT :lanes SKIP_LOCKED)
+    UPDATE lane SET state = 'leased', lease_owner = :worker, lease_token = lease_token + 1
+    WHERE id IN (SELECT id FROM chosen)
     RETURNING id, dossier_code, lease_token, memory, partner_code, promise_at
 """)
 _QUEUE_COLUMNS = (
