@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,10 +27,11 @@ import typer.main
 
 from gateway import telemetry
 from gateway.api.table import ROUTES
+from gateway.bootstrap import build_adapter
 from gateway.cli.demo.words import TEXTS
 from gateway.cli.main import app
 from gateway.domain.dossier import Dossier
-from gateway.settings import Settings
+from gateway.settings import Settings, decode
 from gateway.storage.clients import Scope
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -285,6 +287,16 @@ def test_table_of_settings_is_complete():
         for key in re.findall(r"`(\w+)`", line.split("|", 2)[2])
     }
     assert listed == set(settings_keys(Settings))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_shown_configuration_is_understood(page, tmp_path):
+    (tmp_path / "secret").write_text("canary", encoding="utf-8")
+    for block in (item["body"] for item in FENCE.finditer(TEXT[page]) if item["kind"] == "toml"):
+        document = tomllib.loads(re.sub(r'file = "[^"]+"', f'file = "{tmp_path / "secret"}"', block))
+        settings = decode(document, Settings, {"LIENTHONG_DB_PASSWORD": "canary"})
+        for name, section in settings.destination.items():
+            build_adapter(name, section)
 
 
 def test_every_scope_is_explained():
