@@ -128,9 +128,12 @@ class Worker:
 
     async def _register(self) -> None:
         now = to_micros(self._hub.clock())
+        session = self._hub.database.session
         while not self._stopping.is_set():
             try:
-                self._id = await self._hub.database.write(lambda tx: upkeep.register_worker(tx, now))
+                self._id = await self._hub.database.write(
+                    lambda tx: upkeep.register_worker(tx, now, session=session)
+                )
                 break
             except StorageUnavailable as fault:
                 log.warning("storage_was_lost", reason=str(fault)[:200])
@@ -158,6 +161,7 @@ class Worker:
             await self._reap(dead)
 
     async def _reap(self, dead: list[int]) -> None:
+        await self._hub.database.write(lambda tx: upkeep.cut_off(tx, dead))
         closing = {name: item.closing_entry for name, item in self._dispatchers.items()}
         fallback = next(iter(closing.values()), None)
         if fallback is None:

@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -43,7 +44,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_size_limit=134217728",
 )
 # A process that is stopped, or a machine that is cut off, in the middle of a transaction must not keep its locks:
-# nobody could take its lanes over, and nobody could seal.
+# nobody could take its lanes over, and nobody could seal. PostgreSQL does not count the time after a pipeline, so
+# whoever takes over cuts the dead worker's sessions off, too (``upkeep.cut_off``).
 IDLE_IN_TRANSACTION_MS = 5_000
 _NETWORK = {
     "connect_timeout": 5,
@@ -114,7 +116,8 @@ class Database:
         self.dialect: Dialect = _dialect(self.url)
         self.identifiers = identifiers or Identifiers.unregistered()
         self._lock = _lock_file(self.url) if self.dialect == "sqlite" else None
-        self._writer_engine = _writer_engine(self.url)
+        self.session = f"lienthong {uuid.uuid4().hex}"
+        self._writer_engine = _writer_engine(self.url, self.session)
         self._reader_engine = _reader_engine(self.url)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._committer = self._open_committer(writers or POSTGRESQL_WRITERS)
@@ -206,7 +209,7 @@ def _lock_file(url: sa.URL) -> int:
     return descriptor
 
 
-def _writer_engine(url: sa.URL) -> sa.Engine:
+def _writer_engine(url: sa.URL, session: str) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args=_network(url)
@@ -215,6 +218,7 @@ def _writer_engine(url: sa.URL) -> sa.Engine:
         @sa.event.listens_for(engine, "connect")
         def _limits(connection: Any, _record: object) -> None:
             connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
+            connection.execute(f"SET application_name = '{session}'")
             connection.commit()
 
         return engine

@@ -53,6 +53,8 @@ worker = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
+    # the name of the process's writing connections, so that those of a dead worker can be cut off
+    Column("session", Text),
     sqlite_autoincrement=True,
 )
 

@@ -24,10 +24,17 @@ SEALED_AT_ONCE = 5_000
 _SEALER_LOCK = 7_211_403_551  # any number, the same in every process
 
 _REGISTER = Statement("""
-    INSERT INTO worker (beat, started_at, host, pid) VALUES (0, :now, :host, :pid) RETURNING id
+    INSERT INTO worker (beat, started_at, host, pid, session) VALUES (0, :now, :host, :pid, :session) RETURNING id
 """)
 _BEAT = Statement("UPDATE worker SET beat = beat + 1 WHERE id = :worker")
 _BEATS = Statement("SELECT id, beat FROM worker")
+_CUT_OFF = Statement(
+    "SELECT 1 FROM worker WHERE id IN_ARRAY(:workers)",
+    postgresql="""
+    SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a JOIN worker AS w ON a.application_name = w.session
+    WHERE w.id IN_ARRAY(:workers) AND a.datname = current_database()
+    """,
+)
 _FORGET = Statement("""
     DELETE FROM worker WHERE id IN_ARRAY(:workers)
     AND NOT EXISTS (SELECT 1 FROM lane WHERE lane.state = 'leased' AND lane.lease_owner = worker.id)
@@ -56,9 +63,11 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
-def register_worker(transaction: Transaction, now: int) -> int:
-    """A new worker row; its id is the owner of leases and the node of identifiers."""
-    row = transaction.one(_REGISTER, {"now": now, "host": socket.gethostname(), "pid": os.getpid()})
+def register_worker(transaction: Transaction, now: int, *, session: str | None = None) -> int:
+    """A new worker row; its id is the owner of leases and the node of identifiers. ``session``: ``Database.session``."""
+    row = transaction.one(
+        _REGISTER, {"now": now, "host": socket.gethostname(), "pid": os.getpid(), "session": session}
+    )
     if row is None:
         raise RuntimeError("INSERT … RETURNING gave no row")
     return int(row[0])
@@ -83,6 +92,14 @@ def newest_entry(connection: sa.Connection) -> tuple[int, int] | None:
     newest = sa.select(message.c.id, message.c.at).order_by(message.c.id.desc()).limit(1)
     row = connection.execute(newest).one_or_none()
     return None if row is None else (int(row.id), int(row.at))
+
+
+def cut_off(transaction: Transaction, workers: Sequence[int]) -> None:
+    """End what dead ``workers`` still have open: a stopped process keeps its rows locked, and nobody could take them.
+
+    Nothing on SQLite, where a process that is gone has no connection left.
+    """
+    transaction.all(_CUT_OFF, {"workers": transaction.array(workers)})
 
 
 def forget_workers(transaction: Transaction, workers: Sequence[int]) -> int:

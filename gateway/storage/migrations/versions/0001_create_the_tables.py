@@ -331,6 +331,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("session", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker")),
         sqlite_autoincrement=True,
     )
