@@ -1,6 +1,7 @@
 """A whole worker: registers, beats, seals, takes over from the dead, leaves in order."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -8,6 +9,7 @@ from gateway import worker as worker_module
 from gateway.domain.errors import StorageUnavailable
 from gateway.storage import upkeep
 from gateway.storage.database import Database
+from gateway.storage.sql import Statement
 from gateway.worker import Worker
 from tests.delivery.conftest import Engine, settings
 from tests.storage.builders import World
@@ -81,6 +83,38 @@ async def test_lane_of_an_owner_without_a_row_is_taken_over(fast, partner):
 
     await until(lambda: partner.taken["H99-a"] == ["1", "2"])
     await process.stop()
+
+
+async def test_lane_locked_by_a_hung_process_is_taken_over(postgresql_url, partner, clock):
+    """Stopped in a transaction after a pipeline, where PostgreSQL's own limit for idle sessions does not reach."""
+    hung, living = Database(postgresql_url), Database(postgresql_url)
+    engine = Engine(living, partner, clock, settings=FAST)
+    await engine.steps("H99-a", 2)
+    dead = await hung.write(lambda tx: upkeep.register_worker(tx, 0, session=hung.session))
+    engine.worker = dead
+    (lane,) = await engine.claim()
+    locked, wake = threading.Event(), threading.Event()
+
+    def hang(transaction):
+        statement = Statement("UPDATE lane SET hasten = false WHERE id = :lane")
+        transaction.many(statement, [{"lane": lane.id}, {"lane": lane.id}])
+        locked.set()
+        wake.wait(20)
+
+    hanging = asyncio.create_task(hung.write(hang))
+    await asyncio.to_thread(locked.wait, 10)
+    process = Process(engine)
+    try:
+        await until(lambda: partner.taken["H99-a"] == ["1", "2"])
+        wake.set()
+        with pytest.raises(StorageUnavailable):
+            await hanging
+        await process.stop()
+    finally:
+        wake.set()
+        await engine.close()
+        hung.close()
+        living.close()
 
 
 async def test_worker_that_was_believed_dead_registers_anew(fast, partner):
