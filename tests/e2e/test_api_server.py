@@ -7,9 +7,6 @@ import os
 import re
 import resource
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import httpx
@@ -20,6 +17,7 @@ from gateway.api import protocol
 from gateway.api.server import serve_api
 from gateway.domain.errors import ConfigurationError
 from tests.api_world import lines, open_world, record
+from tests.e2e.api_process import process
 
 
 @contextlib.asynccontextmanager
@@ -235,46 +233,10 @@ async def test_port_in_use_is_said_before_anything_starts(world, sqlite_url, tmp
             await serve_api(second.api, worker=False)
 
 
-PROCESS = """
-    import asyncio, sys
-    from gateway.api.server import run, serve
-    from gateway.bootstrap import open_gateway
-    from tests.api_world import BOARD, Board, Partner, World, settings
-
-    async def main():
-        partner = Partner()
-        gateway = await open_gateway(settings(sys.argv[1]), transports={BOARD: partner}, extra={BOARD: Board()})
-        world = World(gateway, partner)
-        print(await world.add_client("all"), flush=True)
-        await serve(gateway, started=lambda address: print(address, flush=True))
-        print(len(partner.requests), flush=True)
-        await world.close()
-
-    run(main())
-"""
-
-
-@contextlib.contextmanager
-def process(url):
-    """A gateway process with a worker; its key and address."""
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROCESS), url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        try:
-            key, address = (running.stdout.readline().strip() for _ in range(2))
-            assert address.startswith("http://"), running.stderr.read()
-            yield running, {"authorization": f"Bearer {key}"}, address
-        finally:
-            running.kill()
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_ends_the_process_in_order(sqlite_url, number):
-    with process(sqlite_url) as (running, headers, address):
-        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=30) as http:
+    with process(sqlite_url) as running:
+        async with httpx.AsyncClient(base_url=running.address, headers=running.headers, timeout=30) as http:
             assert (await http.put("/v1/dossiers/H99-1", json=record())).status_code == 202
             await _delivered(http, "H99-1", 2)
             position = (await http.get("/v1/events")).json()["next"]
@@ -287,10 +249,11 @@ async def test_signal_ends_the_process_in_order(sqlite_url, number):
 
         assert (answer.status_code, answer.json()["events"]) == (200, [])
         assert [json.loads(line)["status"] for line in imported.text.splitlines()] == [202, 202]
-        assert await asyncio.to_thread(running.wait, 20) == 0
-        told = running.stderr.read()
-        assert "Traceback" not in told
-        assert int(running.stdout.read().split()[-1]) >= 2
+        code, sent = await asyncio.to_thread(running.wait)
+        assert code == 0
+        assert sent >= 2
+        assert "Traceback" not in running.told()
+        assert '"event": "api_stopped"' in running.told()
 
 
 async def _import_around(running, number):
@@ -313,8 +276,8 @@ async def _delivered(http, code, count):
 
 async def test_import_stays_flat_in_memory(sqlite_url):
     """Sent as fast as it goes; answers are read only afterwards."""
-    with process(sqlite_url) as (running, headers, address):
-        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=120) as http:
+    with process(sqlite_url) as running:
+        async with httpx.AsyncClient(base_url=running.address, headers=running.headers, timeout=120) as http:
             await http.post("/v1/dossiers:import", content=_bad_lines(2000))
             before = _resident(running.pid)
             answer = await http.post("/v1/dossiers:import", content=_bad_lines(30_000))

@@ -1,0 +1,96 @@
+"""The description against the behaviour: whatever fits the document, or nearly fits it, is answered as it says."""
+
+import json
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from gateway.api.app import documents
+from gateway.api.bulk import NDJSON
+from gateway.api.table import ROUTES
+from tests.api_world import lines, record
+from tests.e2e.api_process import process
+
+EXAMPLES = 12
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+SCHEMA = schemathesis.openapi.from_dict(json.loads(documents().openapi))
+OPERATIONS = [item.ok() for item in SCHEMA.get_all_operations()]
+
+
+@schemathesis.serializer(NDJSON, "application/ndjson", "application/jsonl", "application/json-lines")
+def as_lines(ctx, value):
+    """Text as it is; everything else as one line."""
+    return value.encode("utf-8", "replace") if isinstance(value, str) else json.dumps(value).encode()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A gateway that has something to show; nobody sends anything from it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('schema') / 'lienthong.db'}"
+    with process(url, work=False, long_poll=0.05) as running, requests.Session() as session:
+        session.headers.update(running.headers)
+        address = running.address
+        records = [record(f"H99-{number}") for number in range(5)]
+        session.post(f"{address}/v1/dossiers:import", data=lines(*records)).raise_for_status()
+        known = {
+            "code": "H99-1",
+            "dossier": "H99-2",
+            "destination": "board",
+            "catalogue": "streets",
+            "delivery": session.get(f"{address}/v1/deliveries").json()["items"][0]["id"],
+            "message": session.get(f"{address}/v1/messages").json()["items"][0]["id"],
+            "webhook": session.post(
+                f"{address}/v1/webhooks", json={"url": "https://motcua.h99.example/hooks"}
+            ).json()["endpoint"]["id"],
+        }
+        yield session, address, known
+        assert session.get(f"{address}/readyz").status_code == 200
+        running.terminate()
+        assert running.wait()[0] == 0
+        assert "request_failed" not in running.told()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "nearly"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda item: f"{item.method.upper()} {item.path}")
+def test_answers_are_those_of_the_document(server, operation, mode):
+    session, address, known = server
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
+    def answered_as_described(case, real):
+        if real and case.path_parameters:
+            case.path_parameters = {name: known[name] for name in case.path_parameters}
+        response = case.call(base_url=address, session=session, timeout=20)
+        case.validate_response(response, checks=CHECKS)
+
+    answered_as_described()
+
+
+def test_every_documented_row_is_tried():
+    assert {(item.method.upper(), item.path) for item in OPERATIONS} == {
+        (row.method, row.path) for row in ROUTES if row.documented
+    }
