@@ -178,6 +178,7 @@ def _require_schema(url: str, *, upgrade: bool) -> None:
         return
     current, newest = migrate.current_revision(url), migrate.newest_revision()
     if current != newest:
+        migrate.require_known(current)
         raise ConfigurationError(
             f"the database is at schema {current or 'none'}, this release needs {newest}; run: lienthong migrate"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from gateway.domain.errors import StorageUnavailable
+from gateway.domain.errors import ConfigurationError, GatewayError, StorageUnavailable
+from gateway.storage.database import _dialect
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _POSTGRESQL_LOCK = 7_211_403_552  # one migration at a time, whatever the number of processes
@@ -27,11 +29,38 @@ def _config() -> Config:
 
 def _engine(url: str) -> sa.Engine:
     parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
+    if _dialect(parsed) == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     elif parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _private_file(Path(parsed.database))
     return sa.create_engine(parsed, poolclass=NullPool)
+
+
+def _told(engine: sa.Engine, fault: sa.exc.DatabaseError) -> GatewayError:
+    """Away for now, or not a database that we can use: another file, or a role without the rights."""
+    told = f"database {engine.url.render_as_string()}: {fault.orig}"
+    if isinstance(fault, sa.exc.OperationalError):
+        return StorageUnavailable(told)
+    return ConfigurationError(f"{told}; check database.url and the rights of its user")
+
+
+def require_known(revision: str | None) -> None:
+    """ConfigurationError for a database that a newer release has been at."""
+    if revision is None:
+        return
+    known = {item.revision for item in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision not in known:
+        raise ConfigurationError(
+            f"the database is at schema {revision}, which this release does not know (its newest is "
+            f"{newest_revision()}): a newer release has upgraded it; start that one"
+        )
+
+
+def _private_file(path: Path) -> None:
+    """Make the file for its owner alone, if it is not there: it will hold citizens' data; SQLite's own side files
+    take its permissions over."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def current_revision(url: str) -> str | None:
@@ -40,8 +69,8 @@ def current_revision(url: str) -> str | None:
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
-    except sa.exc.OperationalError as fault:
-        raise StorageUnavailable(f"database {engine.url.render_as_string()}: {fault.orig}") from fault
+    except sa.exc.DatabaseError as fault:
+        raise _told(engine, fault) from fault
     finally:
         engine.dispose()
 
@@ -58,14 +87,17 @@ def pending(url: str) -> list[tuple[str, str]]:
     """(revision, what it does) of every migration that ``upgrade`` would run, oldest first."""
     script = ScriptDirectory.from_config(_config())
     current = current_revision(url)
+    require_known(current)
     rows = [(item.revision, item.doc or "") for item in script.iterate_revisions("head", current or "base")]
     return list(reversed(rows))
 
 
 def upgrade(url: str) -> str:
     """Run what is pending; the revision reached. Several processes may call it at once."""
-    if current_revision(url) == newest_revision():
+    current = current_revision(url)
+    if current == newest_revision():
         return newest_revision()
+    require_known(current)
     engine = _engine(url)
     config = _config()
     try:
@@ -79,8 +111,8 @@ def upgrade(url: str) -> str:
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _POSTGRESQL_LOCK})
                 connection.commit()
-    except sa.exc.OperationalError as fault:
-        raise StorageUnavailable(f"database {engine.url.render_as_string()}: {fault.orig}") from fault
+    except sa.exc.DatabaseError as fault:
+        raise _told(engine, fault) from fault
     finally:
         engine.dispose()
     return newest_revision()

@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import make_url
 
-from gateway.domain.errors import StorageUnavailable
+from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.storage import migrate
 from gateway.storage.schema import metadata
 
@@ -100,3 +100,35 @@ def test_unreachable_database_is_named(tmp_path):
 
     with pytest.raises(StorageUnavailable, match="nowhere"):
         migrate.upgrade(missing)
+
+
+def test_sqlite_files_are_their_owner_s_alone(tmp_path):
+    path = tmp_path / "new" / "x.db"
+
+    migrate.upgrade(f"sqlite:///{path}")
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_database_of_a_newer_release_is_refused_by_name(empty_database_url):
+    migrate.upgrade(empty_database_url)
+    engine = connect(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    for attempt in (migrate.upgrade, migrate.pending):
+        with pytest.raises(ConfigurationError, match=r"schema 9999.*newer release"):
+            attempt(empty_database_url)
+
+
+def test_file_that_is_no_database_is_a_matter_of_configuration(tmp_path):
+    (tmp_path / "letter.db").write_text("dear sir or madam, " * 100)
+
+    with pytest.raises(ConfigurationError, match="not a database"):
+        migrate.upgrade(f"sqlite:///{tmp_path}/letter.db")
+
+
+def test_engine_that_is_not_offered_is_named():
+    with pytest.raises(ConfigurationError, match="mysql"):
+        migrate.upgrade("mysql://h99@db.h99.example/lienthong")

@@ -39,6 +39,8 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         yield from _check_open(settings, url, database)
     except StorageUnavailable as fault:
         yield fail("database", str(fault), "start it, or correct database.url and its password")
+    except ConfigurationError as fault:
+        yield fail("database", str(fault), "use another database, or the release that belongs to it")
     finally:
         database.close()
 
@@ -46,6 +48,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 def _check_open(settings: Settings, url: str, database: ReadingDatabase) -> Iterator[Finding]:
     current, newest = migrate.current_revision(url), migrate.newest_revision()
     if current != newest:
+        migrate.require_known(current)
         told = f"it is at {current or 'no schema'}, this release needs {newest}"
         yield fail("schema", told, "lienthong migrate")
         return
