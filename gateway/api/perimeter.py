@@ -86,9 +86,7 @@ class Perimeter:
             if isinstance(fault, StorageUnavailable):
                 STORAGE_LOST.inc()
             await out.refuse(refusal_of(fault))
-        except (
-            Exception
-        ) as fault:  # why: a defect in one request must not end the connection without an answer
+        except Exception as fault:  # why: a defect in one request must be answered, too
             log.exception("request_failed", route=trace.route, correlation=trace.correlation)
             await out.refuse(internal(), fault)
         finally:
