@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 PREFIX = "LIENTHONG_"
 DEFAULT_FILE = "lienthong.toml"
 Seconds = Annotated[float, Meta(ge=0)]
+Pause = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -76,10 +77,10 @@ class DeliverySettings(_Section, frozen=True, kw_only=True):
 
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
-    poll: Seconds = 0.5
+    poll: Pause = 0.5
     depth: Count = 10
-    beat: Seconds = 1.0
-    dead_after: Seconds = 6.0
+    beat: Pause = 1.0
+    dead_after: Pause = 6.0
 
 
 class WebhookSettings(_Section, frozen=True, kw_only=True):

@@ -50,11 +50,12 @@ class LostAttempt(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
+ASK_AFTER_MICROS = 2_000_000  # the lost request may still be at work at the partner: too early an "absent" doubles it
 _DEAD_LANES = Statement("""
     SELECT id FROM lane WHERE state = 'leased' AND lease_owner IN_ARRAY(:dead) ORDER BY id SKIP_LOCKED
 """)
 _DOUBT_FLYING = Statement("""
-    UPDATE delivery SET state = 'in_doubt', due_at = :now, code = 'worker_lost', doubts = doubts + 1,
+    UPDATE delivery SET state = 'in_doubt', due_at = :ask_at, code = 'worker_lost', doubts = doubts + 1,
         reason = 'the worker disappeared while the request was in flight'
     WHERE lane_id IN_ARRAY(:lanes) AND state = 'in_flight'
 """)
@@ -102,7 +103,7 @@ def _take_away(transaction: Transaction, lanes: list[int], order: Reap | Abandon
         LostAttempt(id=row[0], lane=row[1], destination=row[2], dossier=row[3], operation=row[4], kind=row[5])
         for row in transaction.all(_LOST_ATTEMPTS, {"lanes": array})
     ]
-    transaction.run(_DOUBT_FLYING, {"lanes": array, "now": now})
+    transaction.run(_DOUBT_FLYING, {"lanes": array, "ask_at": now + ASK_AFTER_MICROS})
     transaction.many(
         END_ATTEMPT,
         [
