@@ -136,3 +136,31 @@ def test_refused_lines_are_remembered_up_to_a_limit_and_counted_beyond_it():
         tally.add(Verdict(line=number, result="refused"))
     assert len(tally.refused) == REMEMBERED
     assert tally.figures() == {"refused": REMEMBERED + 5}
+
+
+async def test_breaking_off_waits_for_what_is_in_the_door_and_lets_nothing_new_in():
+    class HeldDoor:
+        batch = 1
+
+        def __init__(self):
+            self.open, self.both, self.entered, self.left = asyncio.Event(), asyncio.Event(), [], []
+
+        async def take(self, lines):
+            self.entered += [line.number for line in lines]
+            if len(self.entered) == 2:
+                self.both.set()
+            await self.open.wait()
+            self.left += [line.number for line in lines]
+            return [Verdict(line=line.number, result="created") for line in lines]
+
+    door = HeldDoor()
+    lines = iter(lines_of(b"".join(b'{"code":"H99-1"}\n{"code":"H99-2"}\n' for _ in range(3))))
+    run = asyncio.create_task(Feed(door, lambda line, verdict: None).run(lines))
+    await door.both.wait()
+    run.cancel()
+    await asyncio.sleep(0)
+    door.open.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert (door.entered, door.left) == ([1, 2], [1, 2])

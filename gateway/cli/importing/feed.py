@@ -1,7 +1,7 @@
 """Feeding lines through a door: many at a time, the versions of one dossier strictly one after the other.
 
 Invariant: memory is bounded by lines and bytes under way, whatever the length of the file; when the door fails, what
-is under way ends, nothing new begins, and the failure is raised.
+is under way ends, nothing new begins, and the failure is raised. The same when the run is cancelled.
 """
 
 from __future__ import annotations
@@ -38,18 +38,31 @@ class Feed:
         self._lines = 0
         self._bytes = 0
         self._fault: GatewayError | None = None
+        self._stopped = False
 
     async def run(self, lines: Iterator[Line], *, ahead: int = READ_AT_ONCE) -> None:
         """Feed every line. ``ahead``: how many to read before any is sent; 1 for a pipe that may pause."""
-        while self._fault is None:
-            some = await asyncio.to_thread(_some, lines, max(ahead, self._door.batch))
-            if not some:
-                break
-            for batch in _batches(some, self._door.batch):
-                await self._admit(batch)
-        await asyncio.gather(*self._tasks)
+        try:
+            while self._fault is None:
+                some = await asyncio.to_thread(_some, lines, max(ahead, self._door.batch))
+                if not some:
+                    break
+                for batch in _batches(some, self._door.batch):
+                    await self._admit(batch)
+            await self._ended()
+        finally:
+            # also when somebody breaks off: the door is closed after us, and nothing may be in it then
+            self._stopped = True
+            await self._ended()
         if self._fault is not None:
             raise self._fault
+
+    async def _ended(self) -> None:
+        """Wait for what is under way, without cancelling it when we are cancelled; raise what a task ended with."""
+        if tasks := set(self._tasks):
+            done, _ = await asyncio.wait(tasks)
+            for task in done:
+                task.result()
 
     async def _admit(self, lines: list[Line]) -> None:
         for line in lines:
@@ -91,7 +104,7 @@ class Feed:
 
     async def _take(self, lines: list[Line]) -> None:
         try:
-            if self._fault is None:
+            if self._fault is None and not self._stopped:
                 for line, verdict in zip(lines, await self._door.take(lines), strict=True):
                     self._told(line, verdict)
         except GatewayError as fault:
