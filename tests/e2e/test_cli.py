@@ -86,6 +86,7 @@ def test_it_runs_as_a_module_and_says_its_version():
         (("sandbox", "no_such_adapter"), 2, "national_portal"),
         (("import", "no-such-file.jsonl"), 2, "no-such-file.jsonl"),
         (("import", "README.md", "--url", "http://127.0.0.1:1"), 2, "--key-file"),
+        (("import", "README.md", "--rejects", "no-such-folder/rejects.jsonl"), 2, "cannot write"),
         (
             ("import", "pyproject.toml", "--url", "http://127.0.0.1:1", "--key", "x"),
             3,
@@ -373,6 +374,8 @@ def test_example_configuration_has_every_key_and_only_defaults(monkeypatch):
 
     wanted = {*names(Settings), *names(DestinationSettings), *names(PortalSettings)}
     missing = [
-        name for name in sorted(wanted) if not re.search(rf"^(# )?{name} = |[.\[]{name}[.\]]", text, re.MULTILINE)
+        name
+        for name in sorted(wanted)
+        if not re.search(rf"^(# )?{name} = |[.\[]{name}[.\]]", text, re.MULTILINE)
     ]
     assert not missing

@@ -181,7 +181,11 @@ def _rejects(path: Path | None) -> Iterator[BinaryIO | None]:
     if path is None:
         yield None
         return
-    with path.open("wb") as stream:
+    try:
+        stream = path.open("wb")
+    except OSError as fault:
+        raise typer.BadParameter(f"--rejects: cannot write {path}: {fault.strerror}") from fault
+    with stream:
         yield stream
 
 
