@@ -183,7 +183,7 @@ class Running:
         self.dispatcher = Dispatcher(engine.destination, lambda: engine.worker)
         self._task = asyncio.create_task(self.dispatcher.run())
 
-    async def until(self, expected: Callable[[], bool], *, seconds: float = 5.0) -> None:
+    async def until(self, expected: Callable[[], bool], *, seconds: float = 20.0) -> None:
         async with asyncio.timeout(seconds):
             while not expected():
                 if self._task.done():

@@ -43,7 +43,7 @@ async def test_lanes_of_a_claim_whose_commit_was_not_confirmed_are_worked(
     await engine.steps("H99-a", 2)
     running = Running(engine)
     try:
-        await running.until(lambda: engine.states("H99-a") == ["delivered", "delivered"], seconds=3)
+        await running.until(lambda: engine.states("H99-a") == ["delivered", "delivered"])
     finally:
         await running.stop()
     assert engine.hub.database.lost == 1

@@ -211,9 +211,9 @@ class World:
         return lost
 
     async def reap(self, *dead: int) -> list[LostAttempt]:
-        lost: list[LostAttempt] = await self.database.apply(
-            reap_lanes, Reap(dead=dead, now=NOW, closing=self.closing)
-        )
+        # long enough ago for what was in flight to be asked about at NOW
+        order = Reap(dead=dead, now=later(seconds=-2), closing=self.closing)
+        lost: list[LostAttempt] = await self.database.apply(reap_lanes, order)
         return lost
 
     def answer(self, start: Start) -> MessageRow:
