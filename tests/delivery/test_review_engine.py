@@ -128,7 +128,7 @@ async def test_pump_survives_a_defect_in_a_claim(engine, monkeypatch):
     await engine.steps("H99-a", 1)
     running = Running(engine)
     try:
-        await running.until(lambda: engine.states("H99-a") == ["delivered"], seconds=2)
+        await running.until(lambda: engine.states("H99-a") == ["delivered"])
     finally:
         await running.stop()
 
