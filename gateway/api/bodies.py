@@ -10,7 +10,7 @@ import functools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from gateway.api.problem import Refused
 from gateway.api.route import Body
@@ -53,14 +53,20 @@ def require_type(body: Body, headers: Mapping[str, str]) -> None:
 
 async def pieces(receive: Receive) -> AsyncIterator[bytes]:
     """The body as it arrives; ClientGone when the client goes. ``protocol`` ends a wait that is too long."""
-    more = True
-    while more:
-        message = await receive()
+    async for piece in _after(await receive(), receive):
+        yield piece
+
+
+async def _after(message: Message, receive: Receive) -> AsyncIterator[bytes]:
+    """The pieces from ``message`` on."""
+    while True:
         if message["type"] == "http.disconnect":
             raise ClientGone
-        more = message.get("more_body", False)
         if message.get("body"):
             yield message["body"]
+        if not message.get("more_body", False):
+            return
+        message = await receive()
 
 
 def announced_length(headers: Mapping[str, str]) -> int | None:
@@ -73,17 +79,28 @@ async def whole(receive: Receive, headers: Mapping[str, str], limit: int) -> byt
     """The whole body, at most ``limit`` bytes; Refused (413) when it is larger."""
     announced = announced_length(headers)
     if announced is not None and announced > limit:
-        await _drain(receive, announced)
+        if announced <= DRAIN_BYTES:
+            await _drain(pieces(receive), 0)
         raise too_large(limit)
+    message = await receive()  # most bodies come in one piece
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise too_large(limit)
+        return body
+    return await _joined(_after(message, receive), limit)
+
+
+async def _joined(parts: AsyncIterator[bytes], limit: int) -> bytes:
     taken: list[bytes] = []
     size = 0
-    async for piece in pieces(receive):
+    async for piece in parts:
         size += len(piece)
         if size > limit:
-            await _drain(receive, size)
+            await _drain(parts, size)
             raise too_large(limit)
         taken.append(piece)
-    return taken[0] if len(taken) == 1 else b"".join(taken)
+    return b"".join(taken)
 
 
 def too_large(limit: int) -> Refused:
@@ -95,11 +112,11 @@ def too_large(limit: int) -> Refused:
     )
 
 
-async def _drain(receive: Receive, size: int) -> None:
+async def _drain(parts: AsyncIterator[bytes], size: int) -> None:
     """Let a client that is still sending finish, within bounds: one that is cut off never reads its refusal."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
-            async for piece in pieces(receive):
+            async for piece in parts:
                 size += len(piece)
                 if size > DRAIN_BYTES:
                     return

@@ -76,6 +76,7 @@ class Endpoint:
             correlation=trace.correlation,
             scheme=scope.get("scheme", "http"),
             loopback=_is_loopback(scope, named),
+            peer=(scope.get("client") or ("",))[0],
         )
 
     async def _known(self, row: Route, headers: Mapping[str, str], trace: Trace) -> Principal | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
@@ -24,6 +24,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 MOST_PARAMETERS = 50
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_PLACE = " - at `"  # where msgspec begins to say at which place of the document
 _PLACE_OF_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 
 HIGHEST_IDENTIFIER = 2**63 - 1
@@ -62,13 +63,13 @@ PATH_PARTS: dict[str, PathPart] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a struct: its name on the wire, its type, and what JSON type its text is read as."""
+    """One input of a struct: its name on the wire, its type, and how its text is read."""
 
     name: str
     kind: Any
     required: bool
-    reads: frozenset[str]
     instant: bool
+    read: Callable[[str], Any]
 
 
 @functools.cache
@@ -79,8 +80,8 @@ def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
             name=item.encode_name,
             kind=item.type,
             required=item.required,
-            reads=frozenset(_json_types(msgspec.json.schema(item.type))),
             instant=_is_instant(msgspec.json.schema(item.type)),
+            read=_reader(item.type),
         )
         for item in msgspec.structs.fields(kind)
     }
@@ -106,9 +107,10 @@ def _part(name: str, text: str) -> str | int:
     if part is None:
         return text
     try:
-        msgspec.convert(text, part.kind)
+        _part_reader(name)(text)
     except msgspec.ValidationError as fault:
-        raise Refused("not_found", f"there is no {name} {shown(text)!r}: {fault}") from fault
+        expected = str(fault).partition(_PLACE)[0]
+        raise Refused("not_found", f"there is no {name} {shown(text)!r}: {expected}") from fault
     if not part.number:
         return text
     if int(text) > HIGHEST_IDENTIFIER:
@@ -147,7 +149,7 @@ def _read(kind: type[_T], pairs: Sequence[tuple[str, str]], place: str, *, forbi
             violations.append(_repeated(place, name, text))
         else:
             try:
-                values[name] = _value(_mended(text, field), field.kind, field.reads)
+                values[name] = field.read(_mended(text, field))
             except msgspec.ValidationError as fault:
                 violations.append(_wrong(place, name, text, str(fault)))
                 values[name] = None
@@ -170,14 +172,27 @@ def _attribute(kind: type[msgspec.Struct], name: str) -> str:
     return _attribute_names(kind)[name]
 
 
-def _value(text: str, kind: Any, reads: frozenset[str]) -> Any:
-    """``text`` as ``kind``: read as a number or truth value only where the type wants one."""
-    value: object = text
-    if "integer" in reads and _INTEGER.fullmatch(text):
-        value = int(text)
-    elif "boolean" in reads:
-        value = _BOOLEANS.get(text, text)
-    return msgspec.convert(value, kind)
+@functools.cache
+def _part_reader(name: str) -> Callable[[str], Any]:
+    return _reader(PATH_PARTS[name].kind)
+
+
+def _reader(kind: Any) -> Callable[[str], Any]:
+    """Reads a text as ``kind``: as a number or truth value only where the type wants one."""
+    reads = _json_types(msgspec.json.schema(kind))
+    # msgspec looks through the annotations of a bare type at every call, through those of a struct once
+    holder = msgspec.defstruct("Holder", [("value", kind)], frozen=True)
+
+    def read(text: str) -> Any:
+        value: object = text
+        if "integer" in reads and _INTEGER.fullmatch(text):
+            value = int(text)
+        elif "boolean" in reads:
+            value = _BOOLEANS.get(text, text)
+        held: Any = msgspec.convert({"value": value}, holder)
+        return held.value
+
+    return read
 
 
 def _mended(text: str, field: Field) -> str:
@@ -220,6 +235,6 @@ def _wrong(place: str, name: str, text: str, fault: str) -> Violation:
         pointer=f"/{place}/{name}",
         code="invalid",
         got=shown(text),
-        expected=fault.partition(" - at `")[0],
+        expected=fault.partition(_PLACE)[0],
         advice="correct the value",
     )

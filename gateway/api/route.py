@@ -51,7 +51,8 @@ class Success:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One request, read and checked. ``body``: bytes, or a value of the row's type."""
+    """One request, read and checked. ``body``: bytes, or a value of the row's type. ``peer``: the address that the
+    connection comes from, whatever headers say."""
 
     principal: Principal | None
     path: Mapping[str, str | int]
@@ -65,6 +66,7 @@ class Call:
     correlation: str
     scheme: str
     loopback: bool
+    peer: str
 
     @property
     def client(self) -> str:
