@@ -30,7 +30,7 @@ class Process:
         await self._task
 
 
-async def until(expected, *, seconds=8.0):
+async def until(expected, *, seconds=30.0):
     async with asyncio.timeout(seconds):
         while not expected():  # noqa: ASYNC110 - what is awaited happens in a database
             await asyncio.sleep(0.01)
@@ -209,7 +209,7 @@ async def test_three_workers_share_the_lanes_and_none_is_sent_twice(postgresql_u
         await engines[0].steps(f"H99-{number:02}", 4)
     processes = [Process(engine) for engine in engines]
 
-    await until(lambda: sum(map(len, partner.taken.values())) == 120, seconds=20)
+    await until(lambda: sum(map(len, partner.taken.values())) == 120, seconds=60)
     for process in processes:
         await process.stop()
 

@@ -13,7 +13,7 @@ from tests.storage.builders import PORTAL, S, event, later, snapshot
 async def steal(world, *, worker=2):
     """What happens when a worker is believed dead: its lanes are reaped and claimed by another."""
     await world.reap(1)
-    return await world.claim_one(worker=worker)
+    return await world.claim_one(worker=worker, now=later(minutes=1))
 
 
 def messages(world):
@@ -370,7 +370,7 @@ async def test_reaped_lane_is_in_doubt_if_something_was_in_flight(world):
         ("in_doubt", "worker_lost")
     ]
     assert world.lane_state("H99-a") == "waiting"
-    (again,) = await world.claim(worker=2)
+    (again,) = await world.claim(worker=2, now=later(minutes=1))
     assert again.queue[0].delivery.state is S.IN_DOUBT
 
 
