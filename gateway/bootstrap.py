@@ -6,7 +6,8 @@ get it whole and use its parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -104,6 +105,8 @@ async def open_gateway(
     and take no lock, so that a running gateway can be looked at; nothing can be accepted or sent then.
     ``transports`` and ``extra`` adapters are for tests and benchmarks. Raises ConfigurationError and StorageUnavailable.
     """
+    for name, section in settings.destination.items():
+        _require_networks(name, section.inbound_from)
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=await _clock(database), settings=settings.delivery)
@@ -143,6 +146,16 @@ async def open_gateway(
         feed=feed,
         webhooks=webhooks,
     )
+
+
+def _require_networks(name: str, networks: Sequence[str]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError as fault:
+            raise ConfigurationError(
+                f"destination.{name}.inbound_from: got {network!r}, expected a network like 10.20.0.0/16: {fault}"
+            ) from fault
 
 
 async def _clock(database: Database) -> SteadyClock:

@@ -127,7 +127,11 @@ class Maintenance(_Section, frozen=True, kw_only=True):
 
 
 class DestinationSettings(_Section, frozen=True, kw_only=True):
-    """One partner. ``settings`` goes to the adapter; the other keys override the manifest's capacity."""
+    """One partner. ``settings`` goes to the adapter; the other keys override the manifest's capacity.
+
+    ``inbound_from``: networks from which the partner (its adapter, its security server) may call ``/in/…``; the
+    contracts know no other proof of who calls, so the default is this machine alone.
+    """
 
     adapter: str | None = None
     enabled: bool = True
@@ -136,6 +140,7 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
     connect_timeout: Seconds | None = None
     read_timeout: Seconds | None = None
     maintenance: list[Maintenance] = []
+    inbound_from: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     settings: dict[str, Any] = {}
 
     def capacity(self, default: Capacity) -> Capacity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from gateway.bootstrap import secrets_in
 from gateway.port import Secret
@@ -69,3 +70,36 @@ async def test_password_that_a_partner_echoes_is_not_stored(tmp_path, monkeypatc
         assert all(b"mat-khau-rat-dai" not in body for body in bodies)
     finally:
         await gateway.close()
+
+
+@pytest.mark.parametrize(
+    ("peer", "networks", "taken"),
+    [
+        ("127.0.0.1", ["127.0.0.0/8"], True),
+        ("10.20.3.4", ["127.0.0.0/8"], False),
+        ("10.20.3.4", ["127.0.0.0/8", "10.20.0.0/16"], True),
+        ("::ffff:10.20.3.4", ["10.20.0.0/16"], True),
+        ("::1", ["::1/128"], True),
+        ("", ["0.0.0.0/0"], False),
+        ("testclient", ["0.0.0.0/0"], False),
+        ("10.20.3.4", [], False),
+    ],
+)
+def test_partner_is_known_by_its_network(peer, networks, taken):
+    from gateway.api.callbacks import is_within
+
+    assert is_within(peer, networks) is taken
+
+
+async def test_unreadable_network_stops_the_start(tmp_path):
+    from gateway.bootstrap import open_gateway
+    from gateway.domain.errors import ConfigurationError
+    from gateway.settings import Settings, decode
+
+    document = {
+        "database": {"url": f"sqlite:///{tmp_path}/x.db"},
+        "destination": {"national_portal": {"inbound_from": ["10.20.0.0/99"]}},
+    }
+
+    with pytest.raises(ConfigurationError, match="inbound_from"):
+        await open_gateway(decode(document, Settings))
