@@ -1,4 +1,4 @@
-"""Bringing a database to the current schema. Migrations are additive, so the previous release keeps working."""
+"""Bringing a database to the current schema. Migrations are additive: what runs of the previous release goes on."""
 
 from __future__ import annotations
 
