@@ -148,11 +148,18 @@ class Flaky:
     """A database in which one operation fails for a while, before or after it was committed."""
 
     def __init__(
-        self, database: Database, operation: str, *, failures: int = 1, committed: bool = False
+        self,
+        database: Database,
+        operation: str,
+        *,
+        failures: int = 1,
+        committed: bool = False,
+        fault: Exception | None = None,
     ) -> None:
         self._database = database
         self._operation = operation
         self._committed = committed
+        self._fault = fault or StorageUnavailable("away")
         self.failures = failures
 
     def __getattr__(self, name: str) -> Any:
@@ -163,7 +170,7 @@ class Flaky:
             self.failures -= 1
             if self._committed:
                 await self._database.apply(operation, item)
-            raise StorageUnavailable("away")
+            raise self._fault
         return await self._database.apply(operation, item)
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.delivery import pipeline
-from gateway.domain.errors import LeaseLost
+from gateway.domain.errors import LeaseLost, StorageUnavailable
 from gateway.domain.outcome import Accepted
 from gateway.storage.takeover import Reap, reap_lanes
 from tests.delivery.conftest import Engine, Flaky, Running, planned, settings
@@ -258,3 +258,86 @@ class Sleepy:
             plain, seconds = loop.time, self._seconds
             loop.time = lambda: plain() + seconds
         return result
+
+
+# an answer that waits for the next request to share its commit
+
+
+async def test_answer_is_kept_when_the_next_request_cannot_be_made(engine, monkeypatch):
+    """A defect between an answer and the next request: the answer is known, so nobody may be asked about it."""
+    await engine.accept("H99-a", planned("letter", "1"), planned("letter", "2"))
+    plain, made = pipeline.request_entry, []
+
+    def failing_the_second_time(scope, about, request, **rest):
+        made.append(about)
+        if len(made) == 2:
+            raise RuntimeError("a defect")
+        return plain(scope, about, request, **rest)
+
+    monkeypatch.setattr(pipeline, "request_entry", failing_the_second_time)
+    (lane,) = await engine.claim()
+    with pytest.raises(RuntimeError):
+        await engine.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "pending"]
+    assert engine.log() == [("letter", "request"), ("letter", "response")]
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["nothing was written", "it was written after all"])
+async def test_answer_is_kept_when_the_shared_commit_fails(engine, partner, committed):
+    await engine.accept("H99-a", *(planned("letter", str(number)) for number in (1, 2, 3)))
+    flaky = Flaky(engine.database, "advance_lanes", failures=1, committed=committed)
+    other = Engine(flaky, partner, engine.clock)
+    (lane,) = await other.claim()
+
+    with pytest.raises(StorageUnavailable):
+        await other.turn(lane).run(stopping=asyncio.Event())
+
+    assert flaky.failures == 0
+    assert partner.sends == [("H99-a", "1")]
+    assert engine.states("H99-a") == ["delivered", "in_flight" if committed else "pending", "pending"]
+    assert engine.delivery("H99-a", "1")["doubts"] == 0
+    await other.close()
+
+
+async def test_answer_is_kept_when_a_defect_breaks_the_shared_commit(engine, partner):
+    await engine.accept("H99-a", planned("letter", "1"), planned("letter", "2"))
+    flaky = Flaky(engine.database, "advance_lanes", fault=RuntimeError("a defect"))
+    other = Engine(flaky, partner, engine.clock)
+    (lane,) = await other.claim()
+
+    with pytest.raises(RuntimeError):
+        await other.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "pending"]
+    await other.close()
+
+
+async def test_answer_is_kept_when_the_breaker_cannot_be_written(engine, partner, monkeypatch):
+    await engine.accept("H99-a", planned("letter", "1"), planned("letter", "2"))
+    (lane,) = await engine.claim()
+
+    async def away():
+        raise StorageUnavailable("away")
+
+    monkeypatch.setattr(engine.destination.gate, "succeeded", away)
+    with pytest.raises(StorageUnavailable):
+        await engine.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "pending"]
+
+
+async def test_hold_while_an_answer_waits_lets_the_answer_in(engine):
+    await engine.steps("H99-a", 3)
+
+    async def hold(what, body):
+        engine.partner.before = None
+        await engine.execute("UPDATE lane SET held_by = 'clerk', held_reason = 'check'")
+
+    engine.partner.before = hold
+    (lane,) = await engine.claim()
+    with pytest.raises(LeaseLost):
+        await engine.turn(lane).run(stopping=asyncio.Event())
+
+    assert engine.states("H99-a") == ["delivered", "pending", "pending"]
+    assert engine.partner.sends == [("H99-a", "1")]
