@@ -179,6 +179,18 @@ class Watcher:
         )
         return "\n".join(map(str, stuck))
 
+    def activity(self) -> str:
+        """Who holds which lane and what PostgreSQL's connections are doing."""
+        rows = [
+            *self.rows("SELECT id, pid, beat FROM worker ORDER BY id"),
+            *self.rows("SELECT lease_owner, state, count(*) FROM lane GROUP BY 1, 2 ORDER BY 1, 2"),
+            *self.rows(
+                "SELECT pid, state, wait_event, xact_start, left(query, 150) FROM pg_stat_activity "
+                "WHERE datname = current_database() ORDER BY xact_start"
+            ),
+        ]
+        return "\n".join(map(str, rows))
+
     def close(self) -> None:
         self._database.close()
 

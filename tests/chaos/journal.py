@@ -127,8 +127,8 @@ class JournalPartner:
         try:
             while await self._answer(reader, writer):
                 continue
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            return  # asyncio complains about a cancelled handler
         finally:
             with contextlib.suppress(OSError):
                 writer.close()

@@ -307,7 +307,11 @@ async def test_worker_stopped_for_longer_than_others_wait_for_it(tmp_path, empty
             workers = running.watcher.worker_of(process.pid)
             os.kill(process.pid, signal.SIGSTOP)
             try:
-                await until(lambda held=workers: running.watcher.leases_of(held) == 0, RECOVERY_SECONDS)
+                await until(
+                    lambda held=workers: running.watcher.leases_of(held) == 0,
+                    RECOVERY_SECONDS,
+                    running.watcher.activity,
+                )
                 await asyncio.sleep(random.uniform(0.0, 1.0))
             finally:
                 os.kill(process.pid, signal.SIGCONT)

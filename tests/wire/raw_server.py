@@ -112,8 +112,8 @@ class RawServer:
         self.peers.append(peer)
         try:
             await self._behaviour(peer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            return  # asyncio complains about a cancelled handler
         finally:
             with contextlib.suppress(ConnectionError, ssl.SSLError, OSError):
                 writer.close()
