@@ -50,7 +50,9 @@ class LostAttempt(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-ASK_AFTER_MICROS = 2_000_000  # the lost request may still be at work at the partner: too early an "absent" doubles it
+ASK_AFTER_MICROS = (
+    2_000_000  # the lost request may still be at work at the partner: too early an "absent" doubles it
+)
 _DEAD_LANES = Statement("""
     SELECT id FROM lane WHERE state = 'leased' AND lease_owner IN_ARRAY(:dead) ORDER BY id SKIP_LOCKED
 """)
