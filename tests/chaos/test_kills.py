@@ -162,7 +162,7 @@ def judge_portal(record: dict[str, Any], watcher: Watcher, settings: Settings) -
     return watcher._database.ask(question)
 
 
-@pytest.mark.xdist_group("chaos-sqlite")
+@pytest.mark.xdist_group("chaos-1")
 @pytest.mark.timeout(300)
 async def test_fifteen_kills_of_the_one_process_on_sqlite(tmp_path):
     run = Run(tmp_path, f"sqlite:///{tmp_path / 'gateway.db'}", kills=15, dossiers=90, pace=12.0)
@@ -172,10 +172,10 @@ async def test_fifteen_kills_of_the_one_process_on_sqlite(tmp_path):
     assert len(run.recoveries) == 15
 
 
-@pytest.mark.xdist_group("chaos-postgresql")
+@pytest.mark.xdist_group("chaos-2")
 @pytest.mark.timeout(300)
 async def test_fifteen_kills_among_three_workers_on_postgresql(tmp_path, empty_postgresql_url):
-    run = Run(tmp_path, empty_postgresql_url, kills=15, dossiers=180, pace=12.0)
+    run = Run(tmp_path, empty_postgresql_url, kills=15, dossiers=150, pace=12.0)
 
     await run.go()
 

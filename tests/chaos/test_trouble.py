@@ -99,7 +99,7 @@ async def scene(
     url: str,
     *,
     slots: int = 1,
-    dossiers: int = 120,
+    dossiers: int = 80,
     pace: float = 15.0,
     module: str = "tests.chaos.gateway_process",
     extra: tuple[str, ...] = (),
@@ -164,7 +164,7 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgr
     server.close()
 
 
-@pytest.mark.xdist_group("chaos-restart")
+@pytest.mark.xdist_group("chaos-3")
 async def test_postgresql_restarted_under_load(tmp_path, own_postgres):
     async with scene(tmp_path, own_postgres.url, slots=3) as running:
         for mode in ("fast", "immediate", "fast"):
@@ -176,10 +176,10 @@ async def test_postgresql_restarted_under_load(tmp_path, own_postgres):
         assert running.watcher.count("delivery WHERE doubts > 0") > 0
 
 
-@pytest.mark.xdist_group("chaos-restart")
+@pytest.mark.xdist_group("chaos-3")
 async def test_postgresql_away_for_longer_than_workers_wait_for_a_beat(tmp_path, own_postgres):
     """Nobody may take everybody else for dead when it comes back."""
-    async with scene(tmp_path, own_postgres.url, slots=3, dossiers=60) as running:
+    async with scene(tmp_path, own_postgres.url, slots=3, dossiers=50) as running:
         await running.more_arrivals(10)
         pids = {process.pid for process in running.ships.processes.values()}
         await asyncio.to_thread(own_postgres.control, "-m", "fast", "stop")
@@ -224,7 +224,7 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-@pytest.mark.xdist_group("chaos-disk")
+@pytest.mark.xdist_group("chaos-3")
 async def test_disk_full_on_the_sqlite_volume(tmp_path):
     with small_volume(tmp_path / "volume", 64) as mounted:
         if not mounted:
@@ -243,7 +243,7 @@ async def test_disk_full_on_the_sqlite_volume(tmp_path):
             await running.end_well()
 
 
-@pytest.mark.xdist_group("chaos-disk")
+@pytest.mark.xdist_group("chaos-3")
 async def test_no_room_for_one_more_byte_in_any_file_of_the_process(tmp_path):
     """Like a quota: writes beyond a size fail, then the limit is lifted."""
     async with scene(tmp_path, f"sqlite:///{tmp_path / 'gateway.db'}", dossiers=60) as running:
@@ -270,20 +270,20 @@ async def _stands_still(running: Scene) -> None:
 # a clock that is set back
 
 
-@pytest.mark.xdist_group("chaos-clock")
+@pytest.mark.xdist_group("chaos-1")
 async def test_clock_set_back_an_hour_in_running_and_in_restarted_processes(tmp_path):
     switch = tmp_path / "set-back"
     async with scene(
         tmp_path,
         f"sqlite:///{tmp_path / 'gateway.db'}",
-        dossiers=100,
+        dossiers=60,
         module="tests.chaos.gateway_set_back",
         extra=("--set-back", str(switch)),
     ) as running:
         await running.more_arrivals(20)
         switch.touch()
         assert await running.more_arrivals(20) < RECOVERY_SECONDS
-        for _ in range(3):
+        for _ in range(2):
             await running.ships.kill()
             await running.ships.start()
             assert await running.more_arrivals() < RECOVERY_SECONDS
@@ -296,11 +296,11 @@ async def test_clock_set_back_an_hour_in_running_and_in_restarted_processes(tmp_
 # a process that is stopped for a while
 
 
-@pytest.mark.xdist_group("chaos-pause")
+@pytest.mark.xdist_group("chaos-2")
 async def test_worker_stopped_for_longer_than_others_wait_for_it(tmp_path, empty_postgresql_url):
     _, random = chance()
-    async with scene(tmp_path, empty_postgresql_url, slots=3, dossiers=150) as running:
-        for _ in range(5):
+    async with scene(tmp_path, empty_postgresql_url, slots=3, dossiers=100) as running:
+        for _ in range(3):
             await asyncio.sleep(random.uniform(0.0, 0.7))
             slot = random.choice(sorted(running.ships.processes))
             process = running.ships.processes[slot]
@@ -322,7 +322,7 @@ async def test_worker_stopped_for_longer_than_others_wait_for_it(tmp_path, empty
         await running.end_well()
 
 
-@pytest.mark.xdist_group("chaos-pause")
+@pytest.mark.xdist_group("chaos-1")
 async def test_only_process_stopped_for_a_while(tmp_path):
     """On SQLite nobody else can take over; it simply goes on."""
     async with scene(tmp_path, f"sqlite:///{tmp_path / 'gateway.db'}", dossiers=40) as running:
