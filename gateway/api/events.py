@@ -42,7 +42,13 @@ class WebhookOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """An endpoint to register. ``kinds`` empty: every kind. ``after``: from this position on, else from now."""
 
     url: Annotated[
-        str, Meta(min_length=1, max_length=2000, examples=["https://motcua.h99.example/hooks/lienthong"])
+        str,
+        Meta(
+            min_length=1,
+            max_length=2000,
+            pattern=r"^[\x21-\x7e]+$(?!\n)",
+            examples=["https://motcua.h99.example/hooks/lienthong"],
+        ),
     ]
     kinds: Annotated[list[Kind], Meta(max_length=MOST_KINDS)] = []
     after: Position | None = None
