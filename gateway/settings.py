@@ -22,8 +22,10 @@ from gateway.port import Capacity, Secret
 _T = TypeVar("_T")
 PREFIX = "LIENTHONG_"
 DEFAULT_FILE = "lienthong.toml"
-Seconds = Annotated[float, Meta(ge=0)]
-Pause = Annotated[float, Meta(gt=0)]
+_TEN_YEARS = 315_360_000  # seconds; also keeps infinity out, which no date can be moved by
+Seconds = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
+Pause = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
+Factor = Annotated[float, Meta(ge=1, le=10)]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -55,9 +57,9 @@ class ApiSettings(_Section, frozen=True, kw_only=True):
 class RetrySettings(_Section, frozen=True, kw_only=True):
     """Back-off of deferred deliveries, in seconds: doubling with jitter, then parked after ``give_up_after``."""
 
-    first: Seconds = 2.0
-    factor: Annotated[float, Meta(ge=1)] = 2.0
-    longest: Seconds = 1800.0
+    first: Pause = 2.0
+    factor: Factor = 2.0
+    longest: Pause = 1800.0
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.25
     give_up_after: Seconds = 7 * 86400.0
     immediate: Count = 3
@@ -68,8 +70,8 @@ class BreakerSettings(_Section, frozen=True, kw_only=True):
     """After ``failures`` in a row nothing but one probe leaves, first after ``first_pause`` seconds, doubling."""
 
     failures: Count = 6
-    first_pause: Seconds = 2.0
-    longest_pause: Seconds = 300.0
+    first_pause: Pause = 2.0
+    longest_pause: Pause = 300.0
 
 
 class DeliverySettings(_Section, frozen=True, kw_only=True):
@@ -81,6 +83,13 @@ class DeliverySettings(_Section, frozen=True, kw_only=True):
     depth: Count = 10
     beat: Pause = 1.0
     dead_after: Pause = 6.0
+
+    def __post_init__(self) -> None:
+        if self.dead_after < 3 * self.beat:
+            raise ValueError(
+                f"delivery.dead_after: got {self.dead_after:g} s, expected at least three beats "
+                f"({3 * self.beat:g} s), else living workers count as dead"
+            )
 
 
 class WebhookSettings(_Section, frozen=True, kw_only=True):
@@ -98,8 +107,8 @@ class WebhookSettings(_Section, frozen=True, kw_only=True):
     ca_file: str | None = None
     connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 20.0
-    first: Seconds = 5.0
-    factor: Annotated[float, Meta(ge=1)] = 2.0
+    first: Pause = 5.0
+    factor: Factor = 2.0
     longest: Seconds = 3600.0
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
     give_up_after: Seconds = 5 * 86400.0
@@ -136,9 +145,9 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
     adapter: str | None = None
     enabled: bool = True
     concurrency: Count | None = None
-    rate: Seconds | None = None
-    connect_timeout: Seconds | None = None
-    read_timeout: Seconds | None = None
+    rate: Pause | None = None
+    connect_timeout: Pause | None = None
+    read_timeout: Pause | None = None
     maintenance: list[Maintenance] = []
     inbound_from: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     settings: dict[str, Any] = {}
@@ -205,11 +214,11 @@ def _secret(value: object, variables: Mapping[str, str]) -> Secret:
     match value:
         case Secret():
             return value
-        case {"env": str(name)} if name in variables:
+        case {"env": str(name), **rest} if not rest and name in variables:
             return Secret(variables[name])
-        case {"env": str(name)}:
+        case {"env": str(name), **rest} if not rest:
             raise ConfigurationError(f"configuration: environment variable {name} is not set")
-        case {"file": str(name)}:
+        case {"file": str(name), **rest} if not rest:
             return _secret_file(Path(name))
         case _:
             raise ConfigurationError(
