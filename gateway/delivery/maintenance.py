@@ -22,11 +22,22 @@ def require_windows(windows: Sequence[Maintenance], *, destination: str) -> None
     for window in windows:
         try:
             _end(window, datetime(2026, 1, 1, tzinfo=VIETNAM))
+            _require_length(window)
         except (ValueError, TypeError) as fault:
             raise ConfigurationError(
                 f"destination.{destination}.maintenance: got {window.start!r}-{window.end!r}, expected HH:MM "
                 f"or ISO 8601 instants with an offset: {fault}"
             ) from fault
+
+
+def _require_length(window: Maintenance) -> None:
+    """A window that is over before it begins never shuts; a daily one of no length would shut for ever."""
+    if "T" in window.start:
+        empty = datetime.fromisoformat(window.end) <= datetime.fromisoformat(window.start)
+    else:
+        empty = time.fromisoformat(window.end) == time.fromisoformat(window.start)
+    if empty:
+        raise ValueError("the window has no length")
 
 
 def _end(window: Maintenance, now: datetime) -> datetime | None:

@@ -29,7 +29,8 @@ class DeliveryState(StrEnum):
 
 S = DeliveryState
 MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
-    S.PENDING: frozenset({S.IN_FLIGHT, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
+    # waiting without having been sent: no credential, no reference data
+    S.PENDING: frozenset({S.IN_FLIGHT, S.WAITING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
     S.WAITING: frozenset({S.IN_FLIGHT, S.PENDING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
     S.IN_FLIGHT: frozenset({S.DELIVERED, S.REJECTED, S.WAITING, S.IN_DOUBT, S.PARKED}),
     S.IN_DOUBT: frozenset({S.DELIVERED, S.WAITING, S.REJECTED, S.SKIPPED}),
