@@ -85,8 +85,7 @@ class Endpoint:
         principal = await self._api.access.principal(headers)
         trace.client = principal.client
         require_scope(principal, row.scope)
-        if row.limited:
-            self._api.admit(principal)
+        self._api.admit(principal)
         return principal
 
     async def _body(self, row: Route, headers: Mapping[str, str], receive: Receive) -> object:

@@ -236,9 +236,7 @@ def problems_of(route: Route) -> set[str]:
     """Every kind of refusal that ``route`` can answer with."""
     found = {"internal", "invalid", "not_acceptable", "headers_too_large", *route.problems}
     if route.scope is not None:
-        found |= {"unauthorised", "forbidden", "unavailable"} | (
-            {"too_many_requests"} if route.limited else set()
-        )
+        found |= {"unauthorised", "forbidden", "too_many_requests", "unavailable"}
     if "{" in route.path:
         found.add("not_found")
     if route.body is not None:

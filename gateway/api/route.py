@@ -129,4 +129,3 @@ class Route:
     body: Body | None = None
     problems: tuple[str, ...] = ()
     documented: bool = True
-    limited: bool = True

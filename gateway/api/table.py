@@ -210,7 +210,7 @@ OVERVIEW: tuple[Route, ...] = (
         summary="Read the metrics",
         description=(
             "In Prometheus' text format. From this machine, without a proxy in between, no key is needed; from "
-            "elsewhere scope metrics:read."
+            "elsewhere scope metrics:read. A proxy on this machine must not pass this address on."
         ),
         handler=get_metrics,
         successes=(Success(status=200, description="The metrics.", media_type=TEXT_METRICS),),

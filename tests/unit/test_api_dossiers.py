@@ -108,6 +108,19 @@ async def test_conditions_are_judged_against_what_is_stored(world, stored, heade
     assert version == (5 if status == 202 else stored)
 
 
+async def test_condition_does_not_fail_on_what_the_lost_answer_had_stored(world):
+    await world.put(version=1)
+    sent = {"json": record(version=2, summary="new"), "headers": {"If-Match": '"1"'}}
+    first = await world.call("PUT", "/v1/dossiers/H99-1", **sent)
+    again = await world.call("PUT", "/v1/dossiers/H99-1", **sent)
+    other = await world.call(
+        "PUT", "/v1/dossiers/H99-1", json=record(version=2, summary="other"), headers={"If-Match": '"1"'}
+    )
+
+    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
+    assert again.json()["result"] == "unchanged"
+
+
 async def test_everything_that_is_wrong_is_said_at_once(world):
     wrong = record(surprise=1, channel="pigeon", received_at="yesterday")
     del wrong["applicant"]
