@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from mappings.national_portal.stored_record import read_record
 LINES_A_SECOND = 100.0
 LOOK_SECONDS = 0.25
 GIVE_UP_SECONDS = 600.0
+PROCEDURES = "procedures"
 CATALOGUE_SECONDS = 60.0
 CATALOGUE_PAUSE_SECONDS = 0.2
 
@@ -84,19 +85,30 @@ async def working(gateway: Gateway) -> AsyncIterator[None]:
 
 
 async def fetch_catalogues(gateway: Gateway) -> tuple[int, int]:
-    """Fetch the portal's lists, so that records are judged against them; (lists, entries). What is known of a single
-    procedure is fetched by the gateway when the first dossier needs it."""
-    reads = gateway.destinations[NAME].adapter.manifest.reads
-    entries = [await _fetch(gateway, read.name) for read in reads if read.catalogue and not read.parameters]
+    """Fetch the portal's reference data, so that records are judged against it; (answers, entries).
+
+    Procedures, too: a gateway fetches them when they are first needed, but here one question in twenty fails, and
+    then the dossiers that need the answer wait for the next try.
+    """
+    destination = gateway.destinations[NAME]
+    reads = [read for read in destination.adapter.manifest.reads if read.catalogue]
+    entries = [await _fetch(gateway, read.name, {}) for read in reads if not read.parameters]
+    codes = sorted(destination.catalogues.get(PROCEDURES, ()))
+    entries += [
+        await _fetch(gateway, read.name, {"procedure": code})
+        for read in reads
+        if read.parameters == ("procedure",)
+        for code in codes
+    ]
     return len(entries), sum(entries)
 
 
-async def _fetch(gateway: Gateway, name: str) -> int:
+async def _fetch(gateway: Gateway, name: str, parameters: Mapping[str, str]) -> int:
     failure: str | None = None
     loop = asyncio.get_running_loop()
     limit = loop.time() + CATALOGUE_SECONDS
     while loop.time() < limit:
-        refreshed = await gateway.catalogues.refresh(NAME, name)
+        refreshed = await gateway.catalogues.refresh(NAME, name, parameters)
         if refreshed.entries is not None:
             return refreshed.entries
         failure = refreshed.failure

@@ -29,8 +29,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "faults.five_percent": ("5% lượt gọi gặp sự cố", "5% of calls fail"),
     "faults.storm": ("ngày rất xấu: 2 trong 5 lượt gọi gặp sự cố", "a very bad day: 2 of 5 calls fail"),
     "catalogues": (
-        "Đã tải {count} danh mục của cổng ({entries} mục)",
-        "Fetched {count} catalogues of the portal ({entries} entries)",
+        "Đã tải danh mục và thủ tục của cổng: {count} lượt hỏi, {entries} mục",
+        "Fetched the portal's catalogues and procedures: {count} questions, {entries} entries",
     ),
     "bar.imported": ("Bản ghi đã nhận", "Lines imported"),
     "bar.dossiers": ("Trạng thái hồ sơ đã chuyển", "Dossier states delivered"),
