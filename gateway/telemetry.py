@@ -3,9 +3,10 @@ holds those."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -50,6 +51,24 @@ WEBHOOKS_DISABLED = Gauge(
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 
+class _Forgiving:
+    """A stream whose reader may disappear: the program log is a comfort, and its end must not stop a delivery."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write ``text``, or drop it when nobody can take it (a broken pipe, a full disk)."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, if anybody takes it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure_logging(level: str = "info", style: Literal["json", "console"] = "console") -> None:
     """Set structlog up once per process; output goes to standard error."""
     threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
@@ -67,7 +86,7 @@ def configure_logging(level: str = "info", style: Literal["json", "console"] = "
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(sys.stderr))),
         cache_logger_on_first_use=False,
     )
 

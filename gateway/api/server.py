@@ -149,9 +149,9 @@ def _told_to_end(api: Api) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def heard(number: int) -> None:
-        log.info("told_to_end", signal=signal.Signals(number).name)
         loop.remove_signal_handler(number)
         api.stopping.set()
+        log.info("told_to_end", signal=signal.Signals(number).name)
 
     try:
         for number in _SIGNALS:
