@@ -7,6 +7,7 @@ the observer's own monotonic clock. Invariant: whatever a dead worker held is ta
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -173,7 +174,10 @@ class Worker:
             closing=lambda lost: closing.get(lost.destination, fallback)(lost),
         )
         lost = await self._hub.database.apply(reap_lanes, order)
-        await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, dead))
+        if await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, dead)):
+            now = to_micros(self._hub.clock())
+            for name in self._dispatchers:  # a probe that died with its worker must not keep a breaker open
+                await self._hub.database.write(functools.partial(upkeep.return_probe, name=name, now=now))
         log.warning("dead_workers_were_replaced", workers=dead, attempts_in_doubt=len(lost))
         for dispatcher in self._dispatchers.values():
             dispatcher.wake()

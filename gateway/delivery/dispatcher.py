@@ -10,6 +10,7 @@ import functools
 import random
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
 from gateway.delivery.destination import Destination
@@ -184,9 +185,9 @@ class Dispatcher:
             outcome="in_doubt",
             code="worker_lost",
         )
-        return no_answer_entry(
-            self.destination.scope, about, "the worker disappeared while the request was in flight"
-        )
+        # its destination need not be one that this process knows
+        scope = msgspec.structs.replace(self.destination.scope, channel=lost.destination)
+        return no_answer_entry(scope, about, "the worker disappeared while the request was in flight")
 
     async def _idle(self, seconds: float) -> None:
         try:
