@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from gateway import worker as worker_module
 from gateway.domain.errors import StorageUnavailable
 from gateway.storage import upkeep
 from gateway.storage.database import Database
+from gateway.storage.instants import to_micros
 from gateway.storage.sql import Statement
 from gateway.worker import Worker
 from tests.delivery.conftest import Engine, settings
@@ -72,6 +74,37 @@ async def test_lanes_of_a_worker_that_is_gone_are_taken_over_without_anybodys_he
     assert partner.questions == [("H99-a", "1")]
     assert fast.delivery("H99-a", "1")["doubts"] == 1
     assert fast.rows("SELECT count(*) FROM worker") == [(0,)]
+
+
+async def test_probe_of_a_worker_that_died_does_not_keep_the_breaker_open(fast, partner):
+    """It had the only probe for as long as an exchange may take: minutes."""
+    await fast.steps("H99-a", 2)
+    await fast.database.write(lambda tx: upkeep.register_worker(tx, 0))
+    far = to_micros(fast.clock() + timedelta(minutes=5))
+    opening = upkeep.Opening(
+        name="portal", failures=6, open_until=far, failure="away", now=to_micros(fast.clock())
+    )
+    await fast.database.write(lambda tx: upkeep.open_breaker(tx, opening))
+    process = Process(fast)
+
+    await until(lambda: partner.taken["H99-a"] == ["1", "2"])
+    await process.stop()
+
+    assert fast.breaker().open_until is None
+
+
+async def test_attempt_lost_at_a_destination_unknown_here_is_logged_under_its_own_name(fast):
+    """Another release, or another configuration, had it."""
+    await fast.steps("H99-a", 1)
+    fast.worker = await fast.database.write(lambda tx: upkeep.register_worker(tx, 0))
+    await World(fast.database).start((await fast.claim())[0])
+    await fast.execute("UPDATE attempt SET destination = 'ministry'")
+    process = Process(fast)
+
+    await until(lambda: bool(fast.rows("SELECT 1 FROM attempt WHERE ended_at IS NOT NULL")))
+    await process.stop()
+
+    assert ("ministry",) in fast.rows("SELECT channel FROM message WHERE kind = 'no_answer'")
 
 
 async def test_lane_of_an_owner_without_a_row_is_taken_over(fast, partner):
