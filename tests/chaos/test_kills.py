@@ -184,7 +184,7 @@ async def test_fifteen_kills_among_three_workers_on_postgresql(tmp_path, empty_p
 
 @pytest.mark.chaos_long
 @pytest.mark.timeout(0)
-async def test_as_many_kills_as_asked_for(tmp_path, postgresql_server):
+async def test_as_many_kills_as_asked_for(tmp_path, postgresql_server, capsys):
     """KILLS in rounds of 25, on both engines in turn, every round with a seed of its own."""
     left, round_, began = int(os.environ.get("KILLS") or 1000), 0, time.monotonic()
     while left > 0:
@@ -195,9 +195,10 @@ async def test_as_many_kills_as_asked_for(tmp_path, postgresql_server):
         run = Run(folder, url, kills=min(25, left), dossiers=150, pace=14.0)
         await run.go()
         left, round_ = left - run.kills, round_ + 1
-        print(  # noqa: T201 - a long run shows where it is
-            f"{'sqlite' if on_sqlite else 'postgresql'}: {run.kills} kills, seed {run.seed}, slowest takeover "
-            f"{max(run.recoveries):.1f} s; {left} to go, {time.monotonic() - began:.0f} s"
-        )
+        with capsys.disabled():
+            print(  # noqa: T201 - a long run shows where it is
+                f"{'sqlite' if on_sqlite else 'postgresql'}: {run.kills} kills, seed {run.seed}, slowest takeover "
+                f"{max(run.recoveries):.1f} s; {left} to go, {time.monotonic() - began:.0f} s"
+            )
         if not on_sqlite:
             postgresql_server.drop(url)
