@@ -239,7 +239,7 @@ async def test_rate_is_kept(database, clock):
         await gate.pace()
 
     took = loop.time() - started
-    assert 0.15 <= took < 1.0
+    assert 0.15 <= took < 5.0
 
 
 async def test_rate_is_shared_between_processes(database, clock):
@@ -266,7 +266,7 @@ async def test_concurrent_callers_keep_the_rate_together(database, clock):
 
 async def test_no_rate_no_waiting(database, clock):
     gate = Process(database, clock).gate
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(5):
         for _ in range(10_000):
             await gate.pace()
 
