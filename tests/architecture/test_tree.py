@@ -205,7 +205,7 @@ ALLOWED = (
     (misplaced_words, "adapters/national_portal/simulator.py", "KEY = 'MaHoSo'"),
     (misplaced_words, "adapters/national_portal/manifest.py", "SERVICE = 'DongBoHoSoMC'"),
     (recorded_registries, "requirements.lock", "wheel==0.45.1 \\\n    --hash=sha256:00\n    # via lienthong"),
-    (machine_paths, "README.md", "https://example.vn/work/1 and ./home/x and {base}/work/1"),
+    (machine_paths, "README.md", "https://example.vn/srv/1 and ./home/x and {base}/home/1"),
 )
 
 
