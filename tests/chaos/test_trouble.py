@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -156,12 +157,11 @@ class OwnPostgres:
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
-    import tempfile
-
-    server = OwnPostgres(Path(tempfile.mkdtemp(prefix="lienthong-pg-")) / "data")
-    yield server
-    server.close()
+def own_postgres() -> Iterator[OwnPostgres]:
+    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as folder:
+        server = OwnPostgres(Path(folder) / "data")
+        yield server
+        server.close()
 
 
 @pytest.mark.xdist_group("chaos-3")
