@@ -40,7 +40,7 @@ from gateway.port import (
 )
 from gateway.settings import ApiSettings, DatabaseSettings, DestinationSettings, Settings
 from gateway.storage.clients import NewClient, Scope, create_client
-from gateway.storage.schema import metadata
+from gateway.storage.tables import metadata
 
 BOARD = "board"
 URL = "https://board.example"

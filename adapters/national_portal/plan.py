@@ -118,7 +118,7 @@ def _versioned(operation: str, shown: Dossier) -> Planned:
 
 def _steps(dossier: Dossier, settings: Settings) -> list[Planned]:
     return [
-        Planned(operation=STEP, key=key, payload=canonical.encode({"step": step}))
+        Planned(operation=STEP, key=key, payload=canonical.encode({"step": step}), happened_at=step.at)
         for key, step in steps_of(dossier, complete=settings.complete_steps)
     ]
 

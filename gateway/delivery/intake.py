@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.codec import canonical
 from gateway.codec.record import RecordReader
+from gateway.deadlines.account import account_of
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.maintenance import VIETNAM
 from gateway.domain.dossier import Dossier
@@ -132,6 +133,7 @@ class Intake:
             messages=messages,
             idempotency=idempotency,
             expected_version=expected_version,
+            account=msgspec.json.encode(account_of(dossier)),
         )
 
     def _translated(self, dossier: Dossier) -> Dossier:
@@ -184,6 +186,7 @@ def lane_plan(destination: Destination, dossier: Dossier) -> LanePlan:
                 payload=planned.payload,
                 digest=hashlib.sha256(planned.fingerprint or planned.payload).digest(),
                 snapshot=planned.operation in snapshots,
+                event_at=maybe_micros(planned.happened_at),
             )
             for planned in adapter.plan(dossier)
         ),

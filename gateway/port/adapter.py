@@ -43,13 +43,15 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery that a version of a dossier calls for; the hub drops those whose key it already has.
 
     ``fingerprint``: what the partner would see of it. A snapshot with the fingerprint of the one before it is not
-    sent again; without one the payload is compared.
+    sent again; without one the payload is compared. ``happened_at``: aware instant of what it tells, if that is
+    one thing; the lag of synchronisation is counted from it.
     """
 
     operation: str
     key: str
     payload: bytes
     fingerprint: bytes = b""
+    happened_at: datetime | None = None
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ class PlannedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes
     digest: bytes
     snapshot: bool
+    event_at: int | None = None
 
 
 class LanePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,10 @@ class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
-    """One dossier version to accept, with everything that follows from it."""
+    """One dossier version to accept, with everything that follows from it.
+
+    ``account``: what the version says about time, kept for the deadline rules (``gateway.deadlines.account``).
+    """
 
     dossier: DossierRow
     lanes: tuple[LanePlan, ...]
@@ -79,6 +83,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[EventRow, ...] = ()
     idempotency: IdempotencyKey | None = None
     expected_version: int | None = None
+    account: bytes | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +106,9 @@ _INSERT_DOSSIER = insert("dossier", _DOSSIER_COLUMNS)
 _KEPT = {"code", "created_at"}
 _ASSIGNMENTS = ", ".join(f"{name} = :{name}" for name in _DOSSIER_COLUMNS if name not in _KEPT)
 _UPDATE_DOSSIER = Statement(f"UPDATE dossier SET {_ASSIGNMENTS} WHERE code = :code")  # noqa: S608 - our own names
+_INSERT_VERSION = insert(
+    "dossier_version", ("id", "dossier_code", "version", "at", "message_id", "account", "assessed")
+)
 _FIND_LANE = Statement("""
     SELECT id, next_position, state FROM lane WHERE destination = :destination AND dossier_code = :code FOR_UPDATE
 """)
@@ -132,6 +140,7 @@ _INSERT_DELIVERY = insert(
         "state",
         "digest",
         "created_at",
+        "event_at",
         "payload",
     ),
 )
@@ -207,6 +216,19 @@ def _judge_version(item: Acceptance, found: Row | None) -> Verdict | GatewayErro
 def _write_dossier(transaction: Transaction, item: Acceptance, *, new: bool) -> None:
     row = {**msgspec.structs.asdict(item.dossier), "created_at": item.now, "updated_at": item.now}
     transaction.run(_INSERT_DOSSIER if new else _UPDATE_DOSSIER, row)
+    if item.account is not None:
+        transaction.run(
+            _INSERT_VERSION,
+            {
+                "id": transaction.identifiers.next(),
+                "dossier_code": item.dossier.code,
+                "version": item.dossier.version,
+                "at": item.now,
+                "message_id": item.messages[0].id if item.messages else None,
+                "account": item.account,
+                "assessed": False,
+            },
+        )
 
 
 def _enqueue(transaction: Transaction, item: Acceptance, receipt: Receipt) -> Receipt:
@@ -338,6 +360,7 @@ class _LaneWriter:
                 "state": DeliveryState.PENDING.value,
                 "digest": planned.digest,
                 "created_at": self._now,
+                "event_at": planned.event_at,
                 "payload": planned.payload,
             }
         )

@@ -150,6 +150,7 @@ delivery = Table(
     Column("actor", Text),
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("event_at", BigInteger),  # when what it tells has happened, if the adapter knows
     Column("sent_at", BigInteger),
     Column("settled_at", BigInteger),
     Column("payload", LargeBinary, nullable=False),
@@ -358,6 +359,12 @@ job = Table(
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("outcome", Text),
+    # what an operator has set over the configured schedule; null: as configured
+    Column("cron", Text),
+    Column("time_zone", Text),
+    Column("missed", Text),
+    Column("enabled", Boolean),
+    Column("changed_by", Text),
 )
 
 operator_action = Table(

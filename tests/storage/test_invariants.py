@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from psycopg import errors as pg
 
 from gateway.domain.delivery import MOVES, DeliveryState, LaneState
-from gateway.storage.schema import metadata
+from gateway.storage.tables import metadata
 from gateway.storage.sql import Statement
 from tests.storage.builders import S, event, snapshot
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.storage import migrate
-from gateway.storage.schema import metadata
+from gateway.storage.tables import metadata
 
 
 def connect(url: str) -> sa.Engine:

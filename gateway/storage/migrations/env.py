@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from gateway.storage.schema import metadata
+from gateway.storage.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,217 @@
+"""The tables of status synchronisation: what was claimed, where every dossier stood when, jobs, lag and drift.
+
+Same conventions as ``gateway.storage.schema``: instants are microseconds UTC; days are counted since 1970-01-01 in
+Viet Nam's time, so that the official comparison by date is one of integers. Invariant: nothing here overwrites what a
+system said; a later value is a later row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from gateway.storage.schema import _Id, _partial, metadata
+
+# the inputs of every judgement about time: what the one-door system said in one version, and when we heard it
+dossier_version = Table(
+    "dossier_version",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("message_id", BigInteger),
+    Column("account", LargeBinary, nullable=False),
+    Column("assessed", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("dossier_code", "version"),
+)
+dossier_version.append_constraint(_partial("ix_dossier_version_unassessed", "id", where="NOT assessed"))
+
+# where a dossier stood from one instant to the next, by the time at which things happened, so that a report can be
+# computed as of any cut-off; ``effective_to`` is 2^62 in the row that still holds
+standing = Table(
+    "standing",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("effective_from", BigInteger, nullable=False),
+    Column("effective_to", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("status", Integer, nullable=False),  # national number, 1 to 10
+    Column("channel", Text, nullable=False),
+    Column("agency_code", Text, nullable=False),
+    Column("field_code", Text),
+    Column("procedure_code", Text, nullable=False),
+    Column("unit", Text),
+    Column("officer", Text),
+    Column("submitted_at", BigInteger),
+    Column("received_at", BigInteger),
+    Column("received_day", Integer),
+    Column("due_at", BigInteger),  # the promise that holds: moved only by a lawful cause
+    Column("due_day", Integer),
+    Column("due_original_at", BigInteger),
+    Column("due_declared_at", BigInteger),  # what the one-door system says now
+    Column("ended_at", BigInteger),  # finished, stopped for good or withdrawn
+    Column("ended_day", Integer),
+    Column("waiting_since", BigInteger),
+    Column("by_date", Text, nullable=False),  # classes against the promise that holds, as of ``recorded_at``
+    Column("by_instant", Text, nullable=False),
+    Column("original_by_date", Text, nullable=False),
+    Column("original_by_instant", Text, nullable=False),
+    Column("late_calendar_days", Integer, nullable=False, server_default="0"),
+    Column("late_working_days", Integer, nullable=False, server_default="0"),
+    Column("late_working_minutes", Integer, nullable=False, server_default="0"),
+    Column("flags", Text, nullable=False, server_default="[]"),
+    Column("rule_version", Text, nullable=False),
+    Column("calendar_version", Text, nullable=False),
+    CheckConstraint("status BETWEEN 1 AND 10", name="status"),
+    CheckConstraint("effective_from < effective_to", name="period"),
+)
+_OPEN = "effective_to = 4611686018427387904"
+for _index in (
+    _partial("uq_standing_now", "dossier_code", where=_OPEN, unique=True),
+    _partial("ix_standing_due_at", "due_at", where=f"{_OPEN} AND status IN (2, 4)"),
+):
+    standing.append_constraint(_index)
+Index("ix_standing_dossier_code", standing.c.dossier_code, standing.c.effective_from)
+
+due_change = Table(
+    "due_change",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("old_due_at", BigInteger),
+    Column("new_due_at", BigInteger),
+    Column("cause", Text, nullable=False),
+    Column("document_number", Text),
+    Column("signer", Text),
+    Column("issued_at", BigInteger),
+    Column("message_id", BigInteger),
+    Column("applied", Boolean, nullable=False),
+    Column("flags", Text, nullable=False, server_default="[]"),
+    Column("key", Text, nullable=False),  # what makes it one change, whichever version shows it again
+    CheckConstraint(
+        "cause IN ('first', 'supplement', 'payment', 'reappointment', 'calendar', 'correction', 'none')",
+        name="cause",
+    ),
+    UniqueConstraint("dossier_code", "key"),
+)
+
+# what does not fit: a time that was rewritten, a promise that moved without a paper, a state that jumped
+anomaly = Table(
+    "anomaly",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("field", Text, nullable=False, server_default=text("''")),
+    Column("first_value", Text),
+    Column("later_value", Text),
+    Column("message_id", BigInteger),
+    Column("key", Text, nullable=False),
+    UniqueConstraint("dossier_code", "key"),
+)
+Index("ix_anomaly_kind", anomaly.c.kind, anomaly.c.id)
+
+# thresholds that a dossier has crossed as time passed; each is told once
+crossing = Table(
+    "crossing",
+    metadata,
+    Column("dossier_code", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("due_at", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('near_due', 'due_today', 'overdue', 'at_risk', 'reception_late')", name="kind"),
+)
+
+# event -> received by us -> sent -> acknowledged, one row a delivery; filled from the feed, beside the hot path
+sync_lag = Table(
+    "sync_lag",
+    metadata,
+    Column("delivery_id", _Id, primary_key=True, autoincrement=False),
+    Column("destination", Text, nullable=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("day", Integer, nullable=False),  # of the acknowledgement
+    Column("event_at", BigInteger),
+    Column("received_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("acknowledged_at", BigInteger, nullable=False),
+    # why the partner showed something untrue meanwhile: ours, the source's, or nobody's (null)
+    Column("late_cause", Text),
+    CheckConstraint("late_cause IN ('gateway', 'source', 'partner')", name="late_cause"),
+)
+Index("ix_sync_lag_day", sync_lag.c.destination, sync_lag.c.day)
+Index("ix_sync_lag_dossier_code", sync_lag.c.dossier_code)
+
+job_run = Table(
+    "job_run",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("job", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False, server_default=text("false")),
+    Column("parameters", Text, nullable=False, server_default="{}"),
+    Column("worker", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger),
+    Column("watermark", Text),
+    Column("summary", Text, nullable=False, server_default="{}"),
+    Column("failure", Text),
+    CheckConstraint("state IN ('running', 'done', 'failed', 'interrupted')", name="state"),
+    CheckConstraint("\"trigger\" IN ('schedule', 'operator', 'missed')", name="trigger"),
+    CheckConstraint("(state = 'running') = (ended_at IS NULL)", name="ended"),
+)
+# one run of a job at a time, whatever the number of processes and machines
+job_run.append_constraint(_partial("uq_job_run_running", "job", where="state = 'running'", unique=True))
+Index("ix_job_run_job", job_run.c.job, job_run.c.id)
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("field", Text, nullable=False, server_default=text("''")),
+    Column("ours", Text),
+    Column("theirs", Text),
+    Column("repair", Text),  # JSON: the proposed deliveries in their order; null when a human must decide
+    Column("state", Text, nullable=False),
+    Column("found_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("applied_at", BigInteger),
+    Column("applied_by", Text),
+    Column("applied_reason", Text),
+    Column("gone_at", BigInteger),
+    CheckConstraint("state IN ('open', 'repairing', 'gone', 'tolerated')", name="state"),
+)
+for _index in (
+    _partial(
+        "uq_drift_open", "destination", "dossier_code", "kind", "field", where="state <> 'gone'", unique=True
+    ),
+    _partial("ix_drift_open", "destination", "state", "id", where="state <> 'gone'"),
+):
+    drift.append_constraint(_index)
+Index("ix_drift_dossier_code", drift.c.dossier_code)

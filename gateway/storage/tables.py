@@ -1,0 +1,8 @@
+"""Every table of the gateway, whichever module declares it: what migrations and tests of the schema look at."""
+
+from __future__ import annotations
+
+import gateway.storage.schema_status  # noqa: F401 - declares its tables
+from gateway.storage.schema import metadata
+
+__all__ = ["metadata"]
