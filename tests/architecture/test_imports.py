@@ -20,7 +20,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("gateway.cli", "gateway.__main__"),
     ("gateway.bootstrap",),
     ("gateway.api", "gateway.console", "gateway.worker", "gateway.sandbox", "gateway.conformance"),
-    ("gateway.delivery", "gateway.inbound", "gateway.statussync", "gateway.reports", "adapters"),
+    (
+        "gateway.delivery",
+        "gateway.inbound",
+        "gateway.statussync",
+        "gateway.jobs",
+        "gateway.reports",
+        "adapters",
+    ),
     ("gateway.wire",),
     (
         "gateway.messagelog",
@@ -47,6 +54,7 @@ _ABOVE_STORAGE = (
     "gateway.delivery",
     "gateway.inbound",
     "gateway.statussync",
+    "gateway.jobs",
     "gateway.reports",
     "gateway.worker",
     *_FACES,
@@ -56,6 +64,7 @@ _ABOVE_STORAGE = (
 DOORS: dict[str, tuple[str, ...]] = {
     "aiohttp": ("gateway.wire",),
     "alembic": ("gateway.storage",),
+    "cronsim": ("gateway.jobs",),
     "cryptography": ("gateway.signing", "gateway.messagelog"),
     "h11": ("gateway.sandbox",),
     "httpx": ("gateway.wire",),
@@ -70,6 +79,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "tenacity": ("gateway.wire",),
     "typer": ("gateway.cli",),
     "uvicorn": _FACES,
+    "xlsxwriter": ("gateway.reports",),
     "zeep": ("gateway.codec.soap",),
     # Values and bytes, no effects: welcome wherever a floor has no stricter rule.
     "jsonschema_rs": PRODUCT,
