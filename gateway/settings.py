@@ -55,13 +55,17 @@ class ApiSettings(_Section, frozen=True, kw_only=True):
 
 
 class RetrySettings(_Section, frozen=True, kw_only=True):
-    """Back-off of deferred deliveries, in seconds: doubling with jitter, then parked after ``give_up_after``."""
+    """Back-off of deferred deliveries, in seconds: doubling with jitter, then parked after ``give_up_after``.
+
+    ``rounds``: how often a delivery may be sent, lost and found absent before an operator is told.
+    """
 
     first: Pause = 2.0
     factor: Factor = 2.0
     longest: Pause = 1800.0
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.25
     give_up_after: Seconds = 7 * 86400.0
+    rounds: Count = 20
     immediate: Count = 3
     ask_after: Seconds = 2.0
 

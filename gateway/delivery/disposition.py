@@ -6,6 +6,8 @@
 | Rejected | rejected | the lane waits for a corrected version or an operator |
 | Deferred | waiting until a stored instant; parked when too old | back-off with jitter, Retry-After honoured |
 | InDoubt  | in_doubt until it is time to ask; without an instant when only an operator can tell | never resent blindly |
+
+What was asked about and is surely absent waits to be sent again; after too many such rounds it is parked.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import assert_never
 
 import msgspec
 
-from gateway.delivery.retry import Chance, back_off, exhausted
+from gateway.delivery.retry import Chance, back_off, exhausted, swallowed
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.port import Operation
@@ -62,11 +64,9 @@ def after_asking(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) 
         case Rejected(code=code, reason=reason, actor=actor):
             return _result(queued, DeliveryState.REJECTED, None, code, reason, actor=actor)
         case Deferred(reason=reason):
-            return _result(
-                queued, DeliveryState.WAITING, _after_absence(queued, case), "absent_at_partner", reason
-            )
+            return _absent(queued, reason, case)
         case InDoubt(code=code, reason=reason):
-            return _cannot_tell(queued, code, reason, case)
+            return _cannot_tell(queued, code, reason, case, sends=queued.delivery.attempts)
         case _:
             assert_never(outcome)
 
@@ -81,11 +81,14 @@ def ask_again(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) -> 
     return _result(queued, DeliveryState.IN_DOUBT, case.now + pause, code, reason, doubted=True)
 
 
-def _after_absence(queued: QueuedDelivery, case: Circumstances) -> datetime:
-    """At once, unless the partner keeps swallowing this delivery: then with the usual back-off."""
-    if queued.delivery.attempts <= case.settings.immediate:
-        return case.now
-    return case.now + back_off(case.settings, queued.delivery.attempts, case.chance)
+def _absent(queued: QueuedDelivery, reason: str, case: Circumstances) -> Result:
+    """Sent again at once; with the usual back-off when the partner keeps swallowing it; in the end to a person."""
+    sends = queued.delivery.attempts
+    if swallowed(case.settings, sends, queued.doubts):
+        told = f"sent {sends} times, lost and not found at the partner each time; see why with the partner, then retry"
+        return _result(queued, DeliveryState.PARKED, None, "swallowed", told, actor=Actor.OPERATOR)
+    pause = timedelta() if sends <= case.settings.immediate else back_off(case.settings, sends, case.chance)
+    return _result(queued, DeliveryState.WAITING, case.now + pause, "absent_at_partner", reason)
 
 
 def _deferred(queued: QueuedDelivery, outcome: Deferred, case: Circumstances) -> Result:
@@ -109,12 +112,14 @@ def honoured(retry_after: float) -> float:
 def _doubt(queued: QueuedDelivery, code: str, reason: str, due: datetime, case: Circumstances) -> Result:
     if case.operation.queryable:
         return _result(queued, DeliveryState.IN_DOUBT, due, code, reason, doubted=True)
-    return _cannot_tell(queued, code, reason, case)
+    return _cannot_tell(queued, code, reason, case, sends=queued.delivery.attempts + 1)
 
 
-def _cannot_tell(queued: QueuedDelivery, code: str, reason: str, case: Circumstances) -> Result:
-    """DESIGN decision 2: resend only what is declared repeatable; else an operator decides."""
-    if case.operation.repeatable:
+def _cannot_tell(
+    queued: QueuedDelivery, code: str, reason: str, case: Circumstances, *, sends: int
+) -> Result:
+    """DESIGN decision 2: resend only what is declared repeatable, and not for ever; else an operator decides."""
+    if case.operation.repeatable and not swallowed(case.settings, sends, queued.doubts + 1):
         due = case.now + back_off(case.settings, queued.delivery.attempts, case.chance)
         return _result(queued, DeliveryState.WAITING, due, code, reason, doubted=True)
     return _result(queued, DeliveryState.IN_DOUBT, None, code, reason, actor=Actor.OPERATOR, doubted=True)

@@ -18,6 +18,15 @@ def back_off(settings: RetrySettings, tries: int, chance: Chance) -> timedelta:
     return timedelta(seconds=plain * (1 + settings.jitter * (2 * chance() - 1)))
 
 
+def swallowed(settings: RetrySettings, sends: int, doubts: int) -> bool:
+    """Whether a delivery was lost on the way so often that a person must look at it.
+
+    Neither number alone says so: a send that was refused for the moment is no doubt, and a doubt that could not be
+    asked about is no send.
+    """
+    return min(sends, doubts) >= settings.rounds
+
+
 def exhausted(settings: RetrySettings, created_at: datetime, now: datetime) -> bool:
     """Whether a delivery is so old that a person must look at it."""
     return (now - created_at).total_seconds() > settings.give_up_after

@@ -33,7 +33,8 @@ MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     S.PENDING: frozenset({S.IN_FLIGHT, S.WAITING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
     S.WAITING: frozenset({S.IN_FLIGHT, S.PENDING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
     S.IN_FLIGHT: frozenset({S.DELIVERED, S.REJECTED, S.WAITING, S.IN_DOUBT, S.PARKED}),
-    S.IN_DOUBT: frozenset({S.DELIVERED, S.WAITING, S.REJECTED, S.SKIPPED}),
+    # parked after a doubt: surely not at the partner, which keeps losing it
+    S.IN_DOUBT: frozenset({S.DELIVERED, S.WAITING, S.REJECTED, S.PARKED, S.SKIPPED}),
     S.REJECTED: frozenset({S.PENDING, S.SUPERSEDED, S.SKIPPED}),
     S.PARKED: frozenset({S.PENDING, S.SUPERSEDED, S.SKIPPED}),
     S.DELIVERED: frozenset(),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from gateway.domain.delivery import MOVES, DeliveryState, LaneState, require_move
+from gateway.domain.delivery import MOVES, SENDABLE, DeliveryState, LaneState, require_move
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import follow_heads
@@ -44,7 +44,7 @@ _AT_PARTNER = Statement("""
 """)
 _MOVE = Statement("""
     UPDATE delivery SET state = :state, due_at = :due_at, code = :code, reason = :reason, actor = :actor,
-        settled_at = :settled_at
+        settled_at = :settled_at, doubts = CASE WHEN :again AND doubts > 1 THEN 1 ELSE doubts END
     WHERE id = :delivery
 """)
 _ACKNOWLEDGE = Statement("""
@@ -81,7 +81,10 @@ class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a delivery goes, and the event that tells it."""
+    """Where a delivery goes, and the event that tells it.
+
+    Sent again on a person's word, it gets its full patience anew: rounds are counted from there.
+    """
 
     state: DeliveryState
     event: str
@@ -90,6 +93,11 @@ class _Change(msgspec.Struct, frozen=True, kw_only=True):
     actor: str | None = None
     due_at: int | None = None
     settled_at: int | None = None
+
+    @property
+    def again(self) -> bool:
+        """Whether it will be sent again."""
+        return self.state in SENDABLE
 
 
 _RETRIED = _Change(state=DeliveryState.PENDING, event="delivery.retried")
@@ -205,6 +213,7 @@ def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]])
                 "reason": change.reason,
                 "actor": change.actor,
                 "settled_at": change.settled_at,
+                "again": change.again,
             }
             for delivery, change in moves
         ],

@@ -208,6 +208,40 @@ def test_partner_that_keeps_swallowing_a_delivery_gets_it_with_growing_pauses():
     assert waits(after_asking(queued(S.IN_DOUBT, attempts=4), absent, case())) == 16.0
 
 
+def test_partner_that_swallows_a_delivery_for_ever_is_shown_to_an_operator():
+    absent = Deferred(code="absent", reason="not here")
+    rounds = SETTINGS.rounds
+
+    last = after_asking(queued(S.IN_DOUBT, attempts=rounds - 1, doubts=rounds - 1), absent, case())
+    parked = after_asking(queued(S.IN_DOUBT, attempts=rounds, doubts=rounds), absent, case())
+
+    assert last.state is S.WAITING
+    assert (parked.state, parked.due_at, parked.code) == (S.PARKED, None, "swallowed")
+    assert parked.actor is Actor.OPERATOR
+    assert f"sent {rounds} times" in parked.reason
+
+
+@pytest.mark.parametrize(("attempts", "doubts"), [(1, 500), (500, 1)])
+def test_neither_an_outage_nor_refusals_for_the_moment_count_as_swallowing(attempts, doubts):
+    """Questions that nobody answered are no rounds, and neither are sends that were put off in so many words."""
+    absent = Deferred(code="absent", reason="not here")
+
+    result = after_asking(queued(S.IN_DOUBT, attempts=attempts, doubts=doubts), absent, case())
+
+    assert result.state is S.WAITING
+
+
+def test_repeatable_operation_that_cannot_be_asked_about_is_not_repeated_for_ever():
+    ping, lost = operation(repeatable=True), InDoubt(code="timeout", reason="no answer")
+    rounds = SETTINGS.rounds
+
+    going_on = after_sending(queued(attempts=rounds - 2, doubts=rounds - 2), lost, case(ping))
+    told = after_sending(queued(attempts=rounds - 1, doubts=rounds - 1), lost, case(ping))
+
+    assert going_on.state is S.WAITING
+    assert (told.state, told.due_at, told.actor) == (S.IN_DOUBT, None, Actor.OPERATOR)
+
+
 reasons = st.text(max_size=3000)
 outcomes = st.one_of(
     st.builds(Accepted, receipt=reasons),

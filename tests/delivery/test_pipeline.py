@@ -7,6 +7,8 @@ import pytest
 import respx
 
 from gateway.domain.errors import LeaseLost, StorageUnavailable
+from gateway.storage.operators import operate
+from gateway.storage.orders import Retry
 from tests.delivery.conftest import Engine, Flaky, planned, settings
 from tests.delivery.partner import URL, SessionLayer, StubAdapter
 
@@ -125,6 +127,30 @@ async def test_question_that_is_not_answered_is_asked_again_until_it_is(engine):
     assert engine.states("H99-a") == ["delivered"]
     assert len(engine.partner.questions) == 51
     assert engine.partner.sends == [("H99-a", "1")]
+
+
+async def test_delivery_that_is_lost_again_and_again_ends_with_an_operator_and_goes_on_from_there(engine):
+    await engine.steps("H99-a", 2)
+    rounds = engine.hub.settings.retry.rounds
+    engine.partner.plan("H99-a", *["lose_request"] * (2 * rounds - 2))
+
+    await engine.settle_everything(hours=72)
+
+    assert engine.states("H99-a") == ["parked", "pending"]
+    assert engine.delivery("H99-a", "1")["code"] == "swallowed"
+    assert engine.lane_state("H99-a") == "blocked"
+    assert len(engine.partner.sends) == len(engine.partner.questions) == rounds
+    kinds = [row[0] for row in engine.rows("SELECT kind FROM event ORDER BY id")]
+    assert kinds == [*["delivery.in_doubt"] * rounds, "delivery.parked"]
+
+    retry = Retry(
+        delivery=engine.delivery("H99-a", "1")["id"], actor="Mai", reason="repaired", now=engine.clock()
+    )
+    await engine.database.apply(operate, retry)
+    await engine.settle_everything(hours=144)
+
+    assert engine.partner.taken["H99-a"] == ["1", "2"], "the rounds are counted anew from the retry"
+    assert engine.states("H99-a") == ["delivered", "delivered"]
 
 
 @pytest.mark.parametrize(("operation", "state"), [("ping", "delivered"), ("letter", "in_doubt")])

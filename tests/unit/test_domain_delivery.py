@@ -40,7 +40,7 @@ def test_every_move_is_allowed_or_refused_by_the_table(before, after):
 
 
 def test_refusal_names_the_legal_moves():
-    with pytest.raises(ConflictError, match="legal from here: delivered, rejected, skipped, waiting"):
+    with pytest.raises(ConflictError, match="legal from here: delivered, parked, rejected, skipped, waiting"):
         require_move(S.IN_DOUBT, S.PENDING, delivery="17")
     with pytest.raises(ConflictError, match="the state is final"):
         require_move(S.DELIVERED, S.PENDING, delivery="17")
