@@ -106,7 +106,7 @@ class PortalAdapter:
         items = [self._item(delivery, context) for delivery in deliveries]
         match deliveries[0].operation:
             case "dossier":
-                updating = context.memory.get("exists") == "yes"
+                updating = context.memory_of(deliveries[0]).get("exists") == "yes"
                 return self._dialect.dossiers(items, context.credentials, updating=updating)
             case "step":
                 return self._dialect.steps(items, context.credentials)
@@ -119,9 +119,10 @@ class PortalAdapter:
     ) -> Sequence[Outcome]:
         kind = deliveries[0].operation
         if kind == DOSSIER:
-            kind = outcomes.UPDATE if context.memory.get("exists") == "yes" else outcomes.CREATE
+            updating = context.memory_of(deliveries[0]).get("exists") == "yes"
+            kind = outcomes.UPDATE if updating else outcomes.CREATE
         reply = self._read(response, kind, context)
-        return outcomes.outcomes(self._meaning(reply, context), deliveries, self._settings)
+        return outcomes.outcomes(self._meaning(reply, context), deliveries, self._settings, context.memories)
 
     def encode_query(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         return lookup(self._dialect, _number(deliveries[0], context), context.credentials)
@@ -262,7 +263,7 @@ def _result_rule(dossier: Dossier) -> list[Violation]:
 
 def _number(delivery: Delivery, context: Context) -> str:
     """The dossier's number at the portal (§3)."""
-    return context.memory.get("partner_code") or delivery.dossier
+    return context.memory_of(delivery).get("partner_code") or delivery.dossier
 
 
 def _told(delivery: Delivery, problems: Sequence[Violation]) -> str:

@@ -82,7 +82,8 @@ def declare(settings: Settings) -> Manifest:
     dossier = replace(
         _DOSSIER,
         title=_DOSSIER.title if asks else f"{_DOSSIER.title}{operator}",
-        batch=settings.batch.dossier if asks else 1,
+        across=settings.batch.dossier if asks else 1,
+        alike=("exists",),  # isUpdating is one flag for the whole call (§2.8, §2.9)
         repeatable=asks,
         queryable=asks,
     )

@@ -63,10 +63,20 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
         return next(((layer,) for layer in wanted if layer in self.layers), ())
 
 
-def outcomes(meaning: Meaning, deliveries: Sequence[Delivery], settings: Settings) -> list[Outcome]:
-    """What the answer to a write means for each of ``deliveries``."""
-    outcome = _BY_VERDICT[meaning.verdict](meaning, deliveries, settings)
-    return [outcome] * len(deliveries)
+def outcomes(
+    meaning: Meaning,
+    deliveries: Sequence[Delivery],
+    settings: Settings,
+    memories: Mapping[int, Mapping[str, str]],
+) -> list[Outcome]:
+    """What the answer to a write means for each of ``deliveries``; ``memories`` where they are of several lanes."""
+    judge = _BY_VERDICT[meaning.verdict]
+    if not memories:
+        return [judge(meaning, deliveries, settings)] * len(deliveries)
+    return [
+        judge(msgspec.structs.replace(meaning, memory=memories[delivery.id]), deliveries, settings)
+        for delivery in deliveries
+    ]
 
 
 def accepted(memory: Mapping[str, str], receipt: str, *, dossier: bool) -> Accepted:
@@ -90,7 +100,9 @@ def _unclear(meaning: Meaning, _deliveries: Sequence[Delivery], _settings: Setti
     return InDoubt(code=meaning.row.name, reason=meaning.reason)
 
 
-def _exists(meaning: Meaning, deliveries: Sequence[Delivery], _settings: Settings) -> Outcome:
+def _exists(meaning: Meaning, deliveries: Sequence[Delivery], settings: Settings) -> Outcome:
+    if len(deliveries) > 1:
+        return _refused(meaning, deliveries, settings)  # one of several dossiers exists: each shows by itself
     return _turned(meaning, deliveries, exists="yes")
 
 
@@ -112,8 +124,10 @@ def _turned(meaning: Meaning, deliveries: Sequence[Delivery], *, exists: str) ->
     )
 
 
-def _unknown_dossier(meaning: Meaning, deliveries: Sequence[Delivery], _settings: Settings) -> Outcome:
+def _unknown_dossier(meaning: Meaning, deliveries: Sequence[Delivery], settings: Settings) -> Outcome:
     match meaning.answer.call:
+        case "update" if len(deliveries) > 1:
+            return _refused(meaning, deliveries, settings)
         case "update":
             return _turned(meaning, deliveries, exists="no")
         case "step":

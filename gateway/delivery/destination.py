@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from gateway.delivery.carriage import Carriage
 from gateway.delivery.gate import Gate, Limits
 from gateway.delivery.maintenance import require_windows
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
@@ -68,6 +70,10 @@ class Destination:
             breaker=hub.settings.breaker, rate=self.capacity.rate, maintenance=settings.maintenance
         )
         self.gate = Gate(name, hub.database, limits, hub.clock)
+        # lanes that may share a call outnumber the calls that may be under way
+        self.berths = asyncio.Semaphore(self.capacity.concurrency)
+        self.across = max((item.across for item in adapter.manifest.operations), default=1)
+        self.carriage = Carriage(self)
         self.catalogues: Catalogues = {}
         self.provide: Provide = _provide_nothing
         self.configured_secrets: tuple[str, ...] = ()

@@ -76,7 +76,7 @@ class Dispatcher:
         """Claim what fits; the seconds to wait before the next round (0: at once)."""
         await self._give_up_abandoned()
         await self._give_up_strays()
-        capacity = self.destination.capacity.concurrency
+        capacity = self.destination.capacity.concurrency * self.destination.across
         free = capacity - len(self._tasks)
         if free < max(1, capacity // 4):
             return self.destination.hub.settings.poll

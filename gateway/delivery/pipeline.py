@@ -12,15 +12,16 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
+from gateway.delivery import call
+from gateway.delivery.carriage import Rider
 from gateway.delivery.destination import Destination
-from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again, honoured
+from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again
 from gateway.delivery.report import acknowledgement, events_of
 from gateway.delivery.retry import Chance
-from gateway.delivery.soundness import sound
 from gateway.delivery.turn import (
-    Call,
     Encoded,
     Kind,
+    Order,
     Turn,
     asks_again,
     code_of,
@@ -28,14 +29,14 @@ from gateway.delivery.turn import (
     is_delivered,
     learned,
     on_own_schedule,
+    start_of,
     tag_of,
-    wire_request,
 )
 from gateway.domain.delivery import SENDABLE, DeliveryState
-from gateway.domain.errors import CannotEncode, LeaseLost, StorageUnavailable
+from gateway.domain.errors import CannotEncode, StorageUnavailable
 from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.entry import About, request_entry
-from gateway.port import Context, Operation, OperationKind, header
+from gateway.port import Operation, OperationKind
 from gateway.storage.advance import Advance, advance_lanes
 from gateway.storage.lanes import (
     ClaimedLane,
@@ -50,12 +51,11 @@ from gateway.storage.lanes import (
 )
 from gateway.telemetry import ATTEMPTS, DELIVERED, SYNC_LAG_SECONDS
 from gateway.wire.authentication import Credentials, NoCredential
-from gateway.wire.client import Answered, Exchange, NoAnswer, NotSent
+from gateway.wire.client import Answered
 
 log = structlog.get_logger(__name__)
 SETTLE_PATIENCE_SECONDS = 120.0
 CATALOGUE_PAUSE_SECONDS = 30.0  # a stored pause: a probe would hasten our own back-off, and spin
-_STRAINED = frozenset({429, 500, 502, 503, 504})
 
 
 class LaneRun:
@@ -114,6 +114,8 @@ class LaneRun:
             )
             await self._settle(Turn(batch=batch, kind=kind, outcomes=[unasked] * len(batch)))
             return
+        if kind == "send" and not probe and await self._shared(batch[0]):
+            return
         if not self._destination.authenticator.fresh:
             await self._flush()
         credentials = await self._destination.authenticator.obtain()
@@ -127,9 +129,32 @@ class LaneRun:
         if isinstance(request, Rejected | Deferred):
             await self._settle(Turn(batch=batch, kind=kind, outcomes=[request] * len(batch), unanswered=True))
             return
-        await self._attempt(
-            Call(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
+        async with self._destination.berths:
+            await self._attempt(
+                Order(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
+            )
+
+    async def _shared(self, queued: QueuedDelivery) -> bool:
+        """Send ``queued`` in one call with other lanes'; False when there is no such call, or it must go alone."""
+        operation = self._operation()
+        if operation.across == 1 or self._memory.get("batch") == "1":
+            return False
+        await self._flush()
+        rider = Rider(self._lane, queued, operation, memory=self._memory, worker=self._worker)
+        share = await self._destination.carriage.ride(rider)
+        if share is None:
+            return False
+        await self._settle(
+            Turn(
+                batch=[queued],
+                kind="send",
+                outcomes=[share.outcome],
+                attempt=share.attempt,
+                messages=(share.message,),
+                unanswered=share.unanswered,
+            )
         )
+        return True
 
     def _batch(self, kind: Kind) -> list[QueuedDelivery]:
         """The head and what may travel with it: same operation, same kind of turn, actionable, up to the limit."""
@@ -179,21 +204,11 @@ class LaneRun:
     def _encode_once(
         self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
     ) -> Encoded | Rejected | CannotEncode:
-        adapter = self._destination.adapter
-        encode = adapter.encode if kind == "send" else adapter.encode_query
         context = self._destination.context(credentials, self._memory)
-        try:
-            return Encoded(request=wire_request(encode(deliveries_of(batch), context)), context=context)
-        except CannotEncode as fault:
-            return fault
-        except Exception as fault:  # why: a defect in one adapter must stop one lane, not the gateway
-            log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
-            return Rejected(
-                code="adapter_defect", reason=f"{type(fault).__name__} while encoding", actor=Actor.OPERATOR
-            )
+        return call.encode(self._destination, deliveries_of(batch), kind, context)
 
-    async def _attempt(self, call: Call) -> None:
-        batch, kind, context, request = call.batch, call.kind, call.encoded.context, call.encoded.request
+    async def _attempt(self, order: Order) -> None:
+        batch, kind, context, request = order.batch, order.kind, order.encoded.context, order.encoded.request
         destination, hub = self._destination, self._destination.hub
         attempt, message = hub.database.identifiers.take(2)
         asked = About(
@@ -203,29 +218,13 @@ class LaneRun:
             dossier=self._lane.dossier,
             attempt=attempt,
         )
-        start = Start(
-            attempt=attempt,
-            lane=self._lane.id,
-            token=self._lane.token,
-            worker=self._worker,
-            destination=destination.name,
-            dossier=self._lane.dossier,
-            operation=self._operation().name,
-            kind=kind,
-            deliveries=tuple(queued.delivery.id for queued in batch),
-            now=context.now,
-            message=request_entry(destination.scope, asked, request, secrets=destination.secrets()),
-        )
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await self._begin(start)
-        if loop.time() - began >= hub.settings.dead_after:
-            # stopped for so long that others may have taken the lane: what the log says may be sent no more
-            raise LeaseLost(f"lane {self._lane.id}: this process slept after it had logged the request")
-        exchange = await destination.timed_exchange(request)
-        outcomes = self._outcomes(batch, kind, exchange, context)
-        self._renew(outcomes, call.credentials)
-        answer = msgspec.structs.replace(
+        entry = request_entry(destination.scope, asked, request, secrets=destination.secrets())
+        began = asyncio.get_running_loop().time()
+        await self._begin(start_of(self._lane, self._worker, batch, kind, about=asked, message=entry))
+        answer = await call.exchange(destination, request, logged_at=began)
+        outcomes = call.understood(destination, deliveries_of(batch), kind, answer, context)
+        call.renew(destination, outcomes, order.credentials)
+        about = msgspec.structs.replace(
             asked,
             id=hub.database.identifiers.next(),
             at=hub.clock(),
@@ -239,70 +238,14 @@ class LaneRun:
                 kind=kind,
                 outcomes=outcomes,
                 attempt=attempt,
-                messages=(destination.answer_entry(answer, exchange),),
-                unanswered=not isinstance(exchange, Answered),
+                messages=(destination.answer_entry(about, answer),),
+                unanswered=not isinstance(answer, Answered),
             )
         )
-        await self._report_health(exchange, outcomes, probe=call.probe)
+        await call.report_health(destination, answer, outcomes, probe=order.probe)
 
     def _label(self, kind: Kind) -> str:
         return self._operation().name if kind == "send" else f"{self._operation().name}.query"
-
-    def _outcomes(
-        self, batch: Sequence[QueuedDelivery], kind: Kind, exchange: Exchange, context: Context
-    ) -> list[Outcome]:
-        if isinstance(exchange, NotSent):
-            return [Deferred(code=exchange.code, reason=exchange.reason)] * len(batch)
-        if isinstance(exchange, NoAnswer):
-            return [InDoubt(code=exchange.code, reason=exchange.reason)] * len(batch)
-        adapter = self._destination.adapter
-        interpret = adapter.interpret if kind == "send" else adapter.interpret_query
-        try:
-            given = list(interpret(deliveries_of(batch), exchange.response, context))
-        except Exception as fault:  # why: whatever an adapter does, what was sent stays in doubt
-            log.exception("adapter_failed", destination=self._destination.name, lane=self._lane.id)
-            return [
-                InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")
-            ] * len(batch)
-        outcomes = sound(given, len(batch))
-        if outcomes is None:
-            log.error(
-                "adapter_failed", destination=self._destination.name, lane=self._lane.id, gave=len(given)
-            )
-            return [InDoubt(code="adapter_defect", reason="not one sound outcome per delivery")] * len(batch)
-        return outcomes
-
-    def _renew(self, outcomes: Sequence[Outcome], credentials: Credentials) -> None:
-        names = {name for outcome in outcomes for name in getattr(outcome, "renew", ())}
-        if names:
-            self._destination.authenticator.spoil(tuple(names), credentials)
-
-    async def _report_health(self, exchange: Exchange, outcomes: Sequence[Outcome], *, probe: bool) -> None:
-        """Tell the breaker whether the destination works. A business refusal is a working destination."""
-        gate = self._destination.gate
-        doubtful = any(
-            isinstance(item, InDoubt) and item.code != "batch_refused" and not item.renew for item in outcomes
-        )
-        if not isinstance(exchange, Answered):
-            await gate.failed(f"{exchange.code}: {exchange.reason}", probe=probe)
-        elif exchange.response.status in _STRAINED or doubtful:
-            self._breathe(exchange, outcomes)
-            await gate.failed(f"{code_of(outcomes)} (HTTP {exchange.response.status})", probe=probe)
-        else:
-            await gate.succeeded()
-
-    def _breathe(self, exchange: Answered, outcomes: Sequence[Outcome]) -> None:
-        if header(exchange.response.headers, "retry-after") is None:
-            return
-        pauses = [
-            honoured(item.retry_after)
-            for item in outcomes
-            if isinstance(item, Deferred) and item.retry_after is not None
-        ]
-        if (
-            pauses
-        ):  # one lane's pause may be a day; the destination's own is no longer than our longest back-off
-            self._destination.gate.breathe(min(max(pauses), self._destination.hub.settings.retry.longest))
 
     async def _without_credential(
         self, batch: list[QueuedDelivery], kind: Kind, refusal: NoCredential, *, probe: bool

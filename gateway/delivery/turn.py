@@ -9,8 +9,9 @@ import msgspec
 
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.outcome import Deferred, InDoubt, Outcome
+from gateway.messagelog.entry import About
 from gateway.port import Context, WireRequest
-from gateway.storage.lanes import QueuedDelivery, Result
+from gateway.storage.lanes import ClaimedLane, QueuedDelivery, Result, Start
 from gateway.storage.rows import MessageRow
 from gateway.wire.authentication import Credentials
 
@@ -24,7 +25,7 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
     context: Context
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange about to start."""
 
     batch: list[QueuedDelivery]
@@ -43,6 +44,42 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | None = None
     messages: tuple[MessageRow, ...] = ()
     unanswered: bool = False
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call that carried several lanes meant for one of them: its attempt, its outcome, its answer's entry."""
+
+    attempt: int
+    outcome: Outcome
+    message: MessageRow
+    unanswered: bool
+
+
+def start_of(  # noqa: PLR0913 - the parts of an attempt
+    lane: ClaimedLane,
+    worker: int,
+    batch: Sequence[QueuedDelivery],
+    kind: Kind,
+    *,
+    about: About,
+    message: MessageRow,
+) -> Start:
+    """The attempt to put ``batch`` in flight; ``about``, with its attempt, is what ``message`` was made of."""
+    if about.attempt is None:
+        raise ValueError("an attempt needs a number")
+    return Start(
+        attempt=about.attempt,
+        lane=lane.id,
+        token=lane.token,
+        worker=worker,
+        destination=lane.destination,
+        dossier=lane.dossier,
+        operation=batch[0].delivery.operation,
+        kind=kind,
+        deliveries=tuple(queued.delivery.id for queued in batch),
+        now=about.at,
+        message=message,
+    )
 
 
 def is_delivered(result: Result) -> bool:

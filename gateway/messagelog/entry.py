@@ -18,6 +18,7 @@ import zstandard
 from gateway.messagelog.redaction import redact_body, redact_headers, redact_url
 from gateway.port.wire import WireRequest, WireResponse
 from gateway.storage.instants import to_micros
+from gateway.storage.log import SealedRow
 from gateway.storage.rows import MessageRow
 
 LEAF_PREFIX = b"\x00"  # RFC 9162 §2.1.1
@@ -81,6 +82,21 @@ def response_entry(
     )
 
 
+def companion_entry(about: About, first: MessageRow) -> MessageRow:
+    """The entry of another dossier in the call that ``first`` logs: its bytes are stored once, with ``first``."""
+    row = msgspec.structs.replace(
+        first,
+        id=about.id,
+        at=to_micros(about.at),
+        dossier_code=about.dossier,
+        attempt_id=about.attempt,
+        request_id=first.id,
+        encoding="identity",
+        body=b"",
+    )
+    return msgspec.structs.replace(row, leaf=leaf_of(row))
+
+
 def no_answer_entry(scope: Scope, about: About, reason: str) -> MessageRow:
     """The entry that says that no answer came, and why."""
     return _entry(scope, about, kind="no_answer", headers=[], body=reason.encode())
@@ -127,6 +143,18 @@ def _entry(  # noqa: PLR0913 - the parts of an HTTP message
         encoding=encoding,
         body=stored,
     )
+
+
+_LEAF_FIELDS = (
+    *("id", "at", "direction", "kind", "channel", "operation", "dossier_code", "attempt_id"),
+    *("request_id", "method", "url", "status", "headers", "body_digest", "body_size", "outcome", "code"),
+)
+
+
+def leaf_of(row: MessageRow | SealedRow) -> bytes:
+    """The leaf hash that the header of ``row`` gives."""
+    values = [getattr(row, name) for name in _LEAF_FIELDS]
+    return leaf_hash([value.hex() if isinstance(value, bytes) else value for value in values])
 
 
 def leaf_hash(header: Sequence[str | int | None]) -> bytes:

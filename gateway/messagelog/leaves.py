@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import msgspec
 import zstandard
 
-from gateway.messagelog.entry import leaf_hash, stored_body
+from gateway.messagelog.entry import leaf_of, stored_body
 from gateway.storage.database import Database
 from gateway.storage.log import SealedRow, in_sequence, last_sequence
 
@@ -23,11 +23,6 @@ AT_ONCE = 500
 
 FaultKind: TypeAlias = Literal["gap", "leaf", "body"]
 """gap: entries are missing before this one. leaf: the header is not the one that was logged. body: the body is not."""
-
-_LEAF_FIELDS = (
-    *("id", "at", "direction", "kind", "channel", "operation", "dossier_code", "attempt_id"),
-    *("request_id", "method", "url", "status", "headers", "body_digest", "body_size", "outcome", "code"),
-)
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +86,6 @@ def _faults(row: SealedRow, expected: int) -> Iterator[Fault]:
 
 
 _EMPTY = hashlib.sha256(b"").digest()
-
-
-def leaf_of(row: SealedRow) -> bytes:
-    """The leaf hash that the stored header gives."""
-    values = [getattr(row, name) for name in _LEAF_FIELDS]
-    return leaf_hash([value.hex() if isinstance(value, bytes) else value for value in values])
 
 
 def _wrong_body(row: SealedRow, encoding: str, packed: bytes) -> str | None:

@@ -29,14 +29,20 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What the hub lends to an adapter for one call.
 
     ``now``: aware UTC. ``credentials``: value per credential layer. ``memory``: what earlier answers taught us
-    about this dossier at this partner (``learned``). ``catalogues``: cached reference data, catalogue name to
-    entry key to entry; a catalogue that was never fetched is missing, which is not the same as empty.
+    about this dossier at this partner (``learned``); ``memories``: the same by delivery, where one call carries
+    deliveries of several lanes. ``catalogues``: cached reference data, catalogue name to entry key to entry; a
+    catalogue that was never fetched is missing, which is not the same as empty.
     """
 
     now: datetime
     credentials: Mapping[str, str] = {}
     memory: Mapping[str, str] = {}
+    memories: Mapping[int, Mapping[str, str]] = {}
     catalogues: Catalogues = {}
+
+    def memory_of(self, delivery: Delivery) -> Mapping[str, str]:
+        """What is remembered about the dossier of ``delivery``."""
+        return self.memories.get(delivery.id, self.memory)
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +103,8 @@ class Adapter(Protocol):
         Usually just the local one. It comes back as ``memory["partner_code"]``."""
 
     def encode(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
-        """The request for one to ``Operation.batch`` deliveries of one lane and one operation.
-        Same arguments, same bytes. Raises CannotEncode and nothing else."""
+        """The request for one to ``Operation.batch`` deliveries of one lane and one operation, or for one delivery
+        each of up to ``Operation.across`` lanes. Same arguments, same bytes. Raises CannotEncode and nothing else."""
 
     def interpret(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context

@@ -17,7 +17,8 @@ class OperationKind(StrEnum):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of delivery.
 
-    ``batch``: at most so many consecutive deliveries of one lane go in one call.
+    ``batch``: at most so many consecutive deliveries of one lane go in one call. ``across``: at most so many lanes
+    may share a call, with one delivery each; lanes whose memory differs under a name in ``alike`` never do.
     ``repeatable``: sending it twice has the same effect as once, by the contract.
     ``queryable``: after a lost answer the partner can be asked whether it has it (``Adapter.encode_query``).
     """
@@ -27,6 +28,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     source: str
     batch: int = 1
+    across: int = 1
+    alike: tuple[str, ...] = ()
     repeatable: bool = False
     queryable: bool = False
 

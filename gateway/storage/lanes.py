@@ -250,15 +250,15 @@ def _queued(row: Row) -> QueuedDelivery:
 
 def start_attempts(transaction: Transaction, starts: Sequence[Start]) -> list[LeaseLost | None]:
     """Put deliveries in flight with their request in the log; LeaseLost where the lane or the queue has changed."""
-    refusals = _refusals(transaction, starts)
-    good = [start for start, refusal in zip(starts, refusals, strict=True) if refusal is None]
+    refused = refusals(transaction, starts)
+    good = [start for start, refusal in zip(starts, refused, strict=True) if refusal is None]
     if good:
         transaction.many(_INSERT_ATTEMPT, [_attempt_row(start) for start in good])
         flying = [delivery for start in good if start.kind == "send" for delivery in start.deliveries]
         if flying:
             transaction.run(_FLY, {"now": to_micros(good[0].now), "deliveries": transaction.array(flying)})
         insert_messages(transaction, [start.message for start in good])
-    return refusals
+    return refused
 
 
 def _attempt_row(start: Start) -> dict[str, Any]:
@@ -278,7 +278,8 @@ def _attempt_row(start: Start) -> dict[str, Any]:
 _STARTABLE = {"send": SENDABLE, "query": frozenset({DeliveryState.IN_DOUBT})}
 
 
-def _refusals(transaction: Transaction, starts: Sequence[Start]) -> list[LeaseLost | None]:
+def refusals(transaction: Transaction, starts: Sequence[Start]) -> list[LeaseLost | None]:
+    """Why each attempt may not start, as things stand; None where it may."""
     lanes = transaction.array([start.lane for start in starts])
     owned = transaction.all(_OWNED, {"lanes": lanes})
     # an operator's hold stops a lane that is at work before its next delivery

@@ -1,0 +1,114 @@
+"""One call to the partner, whoever's deliveries it carries: encode it, understand the answer, tell the breaker.
+
+Invariant: whatever an adapter or a partner does, what was sent is Accepted only on the adapter's sound word, and stays
+in doubt otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.delivery.disposition import honoured
+from gateway.delivery.soundness import sound
+from gateway.delivery.turn import Encoded, Kind, code_of, wire_request
+from gateway.domain.delivery import Delivery
+from gateway.domain.errors import CannotEncode, LeaseLost
+from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
+from gateway.port import Context, WireRequest, header
+from gateway.wire.authentication import Credentials
+from gateway.wire.client import Answered, Exchange, NoAnswer, NotSent
+
+if TYPE_CHECKING:
+    from gateway.delivery.destination import Destination
+
+log = structlog.get_logger(__name__)
+_STRAINED = frozenset({429, 500, 502, 503, 504})
+
+
+def encode(
+    destination: Destination, deliveries: Sequence[Delivery], kind: Kind, context: Context
+) -> Encoded | Rejected | CannotEncode:
+    """The request for ``deliveries``, or why there is none."""
+    adapter = destination.adapter
+    make = adapter.encode if kind == "send" else adapter.encode_query
+    try:
+        return Encoded(request=wire_request(make(deliveries, context)), context=context)
+    except CannotEncode as fault:
+        return fault
+    except Exception as fault:  # why: a defect in one adapter must stop one lane, not the gateway
+        log.exception("adapter_failed", destination=destination.name, lane=deliveries[0].lane)
+        return Rejected(
+            code="adapter_defect", reason=f"{type(fault).__name__} while encoding", actor=Actor.OPERATOR
+        )
+
+
+async def exchange(destination: Destination, request: WireRequest, *, logged_at: float) -> Exchange:
+    """Send what was logged. ``logged_at``: the loop's time before the request went to the log; LeaseLost when this
+    process has slept since, so that others may have taken the lanes: what the log says may be sent no more."""
+    if asyncio.get_running_loop().time() - logged_at >= destination.hub.settings.dead_after:
+        raise LeaseLost("this process slept after it had logged the request")
+    return await destination.timed_exchange(request)
+
+
+def understood(
+    destination: Destination, deliveries: Sequence[Delivery], kind: Kind, answer: Exchange, context: Context
+) -> list[Outcome]:
+    """One outcome per delivery."""
+    if isinstance(answer, NotSent):
+        return [Deferred(code=answer.code, reason=answer.reason)] * len(deliveries)
+    if isinstance(answer, NoAnswer):
+        return [InDoubt(code=answer.code, reason=answer.reason)] * len(deliveries)
+    adapter = destination.adapter
+    interpret = adapter.interpret if kind == "send" else adapter.interpret_query
+    try:
+        given = list(interpret(deliveries, answer.response, context))
+    except Exception as fault:  # why: whatever an adapter does, what was sent stays in doubt
+        log.exception("adapter_failed", destination=destination.name, lane=deliveries[0].lane)
+        doubt = InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")
+        return [doubt] * len(deliveries)
+    outcomes = sound(given, len(deliveries))
+    if outcomes is None:
+        log.error("adapter_failed", destination=destination.name, lane=deliveries[0].lane, gave=len(given))
+        doubt = InDoubt(code="adapter_defect", reason="not one sound outcome per delivery")
+        return [doubt] * len(deliveries)
+    return outcomes
+
+
+def renew(destination: Destination, outcomes: Sequence[Outcome], credentials: Credentials) -> None:
+    """Give up the credentials that the answer calls worn out."""
+    names = {name for outcome in outcomes for name in getattr(outcome, "renew", ())}
+    if names:
+        destination.authenticator.spoil(tuple(names), credentials)
+
+
+async def report_health(
+    destination: Destination, answer: Exchange, outcomes: Sequence[Outcome], *, probe: bool
+) -> None:
+    """Tell the breaker whether the destination works. A business refusal is a working destination."""
+    gate = destination.gate
+    doubtful = any(
+        isinstance(item, InDoubt) and item.code != "batch_refused" and not item.renew for item in outcomes
+    )
+    if not isinstance(answer, Answered):
+        await gate.failed(f"{answer.code}: {answer.reason}", probe=probe)
+    elif answer.response.status in _STRAINED or doubtful:
+        _breathe(destination, answer, outcomes)
+        await gate.failed(f"{code_of(outcomes)} (HTTP {answer.response.status})", probe=probe)
+    else:
+        await gate.succeeded()
+
+
+def _breathe(destination: Destination, answer: Answered, outcomes: Sequence[Outcome]) -> None:
+    if header(answer.response.headers, "retry-after") is None:
+        return
+    pauses = [
+        honoured(item.retry_after)
+        for item in outcomes
+        if isinstance(item, Deferred) and item.retry_after is not None
+    ]
+    if pauses:  # one lane's pause may be a day; the destination's own is no longer than our longest back-off
+        destination.gate.breathe(min(max(pauses), destination.hub.settings.retry.longest))
