@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.storage.schema import _Id, _partial, metadata
+from gateway.storage.schema import _Id, _partial, lane, metadata
 
 # the inputs of every judgement about time: what the one-door system said in one version, and when we heard it
 dossier_version = Table(
@@ -76,6 +76,7 @@ standing = Table(
     Column("flags", Text, nullable=False, server_default="[]"),
     Column("rule_version", Text, nullable=False),
     Column("calendar_version", Text, nullable=False),
+    Column("look_at", BigInteger),  # when time alone next changes something about it; null: nothing to come
     CheckConstraint("status BETWEEN 1 AND 10", name="status"),
     CheckConstraint("effective_from < effective_to", name="period"),
 )
@@ -83,8 +84,11 @@ _OPEN = "effective_to = 4611686018427387904"
 for _index in (
     _partial("uq_standing_now", "dossier_code", where=_OPEN, unique=True),
     _partial("ix_standing_due_at", "due_at", where=f"{_OPEN} AND status IN (2, 4)"),
+    _partial("ix_standing_look_at", "look_at", where=f"{_OPEN} AND look_at IS NOT NULL"),
 ):
     standing.append_constraint(_index)
+# lanes that go before all others, because the partner does not know yet that the dossier has ended or waits
+lane.append_constraint(_partial("ix_lane_urgent", "dossier_code", where="promise_at < 0"))
 Index("ix_standing_dossier_code", standing.c.dossier_code, standing.c.effective_from)
 
 due_change = Table(

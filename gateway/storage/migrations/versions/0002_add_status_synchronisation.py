@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.Column("flags", sa.Text(), server_default="[]", nullable=False),
         sa.Column("rule_version", sa.Text(), nullable=False),
         sa.Column("calendar_version", sa.Text(), nullable=False),
+        sa.Column("look_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("effective_from < effective_to", name=op.f("ck_standing_period")),
         sa.CheckConstraint("status BETWEEN 1 AND 10", name=op.f("ck_standing_status")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_standing")),
@@ -221,6 +222,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("effective_to = 4611686018427387904 AND status IN (2, 4)"),
             postgresql_where=sa.text("effective_to = 4611686018427387904 AND status IN (2, 4)"),
+        )
+        batch_op.create_index(
+            "ix_standing_look_at",
+            ["look_at"],
+            unique=False,
+            sqlite_where=sa.text("effective_to = 4611686018427387904 AND look_at IS NOT NULL"),
+            postgresql_where=sa.text("effective_to = 4611686018427387904 AND look_at IS NOT NULL"),
         )
         batch_op.create_index(
             "uq_standing_now",
@@ -255,6 +263,15 @@ def upgrade() -> None:
     with op.batch_alter_table("sync_lag", schema=None) as batch_op:
         batch_op.create_index("ix_sync_lag_day", ["destination", "day"], unique=False)
         batch_op.create_index("ix_sync_lag_dossier_code", ["dossier_code"], unique=False)
+
+    with op.batch_alter_table("lane", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_lane_urgent",
+            ["dossier_code"],
+            unique=False,
+            sqlite_where=sa.text("promise_at < 0"),
+            postgresql_where=sa.text("promise_at < 0"),
+        )
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("event_at", sa.BigInteger(), nullable=True))
