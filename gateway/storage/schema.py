@@ -366,6 +366,8 @@ job = Table(
     Column("enabled", Boolean),
     Column("changed_by", Text),
 )
+    # the schedule that ``next_at`` was worked out with: another one starts afresh, and makes up for nothing
+    Column("schedule", Text),
 
 operator_action = Table(
     "operator_action",

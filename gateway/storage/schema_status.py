@@ -173,7 +173,7 @@ job_run = Table(
     Column("actor", Text, nullable=False),
     Column("dry_run", Boolean, nullable=False, server_default=text("false")),
     Column("parameters", Text, nullable=False, server_default="{}"),
-    Column("worker", BigInteger),
+    Column("worker", BigInteger),  # whose process has it; null: nobody's yet
     Column("state", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
@@ -182,6 +182,7 @@ job_run = Table(
     Column("watermark", Text),
     Column("summary", Text, nullable=False, server_default="{}"),
     Column("failure", Text),
+    Column("stop_by", Text),  # who wants it to end
     CheckConstraint("state IN ('running', 'done', 'failed', 'interrupted')", name="state"),
     CheckConstraint("\"trigger\" IN ('schedule', 'operator', 'missed')", name="trigger"),
     CheckConstraint("(state = 'running') = (ended_at IS NULL)", name="ended"),

@@ -153,6 +153,7 @@ def upgrade() -> None:
         sa.Column("watermark", sa.Text(), nullable=True),
         sa.Column("summary", sa.Text(), server_default="{}", nullable=False),
         sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("stop_by", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 'running') = (ended_at IS NULL)", name=op.f("ck_job_run_ended")),
         sa.CheckConstraint(
             "state IN ('running', 'done', 'failed', 'interrupted')", name=op.f("ck_job_run_state")
@@ -282,3 +283,4 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("missed", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("enabled", sa.Boolean(), nullable=True))
         batch_op.add_column(sa.Column("changed_by", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("schedule", sa.Text(), nullable=True))
