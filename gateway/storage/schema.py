@@ -153,6 +153,7 @@ delivery = Table(
     Column("event_at", BigInteger),  # when what it tells has happened, if the adapter knows
     Column("sent_at", BigInteger),
     Column("settled_at", BigInteger),
+    Column("retried_at", BigInteger),  # when a person last had it sent again: its patience counts from then
     Column("payload", LargeBinary, nullable=False),
     CheckConstraint(f"state IN ('{_STATES}')", name="state"),
     CheckConstraint(f"(state IN ('{_FINAL}')) = (settled_at IS NOT NULL)", name="final_is_settled"),
@@ -365,9 +366,9 @@ job = Table(
     Column("missed", Text),
     Column("enabled", Boolean),
     Column("changed_by", Text),
-)
     # the schedule that ``next_at`` was worked out with: another one starts afresh, and makes up for nothing
     Column("schedule", Text),
+)
 
 operator_action = Table(
     "operator_action",

@@ -255,15 +255,65 @@ def upgrade() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("by_date", sa.Text(), nullable=True),
+        sa.Column("by_instant", sa.Text(), nullable=True),
         sa.Column("late_cause", sa.Text(), nullable=True),
+        sa.Column("late_cause_by_instant", sa.Text(), nullable=True),
+        sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.CheckConstraint("by_date IN ('in_time', 'late', 'sync_late')", name=op.f("ck_sync_lag_by_date")),
+        sa.CheckConstraint(
+            "by_instant IN ('in_time', 'late', 'sync_late')", name=op.f("ck_sync_lag_by_instant")
+        ),
+        sa.CheckConstraint(
+            "(COALESCE(by_date, '') = 'sync_late') = (late_cause IS NOT NULL)",
+            name=op.f("ck_sync_lag_caused"),
+        ),
         sa.CheckConstraint(
             "late_cause IN ('gateway', 'source', 'partner')", name=op.f("ck_sync_lag_late_cause")
+        ),
+        sa.CheckConstraint(
+            "late_cause_by_instant IN ('gateway', 'source', 'partner')",
+            name=op.f("ck_sync_lag_late_cause_by_instant"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_sync_lag")),
     )
     with op.batch_alter_table("sync_lag", schema=None) as batch_op:
         batch_op.create_index("ix_sync_lag_day", ["destination", "day"], unique=False)
         batch_op.create_index("ix_sync_lag_dossier_code", ["dossier_code"], unique=False)
+        batch_op.create_index(
+            "ix_sync_lag_late",
+            ["day"],
+            unique=False,
+            sqlite_where=sa.text("late"),
+            postgresql_where=sa.text("late"),
+        )
+
+    op.create_table(
+        "outage",
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("failure", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("destination", "began_at", name=op.f("pk_outage")),
+    )
+    with op.batch_alter_table("outage", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_outage_open",
+            ["destination"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.create_table(
+        "follower",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("lease_owner", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_follower")),
+    )
 
     with op.batch_alter_table("lane", schema=None) as batch_op:
         batch_op.create_index(
@@ -276,6 +326,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("event_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("retried_at", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.add_column(sa.Column("cron", sa.Text(), nullable=True))
