@@ -74,7 +74,7 @@ def after_asking(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) 
 def ask_again(queued: QueuedDelivery, outcome: Outcome, case: Circumstances) -> Result:
     """The partner could not be asked: try later, however long it is away; a very old doubt is an operator's."""
     code, reason = getattr(outcome, "code", "not_asked"), getattr(outcome, "reason", "")
-    if exhausted(case.settings, queued.delivery.created_at or case.now, case.now):
+    if exhausted(case.settings, _since(queued, case), case.now):
         return _result(queued, DeliveryState.IN_DOUBT, None, code, reason, actor=Actor.OPERATOR, doubted=True)
     renewed = getattr(outcome, "renew", ()) and case.immediate < case.settings.immediate
     pause = timedelta() if renewed else back_off(case.settings, queued.doubts, case.chance)
@@ -92,16 +92,20 @@ def _absent(queued: QueuedDelivery, reason: str, case: Circumstances) -> Result:
 
 
 def _deferred(queued: QueuedDelivery, outcome: Deferred, case: Circumstances) -> Result:
-    created_at = queued.delivery.created_at or case.now
     pause = None if outcome.retry_after is None else honoured(outcome.retry_after)
     at_once = pause == 0 and case.immediate < case.settings.immediate
-    if not at_once and exhausted(case.settings, created_at, case.now):
+    if not at_once and exhausted(case.settings, _since(queued, case), case.now):
         return _result(queued, DeliveryState.PARKED, None, outcome.code, outcome.reason, actor=Actor.OPERATOR)
     if pause is None or (pause == 0 and not at_once):
         due = case.now + back_off(case.settings, queued.delivery.attempts + 1, case.chance)
     else:
         due = case.now + timedelta(seconds=pause)
     return _result(queued, DeliveryState.WAITING, due, outcome.code, outcome.reason)
+
+
+def _since(queued: QueuedDelivery, case: Circumstances) -> datetime:
+    """From when the patience counts: a person who has it sent again gives it the whole of it."""
+    return queued.delivery.retried_at or queued.delivery.created_at or case.now
 
 
 def honoured(retry_after: float) -> float:

@@ -27,6 +27,6 @@ def swallowed(settings: RetrySettings, sends: int, doubts: int) -> bool:
     return min(sends, doubts) >= settings.rounds
 
 
-def exhausted(settings: RetrySettings, created_at: datetime, now: datetime) -> bool:
-    """Whether a delivery is so old that a person must look at it."""
-    return (now - created_at).total_seconds() > settings.give_up_after
+def exhausted(settings: RetrySettings, since: datetime, now: datetime) -> bool:
+    """Whether a delivery was tried for so long, ``since`` it was planned or retried, that a person must look at it."""
+    return (now - since).total_seconds() > settings.give_up_after

@@ -80,7 +80,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key`` identifies it inside (destination, dossier, operation), so the same step is never enqueued twice.
     ``payload`` is the canonical JSON of what is to be told (a dossier, a step), in the gateway's vocabulary.
-    ``position`` orders deliveries inside the lane. Instants are aware UTC.
+    ``position`` orders deliveries inside the lane. ``retried_at``: when a person last had it sent again. Instants are
+    aware UTC.
     """
 
     id: int
@@ -94,3 +95,4 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     state: DeliveryState = DeliveryState.PENDING
     created_at: datetime | None = None
+    retried_at: datetime | None = None

@@ -44,7 +44,8 @@ _AT_PARTNER = Statement("""
 """)
 _MOVE = Statement("""
     UPDATE delivery SET state = :state, due_at = :due_at, code = :code, reason = :reason, actor = :actor,
-        settled_at = :settled_at, doubts = CASE WHEN :again AND doubts > 1 THEN 1 ELSE doubts END
+        settled_at = :settled_at, retried_at = COALESCE(:retried_at, retried_at),
+        doubts = CASE WHEN CAST(:retried_at AS BIGINT) IS NOT NULL AND doubts > 1 THEN 1 ELSE doubts END
     WHERE id = :delivery
 """)
 _ACKNOWLEDGE = Statement("""
@@ -83,7 +84,7 @@ class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
     """Where a delivery goes, and the event that tells it.
 
-    Sent again on a person's word, it gets its full patience anew: rounds are counted from there.
+    Sent again on a person's word, it gets its full patience anew: time and rounds are counted from there.
     """
 
     state: DeliveryState
@@ -123,7 +124,7 @@ def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDon
         )
     change = _change(order)
     require_move(delivery.state, change.state, delivery=str(delivery.id))
-    _write(transaction, [(delivery, change)])
+    _write(transaction, [(delivery, change)], to_micros(order.now))
     if change.state is DeliveryState.DELIVERED and isinstance(order, Resolve) and order.snapshot:
         _acknowledge(transaction, delivery, to_micros(order.now))
     lane_state = follow_lane(transaction, lane, lane_state)
@@ -201,7 +202,7 @@ def _at_partner(transaction: Transaction, lanes: Iterable[int]) -> set[int]:
     return {delivery for row in rows for delivery in msgspec.json.decode(row[0], type=list[int])}
 
 
-def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]]) -> None:
+def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]], now: int) -> None:
     transaction.many(
         _MOVE,
         [
@@ -213,7 +214,7 @@ def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]])
                 "reason": change.reason,
                 "actor": change.actor,
                 "settled_at": change.settled_at,
-                "again": change.again,
+                "retried_at": now if change.again else None,
             }
             for delivery, change in moves
         ],
@@ -266,7 +267,7 @@ def retry_deliveries(transaction: Transaction, order: BulkRetry) -> BulkDone:
     )
     if order.dry_run or not free:
         return done
-    _write(transaction, [(item, _RETRIED) for item in free])
+    _write(transaction, [(item, _RETRIED) for item in free], to_micros(order.now))
     follow_heads(transaction, {item.lane for item in free if states.get(item.lane) is not LaneState.LEASED})
     action = _record_bulk(transaction, order, free)
     insert_events(transaction, [_event(transaction, order, item, _RETRIED) for item in free])

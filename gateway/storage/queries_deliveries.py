@@ -31,7 +31,10 @@ class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery. ``code`` and ``reason``: its last outcome; ``actor``: who must act."""
+    """One delivery. ``code`` and ``reason``: its last outcome; ``actor``: who must act.
+
+    ``retried_at``: when a person last had it sent again.
+    """
 
     id: str
     destination: str
@@ -48,6 +51,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     actor: str | None
     created_at: datetime
     sent_at: datetime | None
+    retried_at: datetime | None
     settled_at: datetime | None
 
 
@@ -144,6 +148,7 @@ def delivery_view(row: sa.Row[Any]) -> DeliveryView:
         actor=row.actor,
         created_at=from_micros(row.created_at),
         sent_at=maybe_from_micros(row.sent_at),
+        retried_at=maybe_from_micros(row.retried_at),
         settled_at=maybe_from_micros(row.settled_at),
     )
 

@@ -40,7 +40,7 @@ def operation(*, repeatable=False, queryable=False, kind=OperationKind.EVENT):
     )
 
 
-def queued(state=S.IN_FLIGHT, *, attempts=1, doubts=0, age=timedelta()):
+def queued(state=S.IN_FLIGHT, *, attempts=1, doubts=0, age=timedelta(), retried=None):
     delivery = Delivery(
         id=7,
         lane=1,
@@ -53,6 +53,7 @@ def queued(state=S.IN_FLIGHT, *, attempts=1, doubts=0, age=timedelta()):
         attempts=attempts,
         state=state,
         created_at=START - age,
+        retried_at=None if retried is None else START - retried,
     )
     return QueuedDelivery(delivery=delivery, doubts=doubts, due_at=None)
 
@@ -192,6 +193,17 @@ def test_delivery_that_waited_too_long_is_parked_for_an_operator():
     result = after_sending(queued(age=OLD), Deferred(code="D01", reason="busy"), case())
 
     assert (result.state, result.due_at, result.actor) == (S.PARKED, None, Actor.OPERATOR)
+
+
+def test_patience_counts_from_the_retry():
+    busy, asked = Deferred(code="D01", reason="busy"), InDoubt(code="timeout", reason="no answer")
+    lately = queued(age=OLD, retried=timedelta(hours=1))
+    long_ago = queued(age=2 * OLD, retried=OLD)
+
+    assert after_sending(lately, busy, case()).state is S.WAITING
+    assert ask_again(lately, asked, case()).due_at is not None
+    assert after_sending(long_ago, busy, case()).state is S.PARKED
+    assert ask_again(long_ago, asked, case()).due_at is None
 
 
 def test_quick_second_tries_are_counted():

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from gateway.domain.delivery import MOVES, DeliveryState, LaneState
 from gateway.domain.errors import ConflictError, LeaseLost, NotFoundError
+from gateway.storage.instants import to_micros
 from gateway.storage.operators import operate
 from gateway.storage.orders import (
     BulkRetry,
@@ -20,6 +21,7 @@ from gateway.storage.orders import (
     Unhold,
 )
 from gateway.storage.schema import delivery, destination, event, lane, operator_action
+from gateway.storage.sql import Statement
 from tests.storage.province import NOW, Province, planned
 
 S = DeliveryState
@@ -60,6 +62,36 @@ async def test_retry_puts_a_stuck_delivery_back_at_its_place(province, state):
     assert (done.before, done.after, done.lane_state) == (state, S.PENDING, LaneState.READY)
     [claimed] = await province.claim()
     assert [item.delivery.key for item in claimed.queue] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "fields", "again"),
+    [
+        (S.PARKED, Retry, {}, True),
+        (S.IN_DOUBT, Resolve, {"verdict": "absent"}, True),
+        (S.IN_DOUBT, Resolve, {"verdict": "rejected"}, False),
+        (S.PARKED, Skip, {}, False),
+    ],
+)
+async def test_what_is_sent_again_gets_its_patience_anew(province, state, kind, fields, again):
+    target = await province.arrange("H99-1", state)
+    await province.database.write(
+        lambda tx: tx.run(Statement("UPDATE delivery SET doubts = 7 WHERE id = :id"), {"id": target})
+    )
+
+    await act(province, kind, delivery=target, **fields)
+
+    row = await row_of(province, delivery, id=target)
+    assert (row.retried_at, row.doubts) == ((to_micros(NOW), 1) if again else (None, 7))
+
+
+async def test_many_that_are_sent_again_get_their_patience_anew(province):
+    targets = [await province.arrange(f"H99-{number}", S.PARKED) for number in range(3)]
+
+    await act(province, BulkRetry, destination="stub", state="parked", dry_run=False)
+
+    rows = [await row_of(province, delivery, id=target) for target in targets]
+    assert {row.retried_at for row in rows} == {to_micros(NOW)}
 
 
 async def test_an_action_leaves_its_reason_its_actor_and_an_event(province):
