@@ -153,16 +153,50 @@ sync_lag = Table(
     Column("dossier_code", Text, nullable=False),
     Column("operation", Text, nullable=False),
     Column("day", Integer, nullable=False),  # of the acknowledgement
-    Column("event_at", BigInteger),
-    Column("received_at", BigInteger, nullable=False),
+    Column("event_at", BigInteger),  # null: not known, or told before
+    Column("received_at", BigInteger, nullable=False),  # when we first heard of it
     Column("sent_at", BigInteger),
     Column("acknowledged_at", BigInteger, nullable=False),
-    # why the partner showed something untrue meanwhile: ours, the source's, or nobody's (null)
+    # of a delivery that tells the end of a dossier: which end, against which promise, what the partner showed meanwhile
+    Column("ended_at", BigInteger),
+    Column("due_at", BigInteger),
+    Column("by_date", Text),
+    Column("by_instant", Text),
+    # why the partner showed it late although it ended in time
     Column("late_cause", Text),
+    Column("late_cause_by_instant", Text),
+    Column("late", Boolean, nullable=False, server_default=text("false")),  # by date or by instant
+    CheckConstraint("by_date IN ('in_time', 'late', 'sync_late')", name="by_date"),
+    CheckConstraint("by_instant IN ('in_time', 'late', 'sync_late')", name="by_instant"),
     CheckConstraint("late_cause IN ('gateway', 'source', 'partner')", name="late_cause"),
+    CheckConstraint(
+        "late_cause_by_instant IN ('gateway', 'source', 'partner')", name="late_cause_by_instant"
+    ),
+    CheckConstraint("(COALESCE(by_date, '') = 'sync_late') = (late_cause IS NOT NULL)", name="caused"),
 )
 Index("ix_sync_lag_day", sync_lag.c.destination, sync_lag.c.day)
 Index("ix_sync_lag_dossier_code", sync_lag.c.dossier_code)
+sync_lag.append_constraint(_partial("ix_sync_lag_late", "day", where="late"))
+
+# when a destination was away: from the opening of its breaker to the first answer after it
+outage = Table(
+    "outage",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("began_at", BigInteger, primary_key=True),
+    Column("ended_at", BigInteger),
+    Column("failure", Text, nullable=False),
+)
+outage.append_constraint(_partial("uq_outage_open", "destination", where="ended_at IS NULL", unique=True))
+
+# who reads the feed for the gateway itself: how far he is, and which worker does it
+follower = Table(
+    "follower",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False, server_default="0"),
+    Column("lease_owner", BigInteger),
+)
 
 job_run = Table(
     "job_run",
