@@ -326,6 +326,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("event_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("retried_at", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.add_column(sa.Column("cron", sa.Text(), nullable=True))
