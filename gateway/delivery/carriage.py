@@ -64,6 +64,7 @@ class Carriage:
         self._destination = destination
         self._waiting: dict[_Kind, deque[Rider]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
 
     async def ride(self, rider: Rider) -> Share | None:
         """Travel with whoever goes the same way; None when it must go alone.
@@ -71,17 +72,23 @@ class Carriage:
         Raises LeaseLost (the lane is somebody else's) and StorageUnavailable, like a call of its own.
         """
         self._waiting.setdefault(rider.kind, deque()).append(rider)
-        if len(self._tasks) < self._destination.capacity.concurrency:
+        if self._running < self._destination.capacity.concurrency:
+            self._running += 1
             task = asyncio.create_task(self._run(), name=f"carriage-{self._destination.name}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await rider.share
 
     async def _run(self) -> None:
-        await asyncio.sleep(0)  # lanes that were claimed together come together
-        while self._waiting:
-            async with self._destination.berths:
-                await self._carry(self._board())
+        try:
+            await asyncio.sleep(0)  # lanes that were claimed together come together
+            while self._waiting:
+                async with self._destination.berths:
+                    await self._carry(self._board())
+        finally:
+            self._running -= (
+                1  # at once: who comes between the last look and the task's end must not wait for ever
+            )
 
     def _board(self) -> list[Rider]:
         """The riders of the next call: those of the kind that has waited longest."""

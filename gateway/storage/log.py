@@ -38,6 +38,11 @@ class SealedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _BODY = {"encoding", "body"}
+# the bytes of a call that carried several dossiers are stored once, with the entry that the others' name
+BODY_OWNER = sa.case(
+    (sa.and_(message.c.kind == "request", message.c.request_id.is_not(None)), message.c.request_id),
+    else_=message.c.id,
+)
 
 
 def in_sequence(connection: sa.Connection, first: int, limit: int) -> list[SealedRow]:
@@ -46,7 +51,7 @@ def in_sequence(connection: sa.Connection, first: int, limit: int) -> list[Seale
     columns = [message_body.c[name] if name in _BODY else message.c[name] for name in names]
     question = (
         sa.select(*columns)
-        .outerjoin_from(message, message_body, message_body.c.message_id == message.c.id)
+        .outerjoin_from(message, message_body, message_body.c.message_id == BODY_OWNER)
         .where(message.c.seq.is_not(None), message.c.seq >= first)
         .order_by(message.c.seq)
         .limit(limit)

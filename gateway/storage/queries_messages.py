@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from gateway.storage.identity import lowest_identifier
 from gateway.storage.instants import from_micros
+from gateway.storage.log import BODY_OWNER
 from gateway.storage.queries import within
 from gateway.storage.schema import message, message_body
 
@@ -115,7 +116,7 @@ def stored_message(connection: sa.Connection, message_id: int) -> StoredMessage 
     """One entry; None when there is none."""
     row = connection.execute(
         sa.select(message, message_body.c.encoding, message_body.c.body)
-        .outerjoin(message_body, message_body.c.message_id == message.c.id)
+        .outerjoin(message_body, message_body.c.message_id == BODY_OWNER)
         .where(message.c.id == message_id)
     ).one_or_none()
     if row is None:
