@@ -145,6 +145,11 @@ _CLOSE = Statement("""
     UPDATE destination SET failures = 0, openings = 0, open_until = NULL, opened_at = NULL,
         last_success_at = :now WHERE name = :name
 """)
+_AWAY = Statement("""
+    INSERT INTO outage (destination, began_at, failure) VALUES (:name, :now, :failure)
+    ON CONFLICT (destination) WHERE ended_at IS NULL DO NOTHING
+""")
+_BACK = Statement("UPDATE outage SET ended_at = :now WHERE destination = :name AND ended_at IS NULL")
 _PROBE = Statement("UPDATE destination SET open_until = :open_until WHERE name = :name")
 _HASTEN_ONE = Statement("""
     UPDATE lane SET due_at = :now WHERE id = (
@@ -205,9 +210,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_breaker(transaction: Transaction, opening: Opening) -> None:
-    """Stop sending to the destination for a while."""
+    """Stop sending to the destination for a while; its absence is on record from now until ``close_breaker``."""
     breaker(transaction, opening.name)
     transaction.run(_OPEN, msgspec.structs.asdict(opening))
+    transaction.run(_AWAY, {"name": opening.name, "now": opening.now, "failure": opening.failure})
 
 
 def close_breaker(transaction: Transaction, name: str, *, now: int) -> int:
@@ -217,6 +223,7 @@ def close_breaker(transaction: Transaction, name: str, *, now: int) -> int:
     """
     breaker(transaction, name)
     transaction.run(_CLOSE, {"name": name, "now": now})
+    transaction.run(_BACK, {"name": name, "now": now})
     hastened = transaction.run(_HASTEN, {"name": name, "now": now})
     transaction.run(_HASTEN_DELIVERIES, {"name": name, "now": now})
     return hastened
