@@ -10,11 +10,22 @@ from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Pl
 from gateway.port.callback import Callback, CallbackRequest, Refusal, Report
 from gateway.port.credential import CredentialLayer, Denied, Grant
 from gateway.port.manifest import Capacity, Manifest, Operation, OperationKind, ReadOperation
+from gateway.port.record import (
+    REPAIR_PREFIX,
+    Expected,
+    NoRecord,
+    PartnerRecord,
+    RecordReading,
+    RecordStep,
+    ShowsRecords,
+    record_reader,
+)
 from gateway.port.secret import Secret
 from gateway.port.simulator import SimulatedRequest, SimulatedResponse, Simulator
 from gateway.port.wire import WireRequest, WireResponse, header
 
 __all__ = [
+    "REPAIR_PREFIX",
     "Adapter",
     "AdapterModule",
     "Callback",
@@ -24,21 +35,28 @@ __all__ = [
     "Context",
     "CredentialLayer",
     "Denied",
+    "Expected",
     "Grant",
     "Manifest",
+    "NoRecord",
     "Operation",
     "OperationKind",
+    "PartnerRecord",
     "Planned",
     "Read",
     "ReadOperation",
     "Reading",
+    "RecordReading",
+    "RecordStep",
     "Refusal",
     "Report",
     "Secret",
+    "ShowsRecords",
     "SimulatedRequest",
     "SimulatedResponse",
     "Simulator",
     "WireRequest",
     "WireResponse",
     "header",
+    "record_reader",
 ]
