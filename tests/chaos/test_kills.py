@@ -56,6 +56,7 @@ timeout_s = 5.0
 profile = "2023"
 lookup_detail = "echo"
 send_unreceived = "all"
+batch = {{ dossier = {together}, progress = 10 }}
 """
 
 
@@ -63,21 +64,27 @@ def portal_settings(folder: Path) -> Settings:
     secret = folder / "portal-password"
     secret.write_text("chaos")
     config = folder / "simulator.toml"
-    config.write_text(CONFIG.format(url="sqlite:///unused.db", portal="http://127.0.0.1:1", secret=secret))
+    config.write_text(
+        CONFIG.format(url="sqlite:///unused.db", portal="http://127.0.0.1:1", secret=secret, together=1)
+    )
     return load(config, {})
 
 
 class Run:
-    """One run: so many kills, judged at the end."""
+    """One run: so many kills, judged at the end. ``together``: dossiers in one call."""
 
-    def __init__(self, folder: Path, url: str, *, kills: int, dossiers: int, pace: float) -> None:
+    def __init__(
+        self, folder: Path, url: str, *, kills: int, dossiers: int, pace: float, together: int = 1
+    ) -> None:
         self.folder = folder
         self.url = url
         self.kills = kills
         self.dossiers = dossiers
         self.pace = pace
+        self.together = together
         self.seed, self._random = chance()
         self.recoveries: list[float] = []
+        self.calls_shared = 0
 
     async def go(self) -> None:
         settings = portal_settings(self.folder)
@@ -86,7 +93,10 @@ class Run:
         async with serve_sandbox({PORTAL: simulator}, plan=plan, latency=pace) as sandbox:
             config = self.folder / "gateway.toml"
             secret = self.folder / "portal-password"
-            config.write_text(CONFIG.format(url=self.url, portal=sandbox.url(PORTAL), secret=secret))
+            portal = sandbox.url(PORTAL)
+            config.write_text(
+                CONFIG.format(url=self.url, portal=portal, secret=secret, together=self.together)
+            )
             feed = self.folder / "feed.jsonl"
             newest = write_feed(feed, self.dossiers)
             slots = SLOTS["sqlite" if self.url.startswith("sqlite") else "postgresql"]
@@ -130,6 +140,7 @@ class Run:
         assert verdict.holds, f"seed {self.seed}: {verdict}"
         assert verdict.compared >= 0.9 * len(newest)
         assert verdict.compared == verdict.in_step
+        self.calls_shared = watcher.count("message WHERE kind = 'request' AND request_id IS NOT NULL")
         assert watcher.count("delivery WHERE doubts > 0") > 0, "no kill hit anything; the run proves nothing"
         assert max(self.recoveries) <= RECOVERY_SECONDS
         states = dict(watcher.rows("SELECT state, count(*) FROM delivery GROUP BY state"))
@@ -182,6 +193,15 @@ async def test_fifteen_kills_among_three_workers_on_postgresql(tmp_path, empty_p
     assert len(run.recoveries) == 15
 
 
+@pytest.mark.timeout(300)
+async def test_kills_while_dossiers_travel_together(tmp_path, empty_postgresql_url):
+    run = Run(tmp_path, empty_postgresql_url, kills=6, dossiers=150, pace=40.0, together=5)
+
+    await run.go()
+
+    assert run.calls_shared > 0
+
+
 @pytest.mark.chaos_long
 @pytest.mark.timeout(0)
 async def test_as_many_kills_as_asked_for(tmp_path, postgresql_server, capsys):
@@ -192,7 +212,8 @@ async def test_as_many_kills_as_asked_for(tmp_path, postgresql_server, capsys):
         folder.mkdir()
         on_sqlite = round_ % 2 == 0
         url = f"sqlite:///{folder / 'gateway.db'}" if on_sqlite else postgresql_server.create()
-        run = Run(folder, url, kills=min(25, left), dossiers=150, pace=14.0)
+        together = 1 if round_ % 4 < 2 else 5
+        run = Run(folder, url, kills=min(25, left), dossiers=150, pace=14.0, together=together)
         await run.go()
         left, round_ = left - run.kills, round_ + 1
         with capsys.disabled():
