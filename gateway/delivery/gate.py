@@ -120,8 +120,9 @@ class Gate:
             return
         self._open_until = None
         now = to_micros(self._clock())
-        hastened = await self._database.write(lambda tx: upkeep.close_breaker(tx, self._name, now=now))
+        await self._database.write(lambda tx: upkeep.close_breaker(tx, self._name, now=now))
         BREAKER_OPEN.labels(self._name).set(0)
+        hastened = await self._hasten(now)
         log.info("destination_is_back", destination=self._name, lanes_hastened=hastened)
 
     async def failed(self, reason: str, *, probe: bool = False) -> None:
@@ -136,6 +137,17 @@ class Gate:
             await self._open(reason)
         finally:
             self._opening = False
+
+    async def _hasten(self, now: int) -> int:
+        """Hasten what waits, in slices: after a long outage it is a hundred thousand lanes, and others must write.
+
+        What a crash leaves out waits for its own back-off.
+        """
+        hastened, slice_ = 0, upkeep.HASTENED_AT_ONCE
+        while slice_ == upkeep.HASTENED_AT_ONCE:
+            slice_ = await self._database.write(lambda tx: upkeep.hasten_lanes(tx, self._name, now=now))
+            hastened += slice_
+        return hastened
 
     async def _open(self, reason: str) -> None:
         first_time = self._open_until is None

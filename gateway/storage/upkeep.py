@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
 SEALED_AT_ONCE = 5_000
+HASTENED_AT_ONCE = 500
 _SEALER_LOCK = 7_211_403_551  # any number, the same in every process
 
 _REGISTER = Statement("""
@@ -151,18 +152,18 @@ _AWAY = Statement("""
 """)
 _BACK = Statement("UPDATE outage SET ended_at = :now WHERE destination = :name AND ended_at IS NULL")
 _PROBE = Statement("UPDATE destination SET open_until = :open_until WHERE name = :name")
-_HASTEN_ONE = Statement("""
-    UPDATE lane SET due_at = :now WHERE id = (
-        SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND hasten
-        ORDER BY due_at LIMIT 1 SKIP_LOCKED)
-""")
 _HASTEN = Statement("""
-    UPDATE lane SET due_at = :now WHERE destination = :name AND state = 'waiting' AND hasten AND due_at > :now
+    WITH chosen AS MATERIALIZED (
+        SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND hasten AND due_at > :now
+        ORDER BY due_at LIMIT :most SKIP_LOCKED)
+    UPDATE lane SET due_at = :now WHERE id IN (SELECT id FROM chosen) RETURNING id
+""")
+_ANY_DUE = Statement("""
+    SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND due_at <= :now LIMIT 1
 """)
 # a lane is ready when its head is: the head's own due time is brought forward with it
 _HASTEN_DELIVERIES = Statement("""
-    UPDATE delivery SET due_at = :now WHERE settled_at IS NULL AND due_at > :now AND lane_id IN (
-        SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND hasten AND due_at <= :now)
+    UPDATE delivery SET due_at = :now WHERE settled_at IS NULL AND due_at > :now AND lane_id IN_ARRAY(:lanes)
 """)
 
 
@@ -188,8 +189,8 @@ def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> 
     if current.open_until is None or current.open_until > now:
         return False
     transaction.run(_PROBE, {"name": name, "open_until": until})
-    transaction.run(_HASTEN_ONE, {"name": name, "now": now})
-    transaction.run(_HASTEN_DELIVERIES, {"name": name, "now": now})
+    if transaction.one(_ANY_DUE, {"name": name, "now": now}) is None:
+        hasten_lanes(transaction, name, now=now, most=1)
     return True
 
 
@@ -216,14 +217,17 @@ def open_breaker(transaction: Transaction, opening: Opening) -> None:
     transaction.run(_AWAY, {"name": opening.name, "now": opening.now, "failure": opening.failure})
 
 
-def close_breaker(transaction: Transaction, name: str, *, now: int) -> int:
-    """The destination answers again: send on, and cut short the waits that were only our own back-off.
-
-    Returns how many lanes were hastened.
-    """
+def close_breaker(transaction: Transaction, name: str, *, now: int) -> None:
+    """The destination answers again: send on. ``hasten_lanes`` then cuts the waits short."""
     breaker(transaction, name)
     transaction.run(_CLOSE, {"name": name, "now": now})
     transaction.run(_BACK, {"name": name, "now": now})
-    hastened = transaction.run(_HASTEN, {"name": name, "now": now})
-    transaction.run(_HASTEN_DELIVERIES, {"name": name, "now": now})
-    return hastened
+
+
+def hasten_lanes(transaction: Transaction, name: str, *, now: int, most: int = HASTENED_AT_ONCE) -> int:
+    """Cut short waits that were only our own back-off, the nearest first; how many, ``most``: there may be more."""
+    rows = transaction.all(_HASTEN, {"name": name, "now": now, "most": most})
+    if rows:
+        lanes = transaction.array([row[0] for row in rows])
+        transaction.run(_HASTEN_DELIVERIES, {"lanes": lanes, "now": now})
+    return len(rows)

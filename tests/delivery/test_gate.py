@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.delivery.gate import Gate, Limits
 from gateway.settings import BreakerSettings, Maintenance
 from gateway.storage import upkeep
 from gateway.storage.database import Database
+from gateway.storage.instants import to_micros
+from gateway.storage.sql import Statement
 from gateway.wire.client import CONNECT_TRIES
 from tests.delivery.conftest import START, Clock, Running, planned, settings
 
@@ -133,6 +136,44 @@ async def test_successful_probe_closes_it_for_everybody(processes, clock):
         permit = await process.permit()
         assert (permit.allowed, permit.probe) == (True, False)
     assert stored(processes[0]) == upkeep.Breaker(name="portal")
+
+
+class Counted:
+    """A database that says what each write gave."""
+
+    def __init__(self, database):
+        self._database = database
+        self.gave = []
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    async def write(self, unit):
+        self.gave.append(await self._database.write(unit))
+        return self.gave[-1]
+
+
+WAITING = Statement("""
+    INSERT INTO lane (id, destination, dossier_code, state, due_at, promise_at, hasten)
+    VALUES (:id, 'portal', :code, 'waiting', :due_at, 1, true)
+""")
+
+
+async def test_recovery_after_a_long_outage_hastens_lanes_in_slices(database, clock):
+    """One statement over a hundred thousand lanes would keep everybody else from writing."""
+    later = to_micros(clock()) + 10**9
+    lanes = [{"id": number, "code": f"H99-{number}", "due_at": later} for number in range(1, 1101)]
+    await database.write(lambda tx: tx.many(WAITING, lanes))
+    counted = Counted(database)
+    process = Process(counted, clock)
+    await process.fail(3)
+    counted.gave.clear()
+
+    await process.gate.succeeded()
+
+    assert counted.gave == [None, 500, 500, 100]
+    due = sa.text("SELECT DISTINCT due_at FROM lane")
+    assert database.ask(lambda connection: connection.execute(due).scalars().all()) == [to_micros(clock())]
 
 
 async def test_pauses_start_over_after_a_recovery(processes, clock):

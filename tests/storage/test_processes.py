@@ -6,7 +6,9 @@ import subprocess
 import sys
 import textwrap
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
 from gateway.domain.errors import ConfigurationError
 from gateway.storage import upkeep
@@ -226,13 +228,62 @@ async def test_openings_are_counted_until_it_closes(world):
     assert row == upkeep.Breaker(name="portal")
 
 
+async def test_waits_are_cut_short_in_slices_the_nearest_first(world):
+    for number in range(5):
+        await world.accept(f"H99-{number}", event("1"), event("2"))
+        start = await world.start(await world.claim_one())
+        await world.settle(start, S.WAITING, due_at=later(hours=5 - number), release=True, hasten=True)
+    now = to_micros(NOW)
+
+    slices = [
+        await world.database.write(lambda tx: upkeep.hasten_lanes(tx, "portal", now=now, most=2))
+        for _ in range(4)
+    ]
+
+    assert slices == [2, 2, 1, 0]
+    due = sa.text("SELECT DISTINCT due_at FROM delivery WHERE key = '1'")
+    assert world.database.ask(lambda connection: connection.execute(due).scalars().all()) == [now]
+    assert len(await world.claim(lanes=9)) == 5
+
+
+async def test_first_slice_is_what_would_have_left_first(world):
+    for code, hours in (("H99-late", 3), ("H99-soon", 1)):
+        await world.accept(code, event("1"))
+        start = await world.start(await world.claim_one())
+        await world.settle(start, S.WAITING, due_at=later(hours=hours), release=True, hasten=True)
+
+    await world.database.write(lambda tx: upkeep.hasten_lanes(tx, "portal", now=to_micros(NOW), most=1))
+
+    assert [lane.dossier for lane in await world.claim(lanes=9)] == ["H99-soon"]
+
+
+async def test_hastening_waits_for_nobody_who_has_a_lane(postgresql_url):
+    """On PostgreSQL a lane that another transaction has locked is left for the next slice."""
+    first, second = Database(postgresql_url), Database(postgresql_url)
+    world = World(first)
+    await world.accept("H99-a", event("1"))
+    start = await world.start(await world.claim_one())
+    await world.settle(start, S.WAITING, due_at=later(hours=1), release=True, hasten=True)
+    try:
+        with psycopg.connect(postgresql_url) as holder:
+            holder.execute("SELECT id FROM lane FOR UPDATE")
+            hastened = await asyncio.wait_for(
+                second.write(lambda tx: upkeep.hasten_lanes(tx, "portal", now=to_micros(NOW))), 5
+            )
+            assert hastened == 0
+        assert await second.write(lambda tx: upkeep.hasten_lanes(tx, "portal", now=to_micros(NOW))) == 1
+    finally:
+        first.close()
+        second.close()
+
+
 async def test_closing_hastens_only_our_own_waits(world):
     for code, own in (("H99-a", True), ("H99-b", False)):
         await world.accept(code, event("1"))
         start = await world.start(await world.claim_one())
         await world.settle(start, S.WAITING, due_at=later(hours=1), release=True, hasten=own)
 
-    hastened = await world.database.write(lambda tx: upkeep.close_breaker(tx, "portal", now=to_micros(NOW)))
+    hastened = await world.database.write(lambda tx: upkeep.hasten_lanes(tx, "portal", now=to_micros(NOW)))
 
     assert hastened == 1
     assert [lane.dossier for lane in await world.claim()] == ["H99-a"]
