@@ -14,6 +14,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LARGEST_GROUP = 512
 ALONE_TRIES = 5
+BUSY_SECONDS = 30.0  # so long another program's lock on the SQLite file is waited for
+BUSY_PAUSE_SECONDS = 0.05
 
 _Operation: TypeAlias = Callable[["Transaction", Sequence[Any]], Sequence[Any]]
 # Another writer was faster. With its rows visible the item goes through, or is refused in words.
@@ -43,8 +46,8 @@ _LOST_CODES = frozenset(
         *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
     }
 )
-_Commits: TypeAlias = Generator[Any, None, None]
-"""Yields a connection whenever it must be committed; the commit's exception is thrown back in."""
+_Steps: TypeAlias = Generator[Callable[[], object], None, None]
+"""Yields whatever may take long (a commit, a pause), to be called off the loop; its exception is thrown back in."""
 
 
 class _Job:
@@ -81,7 +84,7 @@ class _Writer:
             self._connection.close()
             self._connection = None
 
-    def group(self, jobs: list[_Job]) -> _Commits:
+    def group(self, jobs: list[_Job]) -> _Steps:
         """Commit ``jobs`` together, or one by one when they do not go together."""
         try:
             yield from self._run(jobs)
@@ -100,7 +103,7 @@ class _Writer:
         for job in jobs:
             yield from self._alone(job)
 
-    def _alone(self, job: _Job) -> _Commits:
+    def _alone(self, job: _Job) -> _Steps:
         result: Any = None
         for _ in range(ALONE_TRIES):
             try:
@@ -121,18 +124,29 @@ class _Writer:
             break
         _deliver([(job, result)])
 
-    def _run(self, jobs: list[_Job]) -> _Commits:
+    def _run(self, jobs: list[_Job]) -> _Steps:
         if self._connection is None:
             self._connection = self._connect()
         groups: dict[_Operation, list[_Job]] = {}
         for job in jobs:
             groups.setdefault(job.operation, []).append(job)
-        transaction = self._begin(self._connection)
+        transaction = yield from self._transaction()
         for operation, members in groups.items():
             results = operation(transaction, [job.item for job in members])
             for job, result in zip(members, results, strict=True):
                 job.result = result
-        yield self._connection
+        yield self._connection.commit
+
+    def _transaction(self) -> Generator[Callable[[], object], None, Transaction]:
+        """A transaction, once another program's lock on the file is gone: waited for where nobody else must wait."""
+        give_up = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._begin(self._connection)
+            except sqlite3.OperationalError as fault:
+                if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+            yield _pause
 
     def _rollback(self) -> None:
         if self._connection is None:
@@ -183,9 +197,9 @@ class ThreadCommitter:
     def _work(self, writer: _Writer) -> None:
         while (jobs := self._drain()) is not None:
             steps = writer.group(jobs)
-            connection = next(steps, None)
-            while connection is not None:
-                connection = _advance(steps, _try_commit(connection))
+            step = next(steps, None)
+            while step is not None:
+                step = _advance(steps, _try(step))
         writer.close()
 
     def _drain(self) -> list[_Job] | None:
@@ -235,10 +249,10 @@ class LoopCommitter:
         while self._queue:
             jobs = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_GROUP))]
             steps = self._writer.group(jobs)
-            connection = next(steps, None)
-            while connection is not None:
-                fault = await loop.run_in_executor(self._disk, _try_commit, connection)
-                connection = _advance(steps, fault)
+            step = next(steps, None)
+            while step is not None:
+                fault = await loop.run_in_executor(self._disk, _try, step)
+                step = _advance(steps, fault)
 
 
 def _require_open(*, closed: bool) -> None:
@@ -246,16 +260,20 @@ def _require_open(*, closed: bool) -> None:
         raise StorageUnavailable("the database was closed; nothing was written")
 
 
-def _try_commit(connection: Any) -> BaseException | None:
+def _pause() -> None:
+    time.sleep(BUSY_PAUSE_SECONDS)
+
+
+def _try(step: Callable[[], object]) -> BaseException | None:
     try:
-        connection.commit()
+        step()
     except Exception as fault:  # why: handed to the group's own error handling, which knows every case
         return fault
     return None
 
 
-def _advance(steps: _Commits, fault: BaseException | None) -> Any:
-    """Go on with the group after a commit that worked (None) or failed; the next connection to commit, or None."""
+def _advance(steps: _Steps, fault: BaseException | None) -> Callable[[], object] | None:
+    """Go on with the group after a step that worked (None) or failed; the next step, or None."""
     try:
         return steps.send(None) if fault is None else steps.throw(fault)
     except StopIteration:

@@ -225,7 +225,8 @@ def _writer_engine(url: sa.URL, session: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
         poolclass=NullPool,
-        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 30},
+        # hardly any timeout: this connection waits on the event loop, so the committer does the waiting elsewhere
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 0.02},
     )
 
     @sa.event.listens_for(engine, "connect")

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from psycopg import errors as pg
 
 from gateway.domain.errors import StorageUnavailable
+from gateway.storage import committer
 from gateway.storage import database as database_module
 from gateway.storage.committer import LARGEST_GROUP, ThreadCommitter, is_lost
 from gateway.storage.database import Database
@@ -336,6 +338,34 @@ async def test_commit_that_fails_is_not_reported_done(sqlite_url):
 
     assert [type(result) for result in results] == [int, sqlite3.IntegrityError, int]
     assert written(database) == [1, 2]
+    database.close()
+
+
+async def test_locked_sqlite_file_never_stops_the_event_loop(sqlite_url, monkeypatch):
+    """Another program may hold the file's lock for long; the API must go on answering meanwhile."""
+    monkeypatch.setattr(committer, "BUSY_SECONDS", 0.6)
+    database = Database(sqlite_url)
+    notebook = Notebook()
+    await database.apply(notebook.write, 1)
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ticks = []
+
+    async def tick():
+        while True:
+            ticks.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.01)
+
+    ticking = asyncio.create_task(tick())
+    with pytest.raises(StorageUnavailable, match="locked"):
+        await database.apply(notebook.write, 2)
+    ticking.cancel()
+
+    assert ticks[-1] - ticks[0] >= 0.5, "the lock was waited for"
+    assert max(after - before for before, after in pairwise(ticks)) < 0.3
+    other.rollback()
+    other.close()
+    assert await database.apply(notebook.write, 3) == 3
     database.close()
 
 
