@@ -27,6 +27,24 @@ SYNC_LAG_SECONDS = Histogram(
     ["destination"],
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400, 604800),
 )
+LAG_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400, 604800)
+LAG_SECONDS = Histogram(
+    "lienthong_lag_seconds",
+    "Lag of synchronisation by part: source (event to us), queue (us to sent), wire (sent to acknowledged), total.",
+    ["destination", "part"],
+    buckets=LAG_BUCKETS,
+)
+LAG_BEHIND = Gauge("lienthong_lag_events_behind", "Events that the follower of the lag has not read yet.")
+SHOWN_LATE = Gauge(
+    "lienthong_shown_late",
+    "Dossiers that a partner shows late at this moment, by date; rightly, or through whom wrongly.",
+    ["destination", "cause"],
+)
+SHOWN_LATE_OURS = Gauge(
+    "lienthong_shown_late_ours_ratio",
+    "Of what a partner showed late in 30 days, the share that is only ours to blame; the target is 0.",
+    ["destination"],
+)
 BREAKER_OPEN = Gauge(
     "lienthong_breaker_open", "1 while the breaker of a destination is open.", ["destination"]
 )
@@ -47,6 +65,16 @@ WEBHOOKS = Counter("lienthong_webhooks_total", "Events sent to endpoints, by res
 WEBHOOKS_BEHIND = Gauge("lienthong_webhooks_behind", "Events that an endpoint has not got yet.", ["endpoint"])
 WEBHOOKS_DISABLED = Gauge(
     "lienthong_webhooks_disabled", "Endpoints that were given up: an operator must act."
+)
+JOB_RUNS = Counter("lienthong_job_runs_total", "Runs of jobs that ended here, by how.", ["job", "state"])
+JOB_SECONDS = Histogram(
+    "lienthong_job_run_seconds",
+    "Time that a run took.",
+    ["job"],
+    buckets=(0.1, 1, 10, 60, 300, 1800, 7200, 43200),
+)
+JOB_LAST_SUCCESS = Gauge(
+    "lienthong_job_last_success_timestamp_seconds", "When a real run last ended well, anywhere.", ["job"]
 )
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 

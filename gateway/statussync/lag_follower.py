@@ -1,0 +1,159 @@
+"""Following the event feed: one row of lag for every delivery that was acknowledged, beside the hot path.
+
+Invariant: one worker of all processes follows at a time; whatever it leaves half done is done again from the stored
+place, with the same rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from gateway.deadlines.instants import SECOND, to_micros
+from gateway.domain.errors import StorageUnavailable
+from gateway.statussync.lag_judgement import Judged, Policy, judged, row
+from gateway.storage import lag
+from gateway.storage.database import Database
+from gateway.storage.lag import Stretch
+from gateway.telemetry import LAG_BEHIND, LAG_SECONDS
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+PAUSE_SECONDS = 1.0  # figures need not be younger, and batches grow meanwhile
+TAKEOVER_SECONDS = 5.0
+NOTED = 1000  # positions without a delivery that are read again at most after a crash
+
+
+class Watch(Protocol):
+    """Knows when there are new events (``gateway.inbound.watch``)."""
+
+    async def beyond(self, position: int, seconds: float) -> int:
+        """Wait until there is something after ``position``, at most ``seconds``; the newest position then."""
+
+
+class LagFollower:
+    """A task of the worker. ``owner``: this process's worker id, which holds the follower's place."""
+
+    def __init__(
+        self,
+        database: Database,
+        watch: Watch,
+        policy: Policy,
+        *,
+        clock: Callable[[], datetime],
+        owner: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._watch = watch
+        self._policy = policy
+        self._clock = clock
+        self._owner = owner
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Follow until ``stopping``. Raises StorageUnavailable; run it again then."""
+        while not stopping.is_set():
+            position = await self._take()
+            if position is None:
+                await _pause(stopping, TAKEOVER_SECONDS)
+                continue
+            try:
+                await self._follow(position, stopping)
+            finally:
+                await self._leave()
+
+    async def run_once(self) -> int | None:
+        """Follow up to the newest event; how many rows that gave, None when somebody else follows."""
+        position = await self._take()
+        if position is None:
+            return None
+        rows = 0
+        try:
+            while True:
+                stretch, newest = await self._stretch(position)
+                if not await self._write(stretch):
+                    return None
+                position, rows = stretch.upto, rows + len(stretch.rows)
+                if position >= newest:
+                    return rows
+        finally:
+            await self._leave()
+
+    async def _follow(self, position: int, stopping: asyncio.Event) -> None:
+        """From ``position`` on until ``stopping``, or until somebody else has taken the place."""
+        stored = position
+        while not stopping.is_set():
+            await self._watch.beyond(position, PAUSE_SECONDS)
+            stretch, newest = await self._stretch(position, since=stored)
+            position = stretch.upto
+            LAG_BEHIND.set(newest - position)
+            if stretch.rows or position - stored >= NOTED:
+                if not await self._write(stretch):
+                    log.info("lag_follower_was_replaced", position=stored)
+                    return
+                stored = position
+            if position >= newest:
+                await _pause(stopping, PAUSE_SECONDS)
+
+    async def _stretch(self, position: int, *, since: int | None = None) -> tuple[Stretch, int]:
+        """The next stretch after ``position``, and the newest position of the feed."""
+        page = await self._database.read(partial(lag.page, after=position, limit=BATCH))
+        rows: list[lag.LagRow] = []
+        if page.delivered:
+            now = to_micros(self._clock())
+            question = partial(judged, deliveries=page.delivered, policy=self._policy, now=now)
+            items = await self._database.read(question)
+            _observe(items)
+            rows = [row(item) for item in items]
+        before = position if since is None else since
+        return Stretch(owner=self._owner(), before=before, upto=page.upto, rows=rows), page.newest
+
+    async def _take(self) -> int | None:
+        """Where to read on from, if the place is free for this worker."""
+        owner = self._owner()
+        place = await self._database.read(partial(lag.place, owner=owner))
+        if not place.free:
+            return None
+        return await self._database.write(lambda tx: lag.claim(tx, owner))
+
+    async def _write(self, stretch: Stretch) -> bool:
+        return await self._database.write(lambda tx: lag.advance(tx, stretch))
+
+    async def _leave(self) -> None:
+        try:
+            await self._database.write(lambda tx: lag.release(tx, self._owner()))
+        except StorageUnavailable:
+            log.info("lag_follower_left_its_place_taken")  # free again when this worker's row is gone
+
+
+def _observe(items: Sequence[Judged]) -> None:
+    for item in items:
+        told, acknowledged_at = item.told, item.told.settled_at
+        if acknowledged_at is None:
+            continue
+        parts = {
+            "source": _between(item.event_at, item.received_at),
+            "queue": _between(item.received_at, told.sent_at),
+            "wire": _between(told.sent_at, acknowledged_at),
+            "total": _between(item.event_at, acknowledged_at),
+        }
+        for part, seconds in parts.items():
+            if seconds is not None:
+                LAG_SECONDS.labels(told.destination, part).observe(seconds)
+
+
+def _between(start: int | None, stop: int | None) -> float | None:
+    """Seconds; a source's clock that runs ahead of ours gives 0, not less."""
+    return None if start is None or stop is None else max(0, stop - start) / SECOND
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,194 @@
+"""Following the feed for the lag of synchronisation: what was delivered, and one row for each of it.
+
+Invariants: one worker follows at a time, and what a dead one left is taken over; the rows of a stretch of the feed and
+the new place in it are one commit; a delivery has one row, however often its event is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.storage.feed import Span, StoredEvent, newest_position, read_events
+from gateway.storage.schema import delivery, worker
+from gateway.storage.schema_status import follower, sync_lag
+from gateway.storage.sql import Statement, insert
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Transaction
+
+Connection: TypeAlias = sa.Connection
+NAME = "lag"
+KINDS = ("delivery.delivered",)
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that tells something. Instants in microseconds; ``settled_at`` None: not acknowledged yet."""
+
+    id: int
+    lane_id: int
+    destination: str
+    dossier_code: str
+    operation: str
+    payload: bytes
+    event_at: int | None
+    created_at: int
+    sent_at: int | None
+    settled_at: int | None
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the feed has been followed. ``free``: nobody alive but the asker holds it."""
+
+    position: int
+    free: bool
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What was delivered after one position, and the position up to which nothing of it is left."""
+
+    upto: int
+    newest: int
+    delivered: list[Delivered]
+
+
+class LagRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The columns of ``sync_lag``."""
+
+    delivery_id: int
+    destination: str
+    dossier_code: str
+    operation: str
+    day: int
+    event_at: int | None
+    received_at: int
+    sent_at: int | None
+    acknowledged_at: int
+    ended_at: int | None = None
+    due_at: int | None = None
+    by_date: str | None = None
+    by_instant: str | None = None
+    late_cause: str | None = None
+    late_cause_by_instant: str | None = None
+    late: bool = False
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of the feed that ``owner`` has read: from ``before`` to ``upto``, with the rows that it gave."""
+
+    owner: int
+    before: int
+    upto: int
+    rows: Sequence[LagRow] = ()
+
+
+_CLAIM = Statement("""
+    INSERT INTO follower (name, position, lease_owner) VALUES (:name, 0, :owner)
+    ON CONFLICT (name) DO UPDATE SET lease_owner = :owner
+    WHERE follower.lease_owner IS NULL OR follower.lease_owner = :owner
+        OR NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = follower.lease_owner)
+    RETURNING position
+""")
+_ADVANCE = Statement("""
+    UPDATE follower SET position = :upto WHERE name = :name AND lease_owner = :owner AND position = :before
+""")
+_RELEASE = Statement("UPDATE follower SET lease_owner = NULL WHERE name = :name AND lease_owner = :owner")
+_INSERT = insert("sync_lag", LagRow.__struct_fields__, suffix="ON CONFLICT (delivery_id) DO NOTHING")
+
+
+def claim(transaction: Transaction, owner: int) -> int | None:
+    """Take the follower's place for worker ``owner``; the position to read on from, None when a living one has it."""
+    row = transaction.one(_CLAIM, {"name": NAME, "owner": owner})
+    return None if row is None else int(row[0])
+
+
+def release(transaction: Transaction, owner: int) -> None:
+    """Give the place back, if it is ``owner``'s."""
+    transaction.run(_RELEASE, {"name": NAME, "owner": owner})
+
+
+def advance(transaction: Transaction, stretch: Stretch) -> bool:
+    """Write the rows and move on; False, and nothing changed, when the place is somebody else's by now."""
+    about = {name: getattr(stretch, name) for name in ("owner", "before", "upto")}
+    if not transaction.run(_ADVANCE, {"name": NAME, **about}):
+        return False
+    transaction.many(_INSERT, [msgspec.structs.asdict(row) for row in stretch.rows])
+    return True
+
+
+def place(connection: Connection, owner: int) -> Place:
+    """Where the follower stands, as worker ``owner`` sees it."""
+    columns = follower.c
+    row = connection.execute(
+        sa.select(columns.position, columns.lease_owner, worker.c.id.label("alive"))
+        .outerjoin(worker, worker.c.id == columns.lease_owner)
+        .where(columns.name == NAME)
+    ).one_or_none()
+    if row is None:
+        return Place(position=0, free=True)
+    return Place(position=row.position, free=row.alive is None or row.lease_owner == owner)
+
+
+class _Named(msgspec.Struct, frozen=True):
+    delivery: str
+
+
+def page(connection: Connection, after: int, limit: int) -> Page:
+    """The next up to ``limit`` deliveries in the order in which they were acknowledged."""
+    newest = newest_position(connection)
+    span = Span(after=after, newest=newest, limit=limit, kinds=KINDS)
+    events, upto = read_events(connection, span) if newest > after else ([], after)
+    return Page(upto=upto, newest=newest, delivered=_delivered(connection, events))
+
+
+def _delivered(connection: Connection, events: Sequence[StoredEvent]) -> list[Delivered]:
+    wanted = [int(msgspec.json.decode(event.data, type=_Named).delivery) for event in events]
+    if not wanted:
+        return []
+    columns = [delivery.c[name] for name in Delivered.__struct_fields__]
+    question = sa.select(*columns).where(delivery.c.id.in_(wanted), delivery.c.settled_at.is_not(None))
+    found = {row["id"]: Delivered(**row) for row in connection.execute(question).mappings()}
+    return [found[each] for each in wanted if each in found]
+
+
+Telling: TypeAlias = tuple[str, str, str, int]
+"""Destination, dossier, operation and the instant that was told."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What destinations have been told already: instants at which something happened, and those of ends."""
+
+    events: set[Telling]
+    ends: set[Telling]
+
+
+def told_before(connection: Connection, dossiers: Iterable[str]) -> Told:
+    """What the destinations of ``dossiers`` have been told."""
+    columns = sync_lag.c
+    rows = connection.execute(
+        sa.select(
+            columns.destination, columns.dossier_code, columns.operation, columns.event_at, columns.ended_at
+        ).where(columns.dossier_code.in_(list(dossiers)))
+    ).all()
+    return Told(
+        events={(*row[:3], row.event_at) for row in rows if row.event_at is not None},
+        ends={(*row[:3], row.ended_at) for row in rows if row.ended_at is not None},
+    )
+
+
+def first_planned(connection: Connection, lanes: Iterable[int]) -> dict[tuple[int, str, int], int]:
+    """When what a later snapshot has replaced unsent was first planned, by (lane, operation, instant told)."""
+    columns = delivery.c
+    question = (
+        sa.select(columns.lane_id, columns.operation, columns.event_at, sa.func.min(columns.created_at))
+        .where(
+            columns.lane_id.in_(list(lanes)),
+            columns.state == sa.literal_column("'superseded'"),
+            columns.event_at.is_not(None),
+        )
+        .group_by(columns.lane_id, columns.operation, columns.event_at)
+    )
+    return {(row[0], row[1], row[2]): row[3] for row in connection.execute(question)}
