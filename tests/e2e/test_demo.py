@@ -33,7 +33,7 @@ def test_a_province_reaches_the_portal_whatever_breaks(tmp_path):
     assert sum(told["figures"]["troubles"].values()) > 20
     assert told["figures"]["step_doubts"]["found"] > 0
     assert told["figures"]["dossier_doubts"]["open"] == told["figures"]["step_doubts"]["open"] == 0
-    assert {"early", "on_time", "late", "overdue"} <= set(told["classes"])
+    assert {"EARLY", "ON_TIME", "LATE", "OVERDUE"} <= set(told["classes"])
     config = folder / "lienthong.toml"
     assert lienthong("log", "verify", "-c", config).code == 0
     assert lienthong("status", "--json", "-c", config).json["destinations"][0]["backlog"] == {}

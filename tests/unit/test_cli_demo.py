@@ -70,7 +70,7 @@ def test_every_text_has_both_languages_with_the_same_places():
 @pytest.mark.parametrize("language", list(Language))
 def test_everything_that_can_be_counted_has_a_text(language):
     names = [f"kind.{kind}" for kind in (*KINDS, "other")]
-    names += [f"class.{each}" for each in Class]
+    names += [f"class.{each.lower()}" for each in Class]
     names += [f"faults.{each}" for each in Faults]
     names += [f"doubt.{name}" for name in ENDINGS]
     for name in names:

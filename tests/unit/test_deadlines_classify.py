@@ -25,31 +25,31 @@ def status_of(number: int) -> Status:
 
 # number, due, end, by date, by instant, flags
 FINISHED = {
-    "G01": (9, DUE, "03-04 16:00", "early", "early", ""),
-    "G02": (9, DUE, "03-05 08:00", "on_time", "early", ""),
-    "G03": (9, DUE, "03-05 09:00", "on_time", "on_time", ""),
-    "G04": (9, DUE, "03-05 16:30", "on_time", "late", "date_instant_differ"),
-    "G05": (9, DUE, "03-06 07:10", "late", "late", ""),
-    "G06": (10, DUE, "03-05 08:30", "on_time", "early", ""),
-    "G07": (9, None, "03-20 08:00", "on_time", "on_time", "no_due"),
-    "G08": (7, DUE, "03-10 08:00", "withdrawn", "withdrawn", "withdrawn_after_due"),
-    "G09": (3, DUE, "03-10 08:00", "refused", "refused", ""),
-    "G10": (9, DUE, None, "data_error", "data_error", "no_end_time"),
-    "G11": (9, DUE, "03-01 08:00", "data_error", "data_error", "end_before_reception"),
+    "G01": (9, DUE, "03-04 16:00", "EARLY", "EARLY", ""),
+    "G02": (9, DUE, "03-05 08:00", "ON_TIME", "EARLY", ""),
+    "G03": (9, DUE, "03-05 09:00", "ON_TIME", "ON_TIME", ""),
+    "G04": (9, DUE, "03-05 16:30", "ON_TIME", "LATE", "DATE_INSTANT_DIFFER"),
+    "G05": (9, DUE, "03-06 07:10", "LATE", "LATE", ""),
+    "G06": (10, DUE, "03-05 08:30", "ON_TIME", "EARLY", ""),
+    "G07": (9, None, "03-20 08:00", "ON_TIME", "ON_TIME", "NO_DUE"),
+    "G08": (7, DUE, "03-10 08:00", "WITHDRAWN", "WITHDRAWN", "WITHDRAWN_AFTER_DUE"),
+    "G09": (3, DUE, "03-10 08:00", "REFUSED", "REFUSED", ""),
+    "G10": (9, DUE, None, "DATA_ERROR", "DATA_ERROR", "NO_END_TIME"),
+    "G11": (9, DUE, "03-01 08:00", "DATA_ERROR", "DATA_ERROR", "END_BEFORE_RECEPTION"),
 }
 
 # number, due, as of, by date, by instant, flags. NEAR_DUE of H02 and H03 needs the working calendar: not told here.
 PENDING = {
-    "H01": (4, DUE, "03-03 09:00", "in_time", "in_time", ""),
-    "H02": (4, DUE, "03-04 09:30", "in_time", "in_time", ""),
-    "H03": (4, DUE, "03-05 08:00", "in_time", "in_time", "due_today"),
-    "H04": (4, DUE, "03-05 16:30", "in_time", "overdue", "due_today date_instant_differ"),
-    "H05": (4, DUE, "03-06 07:00", "overdue", "overdue", ""),
-    "H06": (4, "02-13 16:00", "02-23 08:00", "overdue", "overdue", ""),
-    "H07": (4, "02-13 16:00", "02-16 08:00", "overdue", "overdue", ""),
-    "H08": (2, None, "03-05 09:00", "in_time", "in_time", "no_due"),
-    "H09": (1, None, "03-05 09:00", "not_counted", "not_counted", ""),
-    "H10": (6, DUE, "03-20 09:00", "paused", "paused", ""),
+    "H01": (4, DUE, "03-03 09:00", "IN_TIME", "IN_TIME", ""),
+    "H02": (4, DUE, "03-04 09:30", "IN_TIME", "IN_TIME", ""),
+    "H03": (4, DUE, "03-05 08:00", "IN_TIME", "IN_TIME", "DUE_TODAY"),
+    "H04": (4, DUE, "03-05 16:30", "IN_TIME", "OVERDUE", "DUE_TODAY DATE_INSTANT_DIFFER"),
+    "H05": (4, DUE, "03-06 07:00", "OVERDUE", "OVERDUE", ""),
+    "H06": (4, "02-13 16:00", "02-23 08:00", "OVERDUE", "OVERDUE", ""),
+    "H07": (4, "02-13 16:00", "02-16 08:00", "OVERDUE", "OVERDUE", ""),
+    "H08": (2, None, "03-05 09:00", "IN_TIME", "IN_TIME", "NO_DUE"),
+    "H09": (1, None, "03-05 09:00", "NOT_COUNTED", "NOT_COUNTED", ""),
+    "H10": (6, DUE, "03-20 09:00", "PAUSED", "PAUSED", ""),
 }
 
 
@@ -93,7 +93,7 @@ def test_waiting_that_began_in_time_is_paused() -> None:  # E04
         waiting_since=at("03-04 10:00"),
         as_of=at("03-20 09:00"),
     )
-    assert told(facts) == ("paused", "paused", set())
+    assert told(facts) == ("PAUSED", "PAUSED", set())
 
 
 def test_waiting_never_cures_lateness() -> None:  # E05
@@ -104,7 +104,7 @@ def test_waiting_never_cures_lateness() -> None:  # E05
         waiting_since=at("03-11 08:00"),
         as_of=at("03-20 09:00"),
     )
-    assert told(facts) == ("paused_late", "paused_late", set())
+    assert told(facts) == ("PAUSED_LATE", "PAUSED_LATE", set())
 
 
 def test_stop_with_a_time_counts_as_finished() -> None:
@@ -127,7 +127,7 @@ def test_promise_at_midnight_lasts_until_the_day_ends() -> None:  # R25, T02
     facts = Facts(
         status=Status.PROCESSING, received_at=RECEIVED, due_at=at("03-05 00:00"), as_of=at("03-05 16:30")
     )
-    assert told(facts) == ("in_time", "in_time", {"due_today", "midnight_due"})
+    assert told(facts) == ("IN_TIME", "IN_TIME", {"DUE_TODAY", "MIDNIGHT_DUE"})
 
 
 def test_day_is_vietnams_day_not_utcs() -> None:

@@ -204,7 +204,7 @@ async def punctuality(gateway: Gateway) -> tuple[dict[str, int], int]:
 
     classes = await gateway.database.read(question)
     counted = Counter(str(each.by_date) for each in classes)
-    return dict(counted), sum((each.by_date, each.by_instant) == ("on_time", "late") for each in classes)
+    return dict(counted), sum((each.by_date, each.by_instant) == ("ON_TIME", "LATE") for each in classes)
 
 
 def _facts(dossier: Dossier, now: Any) -> Facts:

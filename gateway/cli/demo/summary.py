@@ -83,7 +83,7 @@ class Summary:
     def _classes(self, result: Result) -> Iterator[tuple[str, int]]:
         for name in _CLASSES:
             if result.classes.get(name):
-                yield self._say(f"class.{name}"), result.classes[name]
+                yield self._say(f"class.{name.lower()}"), result.classes[name]
 
     def _counts(self, heading: str, rows: Iterator[tuple[str, int]]) -> Table:
         table = self._table(heading)
