@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.national_portal import callback, credentials, outcomes, plan, query, reads
+from adapters.national_portal import callback, credentials, outcomes, plan, query, reads, record
 from adapters.national_portal.dialects import dialect_of, lookup
 from adapters.national_portal.manifest import DOSSIER, STATUS, STEP, declare
 from adapters.national_portal.settings import Settings, require_usable
@@ -29,9 +29,11 @@ from gateway.port import (
     CallbackRequest,
     Context,
     CredentialLayer,
+    Expected,
     Manifest,
     Planned,
     Reading,
+    RecordReading,
     WireRequest,
     WireResponse,
 )
@@ -40,6 +42,7 @@ from mappings.national_portal import RESPONSES, TABLES, catalogue, code_tables, 
 from mappings.national_portal.dong_bo_ho_so_mc import NOT_CACHED
 from mappings.national_portal.dossier_parts import identities
 from mappings.national_portal.lgsp_document import DONE_CODES
+from mappings.national_portal.record_view import Layout
 from mappings.national_portal.responses import WORD_LISTS
 from mappings.national_portal.scope import Options, PortalScope
 
@@ -64,6 +67,7 @@ class PortalAdapter:
         self._options = _options(settings)
         self._classifier = RESPONSES.bind(_words(settings))
         self._encoders = _encoders(settings, self._codes)
+        self._layout = Layout(frozenset({settings.profile}), self._codes["TrangThaiHoSo"])
         self._dossiers = trusted.decoder(Dossier)
         self._steps = trusted.decoder(_StepPayload)
 
@@ -145,6 +149,28 @@ class PortalAdapter:
     def interpret_read(self, name: str, parameters: Mapping[str, str], response: WireResponse) -> Reading:
         del parameters  # the entries of an answer carry their own keys
         return reads.interpret(name, response, self._settings, self._classifier, self._layer_names)
+
+    @property
+    def shows_records(self) -> bool:
+        return self._settings.dialect != "lgsp_document"  # §9: the twin cannot be asked anything
+
+    def encode_record(self, dossier: str, context: Context) -> WireRequest:
+        number = context.memory.get("partner_code") or dossier
+        return lookup(self._dialect, number, context.credentials)
+
+    def interpret_record(self, dossier: str, response: WireResponse, context: Context) -> RecordReading:
+        reply = envelope.read(response, "lookup", context.now)
+        number = context.memory.get("partner_code") or dossier
+        meaning = self._meaning(reply, context)
+        return record.interpret(meaning, reply.result, number, self._settings, self._layout)
+
+    def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
+        return record.expected(
+            deliveries,
+            lambda delivery: self._item(delivery, context),
+            self._layout,
+            self._codes["TrangThaiXuLy"],
+        )
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return callback.read(request, context, self._settings, self._codes)

@@ -49,7 +49,7 @@ def settle(
     if settings.lookup_detail == "presence":
         return _present(deliveries, settings)
     code = meaning.memory.get("partner_code") or deliveries[0].dossier
-    return _compared(lookup.stored(found, code), deliveries, meaning, rebuild)
+    return _compared(lookup.stored(found.values(), code), deliveries, meaning, rebuild)
 
 
 def _absent(meaning: Meaning, deliveries: Sequence[Delivery]) -> list[Outcome]:

@@ -61,21 +61,22 @@ RecordReading = PartnerRecord | NoRecord | CannotRead
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """What the partner must have once ``deliveries`` were applied; deliveries are named by their id.
+    """What the partner must have once deliveries were applied; each is named by its id.
 
     ``snapshots``: sent again in this order, they restore everything that is not a step. ``steps``: step key to the
-    delivery that tells it. ``order``: all of these in the order in which they would have to leave if everything were
-    sent again. ``creates``: sending everything again gives the partner a dossier that it does not have. ``ends``: a
-    dossier that has ended must show a step into one of these states, else the partner takes it for unfinished; empty
-    when that is not so, or when it has not ended.
+    delivery that told it last. ``order``: all of these in the order in which they would have to leave if everything were
+    sent again. ``whole`` False: the deliveries tell the dossier's status and no more, so that nothing else can be
+    compared, and sending them again does not give the partner a dossier that it lacks. ``ends``: a dossier that has
+    ended must show a step into one of these states, best first, else the partner takes it for unfinished; empty when
+    that is not so, or when it has not ended.
     """
 
     record: PartnerRecord
     snapshots: tuple[int, ...] = ()
     steps: Mapping[str, int] = {}
     order: tuple[int, ...] = ()
-    creates: bool = True
-    ends: frozenset[Status] = frozenset()
+    whole: bool = True
+    ends: tuple[Status, ...] = ()
 
 
 @runtime_checkable

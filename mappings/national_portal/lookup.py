@@ -6,7 +6,7 @@ missing element never counts as the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from gateway.mapping.formats import line
@@ -19,15 +19,17 @@ PROGRESS = "TienDo"
 _STEP = ("ThoiDiemXuLy", "TrangThai", "NguoiXuLy", "NoiDungXuLy")
 _STATUS = "TrangThaiHoSo"
 # §2.9: attachments are merged by their id, so the portal may have more of them than the last message.
-_MERGED = {"TaiLieuNop": "TepDinhKemId"}
-_REMOVED = "IsDeleted"
+MERGED = {"TaiLieuNop": "TepDinhKemId"}
+REMOVED = "IsDeleted"
+
+_TRUTHS = frozenset({"True", "False", "TRUE", "FALSE"})
 
 StepKey: TypeAlias = tuple[str, ...]
 
 
-def stored(entries: Mapping[str, Any], code: str) -> Item | None:
+def stored(entries: Iterable[object], code: str) -> Item | None:
     """The portal's record of dossier ``code`` among the entries of a look-up."""
-    for entry in entries.values():
+    for entry in entries:
         if isinstance(entry, Mapping) and str(entry.get("MaHoSo") or entry.get("MAHOSO") or "") == code:
             return entry
     return None
@@ -40,7 +42,7 @@ def same_dossier(sent: Item, kept: Item) -> bool:
 
 def same_status(sent: Item, kept: Item) -> bool:
     """Whether the portal's record is in the state that a status report told; a refusal is 3 there and 11 here."""
-    told, known = _plain(sent.get("TrangThai")), _plain(kept.get(_STATUS))
+    told, known = plain(sent.get("TrangThai")), plain(kept.get(_STATUS))
     return told == known or (told == "11" and known == "3")
 
 
@@ -54,19 +56,19 @@ def step_keys(kept: Item) -> set[StepKey] | None:
 
 def step_key(step: Item) -> StepKey:
     """What makes a step this step."""
-    return tuple(_plain(step.get(name)) for name in _STEP)
+    return tuple(plain(step.get(name)) for name in _STEP)
 
 
 def _same(name: str, ours: object, theirs: object) -> bool:
     if not isinstance(ours, list):
-        return _plain(ours) == _plain(theirs)
+        return plain(ours) == plain(theirs)
     kept = theirs if isinstance(theirs, list) else []
-    if name not in _MERGED:
+    if name not in MERGED:
         return len(ours) == len(kept) and all(map(_same_row, ours, kept))
-    remaining = [row for row in ours if _plain(row.get(_REMOVED)) != "true"]
-    removed = {_plain(row.get(_MERGED[name])) for row in ours if _plain(row.get(_REMOVED)) == "true"}
+    remaining = [row for row in ours if plain(row.get(REMOVED)) != "true"]
+    removed = {plain(row.get(MERGED[name])) for row in ours if plain(row.get(REMOVED)) == "true"}
     return all(any(_same_row(row, other) for other in kept) for row in remaining) and not any(
-        isinstance(row, Mapping) and _plain(row.get(_MERGED[name])) in removed for row in kept
+        isinstance(row, Mapping) and plain(row.get(MERGED[name])) in removed for row in kept
     )
 
 
@@ -76,17 +78,19 @@ def _same_row(ours: Item, theirs: object) -> bool:
     )
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """``value`` as text that is equal when the contract calls the values alike."""
     # §2.10: null, absent and "" are alike; numbers and booleans may come back as text in any case.
     match value:
+        case str():
+            clean = value.isascii() and value.isprintable() and " " not in value
+            written = value if clean else line(value)
+            return written.lower() if written in _TRUTHS else written
         case None:
             return ""
         case bool():
             return "true" if value else "false"
-        case str():
-            written = line(value)
-            return written.lower() if written in {"True", "False", "TRUE", "FALSE"} else written
-        case dict() | list():
+        case dict() | list() | float():
             return str(as_text(value))
         case _:
             return str(value)

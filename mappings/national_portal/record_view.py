@@ -1,0 +1,146 @@
+"""A dossier of the portal in the gateway's words, whoever wrote it: the portal's own record, or what we sent.
+
+Both are read by the same function, so that they can be compared (national_portal §4.3, U15, §13.4). Invariant: a
+scalar that the contract calls alike (null, absent and "", number or text, §2.10) gives the same text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import msgspec
+
+from gateway.domain.status import Status
+from gateway.mapping import CodeTable, Field, Table
+from gateway.mapping.formats import parse_date14
+from gateway.port import PartnerRecord, RecordStep
+from mappings.national_portal.dong_bo_ho_so_mc import DOSSIER
+from mappings.national_portal.lookup import MERGED, PROGRESS, REMOVED, plain, step_key
+
+Item: TypeAlias = Mapping[str, Any]
+
+# What the comparison has classes of its own for, and the number, which is how the record was found.
+_APART = frozenset({"MaHoSo", "TrangThaiHoSo", "NgayHenTra", "NgayKetThucXuLy"})
+_ENCODER = msgspec.json.Encoder()
+_KEY_DIGITS = 12
+_instant = lru_cache(maxsize=4096)(parse_date14)  # both sides name the same moments
+
+
+class Layout:
+    """Which elements one profile compares, and where they stand in the local record."""
+
+    def __init__(self, variants: frozenset[str], statuses: CodeTable) -> None:
+        fields = [field for field in _kept(DOSSIER, variants) if field.name not in _APART]
+        self.statuses = {
+            row.wire: Status(row.code) for row in reversed(statuses.rows) if row.code in _STATUSES
+        }
+        self.merged = [
+            (field.place(), field.name, MERGED[field.name], _columns(field.rows, variants, REMOVED))
+            for field in fields
+            if field.name in MERGED and field.rows is not None
+        ]
+        self.places: dict[str, list[tuple[str, _Columns | None]]] = {}
+        for field in fields:
+            if field.name not in MERGED:
+                columns = None if field.rows is None else _columns(field.rows, variants)
+                self.places.setdefault(field.place(), []).append((field.name, columns))
+
+
+_STATUSES = frozenset(str(status) for status in Status)
+_Columns: TypeAlias = tuple[tuple[str, "_Columns | None"], ...]
+
+
+def view(item: Item, layout: Layout) -> PartnerRecord:
+    """The dossier ``item`` with its progress; ``item`` may be any decoded JSON object."""
+    rows = item.get(PROGRESS)
+    steps = None if not isinstance(rows, list) else tuple(step(row, layout) for row in rows if _is_item(row))
+    return PartnerRecord(
+        status=layout.statuses.get(plain(item.get("TrangThaiHoSo"))),
+        received_at=_instant(plain(item.get("NgayTiepNhan"))),
+        due_at=_instant(plain(item.get("NgayHenTra"))),
+        finished_at=_instant(plain(item.get("NgayKetThucXuLy"))),
+        steps=steps,
+        fields=_fields(item, layout),
+        raw=item,
+    )
+
+
+def step(row: Item, layout: Layout) -> RecordStep:
+    """One processing step. Its key names moment and state and hides who did what in a digest (§2.9)."""
+    parts = step_key(row)
+    moment, state = parts[:2]
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:_KEY_DIGITS]
+    return RecordStep(
+        key=f"{moment[:14]} {state[:4]} {digest}", at=_instant(moment), status=layout.statuses.get(state)
+    )
+
+
+def reported_status(report: Item, statuses: CodeTable) -> Status | None:
+    """The state that a status report of ours tells (table ``TrangThaiXuLy``, where a refusal is 11)."""
+    code = statuses.of_wire(plain(report.get("TrangThai")))
+    return Status(code) if code in _STATUSES else None
+
+
+def _fields(item: Item, layout: Layout) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for place, members in layout.places.items():
+        if len(members) == 1:
+            found[place] = _told(item, *members[0])
+        else:  # several elements tell of one place
+            found[place] = _ENCODER.encode([_told(item, *member) for member in members]).decode()
+    for place, name, key, columns in layout.merged:
+        # §2.9: the portal merges files by their id, so each is a field of its own, and a removed one is empty
+        for row in _rows(item.get(name)):
+            text = "" if plain(row.get(REMOVED)) == "true" else _row_text(row, columns)
+            found[f"{place}/{_escaped(plain(row.get(key)) or _address(row))}"] = text
+    return found
+
+
+def _told(item: Item, name: str, columns: _Columns | None) -> str:
+    value = item.get(name)
+    if columns is None:
+        return plain(value)
+    rows = _rows(value)
+    return "" if not rows else _ENCODER.encode([_cells(row, columns) for row in rows]).decode()
+
+
+def _row_text(row: Item, columns: _Columns) -> str:
+    return _ENCODER.encode(_cells(row, columns)).decode()
+
+
+def _cells(row: Item, columns: _Columns) -> list[Any]:
+    return [
+        plain(row.get(name)) if below is None else [_cells(each, below) for each in _rows(row.get(name))]
+        for name, below in columns
+    ]
+
+
+def _rows(value: object) -> list[Item]:
+    return [row for row in value if _is_item(row)] if isinstance(value, list) else []
+
+
+def _is_item(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _address(row: Item) -> str:
+    return plain(row.get("DuongDanTaiTepTin"))
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")  # RFC 6901 §3
+
+
+def _kept(table: Table, variants: frozenset[str]) -> Iterable[Field]:
+    return (field for field in table.fields if not field.variants or field.variants & variants)
+
+
+def _columns(table: Table, variants: frozenset[str], without: str = "") -> _Columns:
+    return tuple(
+        (field.name, None if field.rows is None else _columns(field.rows, variants))
+        for field in _kept(table, variants)
+        if field.name != without
+    )
