@@ -14,14 +14,18 @@ import msgspec
 import structlog
 
 from gateway import registry
-from gateway.delivery.catalogues import CatalogueKeeper
+from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
 from gateway.delivery.clock import SteadyClock
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.intake import Intake
 from gateway.domain.errors import ConfigurationError
+from gateway.domain.job import Job
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
+from gateway.jobs.book import JobBook
+from gateway.jobs.service import Jobs
+from gateway.jobs.tidying import tidy_job
 from gateway.port import Adapter, Secret
 from gateway.settings import DestinationSettings, Settings, database_url, decode
 from gateway.storage import migrate, upkeep
@@ -47,6 +51,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     intake: Intake
     catalogues: CatalogueKeeper
     worker: Worker
+    jobs: Jobs
     translation: Translation
     callbacks: Callbacks
     feed: Feed
@@ -110,26 +115,18 @@ async def open_gateway(
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=await _clock(database), settings=settings.delivery)
-    adapters = {
-        name: (extra or {}).get(name) or build_adapter(name, section)
-        for name, section in settings.destination.items()
-        if section.enabled
-    }
-    destinations = {
-        name: Destination(
-            name, adapter, hub, settings.destination[name], transport=(transports or {}).get(name)
-        )
-        for name, adapter in adapters.items()
-    }
-    for name, destination in destinations.items():
-        if name not in (extra or {}):
-            configured = adapter_settings(name, settings.destination[name])
-            destination.configured_secrets = tuple(secrets_in(configured))
+    destinations = _destinations(settings, hub, transports or {}, extra or {})
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
-    worker = Worker(hub, destinations, jobs={"catalogues": catalogues.refresh_stale})
+    worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
+    every_job: tuple[Job, ...] = (
+        catalogue_job(catalogues),
+        tidy_job(database, hub.clock),
+    )
+    jobs = Jobs(JobBook(every_job, settings.jobs), database, hub.clock, lambda: worker.id)
+    worker.attend("jobs", jobs.scheduler.run)
     feed = Feed(database, worker.wait_for_events)
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     worker.attend("webhooks", webhooks.run)
@@ -141,11 +138,27 @@ async def open_gateway(
         intake=intake,
         catalogues=catalogues,
         worker=worker,
+        jobs=jobs,
         translation=translation,
         callbacks=Callbacks(hub, destinations, intake),
         feed=feed,
         webhooks=webhooks,
     )
+
+
+def _destinations(
+    settings: Settings, hub: Hub, transports: Mapping[str, Transport], extra: Mapping[str, Adapter]
+) -> dict[str, Destination]:
+    """Every destination that is switched on, by name."""
+    sections = {name: section for name, section in settings.destination.items() if section.enabled}
+    adapters = {name: extra.get(name) or build_adapter(name, section) for name, section in sections.items()}
+    found = {
+        name: Destination(name, adapters[name], hub, section, transport=transports.get(name))
+        for name, section in sections.items()
+    }
+    for name in found.keys() - extra.keys():
+        found[name].configured_secrets = tuple(secrets_in(adapter_settings(name, sections[name])))
+    return found
 
 
 def _require_networks(name: str, networks: Sequence[str]) -> None:

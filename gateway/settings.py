@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -166,6 +166,18 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
         return msgspec.structs.replace(default, **overrides)
 
 
+class JobSettings(_Section, frozen=True, kw_only=True):
+    """When one job runs, where that is not to be as shipped: five cron fields in a time zone of the tz database.
+
+    ``missed``: what becomes of starts that nobody was there for, ``once`` (one run makes up for all) or ``skip``.
+    """
+
+    cron: str | None = None
+    time_zone: str | None = None
+    missed: Literal["skip", "once"] | None = None
+    enabled: bool = True
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """The whole configuration."""
 
@@ -175,6 +187,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     sources: SourceSettings = SourceSettings()
+    jobs: dict[str, JobSettings] = {}
     destination: dict[str, DestinationSettings] = {}
 
 

@@ -1,4 +1,4 @@
-"""A worker process: its life sign, its dispatchers, the reaper, the sealer, jobs and long-running tasks.
+"""A worker process: its life sign, its dispatchers, the reaper, the sealer, rounds and long-running tasks.
 
 Liveness does not depend on wall clocks: a worker is dead for an observer when its beat has not moved for a while by
 the observer's own monotonic clock. Invariant: whatever a dead worker held is taken over without a human.
@@ -24,10 +24,10 @@ from gateway.storage.takeover import Reap, reap_lanes
 log = structlog.get_logger(__name__)
 SEAL_PAUSE_SECONDS = 0.1
 STORAGE_PAUSE_SECONDS = 0.5
-JOB_PAUSE_SECONDS = 60.0
+ROUND_PAUSE_SECONDS = 60.0
 
-Job = Callable[[], Coroutine[Any, Any, None]]
-"""Done once a minute."""
+Round = Callable[[], Coroutine[Any, Any, None]]
+"""Done once a minute in every process. What is to be done once for all of them is a job."""
 Task = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Runs until the event is set, then finishes what it has begun; begun again when it ends or fails before that."""
 
@@ -61,10 +61,10 @@ class Worker:
     """Runs every destination's dispatcher. ``alone``: no other process can be alive (SQLite)."""
 
     def __init__(
-        self, hub: Hub, destinations: Mapping[str, Destination], *, jobs: Mapping[str, Job] | None = None
+        self, hub: Hub, destinations: Mapping[str, Destination], *, rounds: Mapping[str, Round] | None = None
     ) -> None:
         self._hub = hub
-        self._jobs = dict(jobs or {})
+        self._rounds = dict(rounds or {})
         self._tasks: dict[str, Task] = {}
         self._id = 0
         self._alone = hub.database.dialect == "sqlite"
@@ -74,11 +74,17 @@ class Worker:
         }
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
+        self._registered = asyncio.Event()
         self._sealed = asyncio.Condition()
 
     @property
     def id(self) -> int:
         """The worker's row, the owner of its leases; 0 before it runs."""
+        return self._id
+
+    async def registered(self) -> int:
+        """Wait until the worker has its row; its number."""
+        await self._registered.wait()
         return self._id
 
     def attend(self, name: str, task: Task) -> None:
@@ -105,25 +111,29 @@ class Worker:
         except TimeoutError:
             return
 
-    async def run(self) -> None:
-        """Work until ``stop``."""
+    async def run(self, *, idle: bool = False) -> None:
+        """Work until ``stop``. ``idle``: only be there, so that something else in this process can own a run."""
         await self._register()
         # the beat goes on while exchanges in flight end: a worker that stops is not dead
         beats = asyncio.create_task(self._repeat("beat", self._beat, self._hub.settings.beat, self._ended))
         sealer = asyncio.create_task(self._repeat("seal", self._seal, SEAL_PAUSE_SECONDS, self._stopping))
-        jobs = [
-            asyncio.create_task(self._repeat(name, job, JOB_PAUSE_SECONDS, self._stopping))
-            for name, job in self._jobs.items()
+        rounds = [
+            asyncio.create_task(self._repeat(name, step, ROUND_PAUSE_SECONDS, self._stopping))
+            for name, step in self._rounds.items()
         ]
-        tasks = [asyncio.create_task(self._attend(name, task)) for name, task in self._tasks.items()]
-        pumps = [asyncio.create_task(dispatcher.run()) for dispatcher in self._dispatchers.values()]
+        tasks = [
+            asyncio.create_task(self._attend(name, task)) for name, task in self._tasks.items() if not idle
+        ]
+        pumps = [
+            asyncio.create_task(dispatcher.run()) for dispatcher in self._dispatchers.values() if not idle
+        ]
         try:
             await asyncio.gather(*pumps, self._stopping.wait())
         finally:
             self.stop()
             await asyncio.gather(*pumps, *tasks, return_exceptions=True)
             self._ended.set()
-            await asyncio.gather(beats, sealer, *jobs, return_exceptions=True)
+            await asyncio.gather(beats, sealer, *rounds, return_exceptions=True)
             await self._once("seal", self._seal)
             await self._leave()
 
@@ -140,6 +150,7 @@ class Worker:
                 log.warning("storage_was_lost", reason=str(fault)[:200])
                 await asyncio.sleep(STORAGE_PAUSE_SECONDS)
         self._hub.database.identifiers.renew(self._id)
+        self._registered.set()
         log.info("worker_started", worker=self._id, destinations=sorted(self._dispatchers))
 
     async def _beat(self) -> None:
@@ -188,7 +199,7 @@ class Worker:
             async with self._sealed:
                 self._sealed.notify_all()
 
-    async def _repeat(self, name: str, step: Job, pause: float, until: asyncio.Event) -> None:
+    async def _repeat(self, name: str, step: Round, pause: float, until: asyncio.Event) -> None:
         while not until.is_set():
             await self._once(name, step)
             try:
@@ -209,14 +220,14 @@ class Worker:
             if not self._stopping.is_set():
                 await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
-    async def _once(self, name: str, step: Job) -> None:
+    async def _once(self, name: str, step: Round) -> None:
         try:
             await step()
         except StorageUnavailable as fault:
-            log.warning("storage_was_lost", job=name, reason=str(fault)[:200])
+            log.warning("storage_was_lost", step=name, reason=str(fault)[:200])
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
         except Exception:  # why: without beats a worker counts as dead, unsealed events stay unseen
-            log.exception("job_failed", job=name)
+            log.exception("step_failed", step=name)
 
     async def _leave(self) -> None:
         try:

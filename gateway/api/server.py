@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import gc
 import signal
 import socket
@@ -23,8 +22,7 @@ from gateway.api.app import application, build_api, build_app
 from gateway.api.parts import Gateway
 from gateway.api.protocol import GuardedProtocol
 from gateway.api.service import Api
-from gateway.domain.errors import ConfigurationError, StorageUnavailable
-from gateway.storage.clients import forget_expired
+from gateway.domain.errors import ConfigurationError
 
 __all__ = ["build_app", "run", "serve", "serve_api"]
 
@@ -32,7 +30,6 @@ log = structlog.get_logger(__name__)
 GRACE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
-TIDY_SECONDS = 600.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -74,7 +71,6 @@ async def serve_api(api: Api, *, worker: bool = True, started: Callable[[str], N
     server = _Server(_configuration(api))
     with _told_to_end(api):
         tasks = [asyncio.create_task(server.serve(sockets=[listener]), name="api")]
-        tasks.append(asyncio.create_task(_tidy(api), name="tidy"))
         if worker:
             tasks.append(asyncio.create_task(gateway.worker.run(), name="worker"))
         ending = asyncio.create_task(api.stopping.wait(), name="ending")
@@ -164,15 +160,3 @@ def _told_to_end(api: Api) -> Iterator[None]:
         for number in _SIGNALS:
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.remove_signal_handler(number)
-
-
-async def _tidy(api: Api) -> None:
-    """Drop expired tokens and old idempotency keys now and then, until told to end."""
-    while not api.stopping.is_set():
-        try:
-            await api.gateway.database.write(functools.partial(forget_expired, now=api.now))
-        except StorageUnavailable as fault:
-            log.warning("storage_was_lost", job="tidy", reason=str(fault)[:200])
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TIDY_SECONDS):
-                await api.stopping.wait()

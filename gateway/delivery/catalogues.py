@@ -15,6 +15,7 @@ import structlog
 
 from gateway.delivery.destination import Destination, Hub
 from gateway.domain.errors import NotFoundError
+from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.port import CannotRead, Read, ReadOperation
 from gateway.storage import reference
 from gateway.storage.instants import to_micros
@@ -65,6 +66,7 @@ class CatalogueKeeper:
     def __init__(self, hub: Hub, destinations: Mapping[str, Destination]) -> None:
         self._hub = hub
         self._destinations = destinations
+        self._loaded: dict[str, int | None] = {}
         self._provided: dict[tuple[str, str, str], float] = {}
         self._failed: dict[tuple[str, str, str], tuple[float, str]] = {}
         self._providing = {name: asyncio.Lock() for name in destinations}
@@ -92,16 +94,46 @@ class CatalogueKeeper:
     async def load(self) -> None:
         """Read what is cached in the database."""
         for name, destination in self._destinations.items():
+            before = destination.catalogues
+            newest = await self._hub.database.read(
+                functools.partial(reference.newest_fetch, destination=name)
+            )
             cached = functools.partial(reference.catalogues, destination=name)
-            destination.catalogues = await self._hub.database.read(cached)
+            found = await self._hub.database.read(cached)
+            if (
+                destination.catalogues is before
+            ):  # what was refreshed here meanwhile is newer than what was read
+                destination.catalogues = found
+                self._loaded[name] = newest
 
-    async def refresh_stale(self) -> None:
-        """Refresh what is older than a day; what failed is tried again after five minutes. Called as a job."""
-        for destination in self._destinations.values():
-            if destination.gate.shut():
-                continue
-            for operation, parameters in (await self._stale(destination))[:PER_ROUND]:
-                await self.refresh(destination.name, operation.name, parameters)
+    async def follow(self) -> None:
+        """Take over what another process has refreshed."""
+        for name in self._destinations:
+            newest = await self._hub.database.read(
+                functools.partial(reference.newest_fetch, destination=name)
+            )
+            if newest != self._loaded.get(name):
+                await self.load()
+                return
+
+    async def run(self, context: RunContext) -> Summary:
+        """Refresh what is older than a day; what failed is tried again after five minutes. The job ``catalogues``."""
+        wanted = context.parameters.get("destination")
+        stale = [
+            (destination, operation.name, parameters)
+            for destination in self._destinations.values()
+            if wanted in {None, destination.name} and not destination.gate.shut()
+            for operation, parameters in (await self._stale(destination))[:PER_ROUND]
+        ]
+        if context.dry_run:
+            return {"stale": [[each.name, name, parameters] for each, name, parameters in stale]}
+        done: list[Refreshed] = []
+        for place, (destination, name, parameters) in enumerate(stale):
+            await context.report(place, total=len(stale))
+            done.append(await self.refresh(destination.name, name, parameters))
+        await context.report(len(stale), total=len(stale))
+        failures = [f"{each.destination} {each.catalogue}: {each.failure}" for each in done if each.failure]
+        return {"refreshed": len(done) - len(failures), "failed": len(failures), "failures": failures[:10]}
 
     async def refresh(
         self, name: str, catalogue: str, parameters: Mapping[str, str] | None = None
@@ -166,3 +198,16 @@ def _parameter_sets(operation: ReadOperation, codes: Sequence[str]) -> list[dict
     if operation.parameters == ("procedure",):
         return [{"procedure": code} for code in codes]
     return []
+
+
+def catalogue_job(keeper: CatalogueKeeper) -> Job:
+    """The job that keeps reference data fresh."""
+    return Job(
+        name="catalogues",
+        title="Refresh the partners' catalogues that are older than a day",
+        title_vi="Cập nhật danh mục dùng chung của các hệ thống",
+        run=keeper.run,
+        cron="* * * * *",
+        parameters=(Parameter(name="destination", help="only this destination", pattern=r"[^\s]{1,100}"),),
+        can_dry_run=True,
+    )

@@ -1,11 +1,13 @@
 """The record of what people did: one row per action, found by its target.
 
-A target is ``destination/dossier`` for a lane and its deliveries, ``destination`` for the whole partner.
+A target is ``destination/dossier`` for a lane and its deliveries, ``destination`` for the whole partner, ``job:name``
+for a job.
 Invariant: rows are only added, in the transaction of what they record.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,22 +34,46 @@ _VERBS: dict[type[Instruction], str] = {
 }
 
 
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did to ``target``, and why. ``detail`` becomes JSON."""
+
+    actor: str
+    verb: str
+    target: str
+    reason: str
+    now: datetime
+    detail: dict[str, Any]
+
+
 def record_action(transaction: Transaction, order: Instruction, target: str, detail: dict[str, Any]) -> str:
     """Write down ``order``; the row's identifier."""
-    action = transaction.identifiers.next()
+    action = Action(
+        actor=order.actor,
+        verb=_VERBS[type(order)],
+        target=target,
+        reason=order.reason,
+        now=order.now,
+        detail=detail,
+    )
+    return write_action(transaction, action)
+
+
+def write_action(transaction: Transaction, action: Action) -> str:
+    """Write down what somebody did; the row's identifier."""
+    row = transaction.identifiers.next()
     transaction.run(
         _INSERT_ACTION,
         {
-            "id": action,
-            "at": to_micros(order.now),
-            "actor": order.actor,
-            "action": _VERBS[type(order)],
-            "target": target,
-            "reason": order.reason,
-            "detail": json_text(detail),
+            "id": row,
+            "at": to_micros(action.now),
+            "actor": action.actor,
+            "action": action.verb,
+            "target": action.target,
+            "reason": action.reason,
+            "detail": json_text(action.detail),
         },
     )
-    return str(action)
+    return str(row)
 
 
 def lane_target(destination: str, dossier: str) -> str:

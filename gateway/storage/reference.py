@@ -93,6 +93,15 @@ def catalogues(connection: sa.Connection, destination: str) -> dict[str, dict[st
     return found
 
 
+def newest_fetch(connection: sa.Connection, destination: str) -> int | None:
+    """When something of ``destination`` was last fetched, by any process."""
+    newest = sa.select(sa.func.max(catalogue_fetch.c.fetched_at))
+    found: int | None = connection.execute(
+        newest.where(catalogue_fetch.c.destination == destination)
+    ).scalar_one()
+    return found
+
+
 def due(
     connection: sa.Connection, destination: str, limits: tuple[int, int]
 ) -> tuple[set[tuple[str, str]], Sequence[str]]:

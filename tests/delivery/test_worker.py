@@ -187,8 +187,8 @@ async def test_worker_that_is_stopping_still_beats_while_an_answer_is_awaited(fa
     assert fast.delivery("H99-a", "1")["doubts"] == 0
 
 
-async def test_job_that_fails_is_tried_again_and_disturbs_nothing(fast, partner, monkeypatch):
-    monkeypatch.setattr(worker_module, "JOB_PAUSE_SECONDS", 0.02)
+async def test_round_that_fails_is_tried_again_and_disturbs_nothing(fast, partner, monkeypatch):
+    monkeypatch.setattr(worker_module, "ROUND_PAUSE_SECONDS", 0.02)
     tries = []
 
     async def failing():
@@ -196,7 +196,7 @@ async def test_job_that_fails_is_tried_again_and_disturbs_nothing(fast, partner,
         raise RuntimeError("a defect") if len(tries) % 2 else StorageUnavailable("away")
 
     monkeypatch.setattr(worker_module, "STORAGE_PAUSE_SECONDS", 0.02)
-    process = Process(fast, jobs={"failing": failing})
+    process = Process(fast, rounds={"failing": failing})
     await until(lambda: len(tries) >= 3)
     await fast.steps("H99-a", 1)
     await until(lambda: partner.taken["H99-a"] == ["1"])
