@@ -76,6 +76,13 @@ JOB_SECONDS = Histogram(
 JOB_LAST_SUCCESS = Gauge(
     "lienthong_job_last_success_timestamp_seconds", "When a real run last ended well, anywhere.", ["job"]
 )
+ASSESSED = Counter("lienthong_versions_assessed_total", "Versions judged by the deadline rules.", ["result"])
+UNASSESSED = Gauge("lienthong_versions_unassessed", "Versions that the deadline rules have not judged yet.")
+CROSSED = Counter("lienthong_deadlines_crossed_total", "Thresholds that dossiers have crossed.", ["threshold"])
+DOSSIERS_PENDING = Gauge("lienthong_dossiers_pending", "Dossiers being worked on, by class.", ["class"])
+DOSSIERS_AT_RISK = Gauge(
+    "lienthong_dossiers_at_risk", "Dossiers in time that a destination may show late.", ["destination"]
+)
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 

@@ -23,6 +23,9 @@ from sqlalchemy import (
 
 from gateway.storage.schema import _Id, _partial, lane, metadata
 
+STILL = 2**62
+"""``effective_to`` of the period that still holds."""
+
 # the inputs of every judgement about time: what the one-door system said in one version, and when we heard it
 dossier_version = Table(
     "dossier_version",
@@ -80,7 +83,7 @@ standing = Table(
     CheckConstraint("status BETWEEN 1 AND 10", name="status"),
     CheckConstraint("effective_from < effective_to", name="period"),
 )
-_OPEN = "effective_to = 4611686018427387904"
+_OPEN = f"effective_to = {STILL}"
 for _index in (
     _partial("uq_standing_now", "dossier_code", where=_OPEN, unique=True),
     _partial("ix_standing_due_at", "due_at", where=f"{_OPEN} AND status IN (2, 4)"),

@@ -1,0 +1,188 @@
+"""Reading where dossiers stand: what is still to be assessed, and what is known of a dossier so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.storage.schema import worker
+from gateway.storage.schema_status import STILL, anomaly, crossing, dossier_version, due_change, standing
+from gateway.storage.standings import AnomalyRow, DueChangeRow, StandingRow
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+_PORTION = 500
+# in the words of the partial indexes, so that both engines see that they may use them
+_UNASSESSED: sa.ColumnElement[bool] = sa.literal_column("NOT dossier_version.assessed")
+_OPEN: sa.ColumnElement[bool] = sa.literal_column(f"standing.effective_to = {STILL}")
+
+
+class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one version says about time (``account``: JSON), and when we heard it."""
+
+    id: int
+    dossier_code: str
+    version: int
+    at: int
+    message_id: int | None
+    account: bytes
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written of a dossier already: its open period, the keys of its due changes and anomalies."""
+
+    standing: StandingRow | None = None
+    due_changes: frozenset[str] = frozenset()
+    anomalies: frozenset[str] = frozenset()
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions not assessed yet. ``oldest_at``: when the one that waits longest came in. ``leader``: the worker that
+    has been here longest; None when there is none."""
+
+    waiting: int
+    oldest_at: int | None
+    leader: int | None
+
+
+class CrossingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A threshold that a dossier has crossed; ``due_at``: the limit that it belongs to."""
+
+    dossier_code: str
+    kind: str
+    due_at: int
+    at: int
+
+
+def unassessed(connection: sa.Connection, most: int) -> list[VersionRow]:
+    """Some versions that nobody has assessed, by dossier and version.
+
+    Of each dossier there is everything from its oldest one on, so a version is never met before its predecessor;
+    the dossiers are those of the ``most`` versions that wait longest.
+    """
+    oldest = (
+        sa.select(dossier_version.c.dossier_code)
+        .where(_UNASSESSED)
+        .order_by(dossier_version.c.id)
+        .limit(most)
+    ).subquery()
+    question = (
+        sa.select(*_columns(dossier_version, VersionRow))
+        .where(_UNASSESSED, dossier_version.c.dossier_code.in_(sa.select(oldest.c.dossier_code)))
+        .order_by(dossier_version.c.dossier_code, dossier_version.c.version)
+        .limit(2 * most)
+    )
+    return structs_of(connection, question, VersionRow)
+
+
+def backlog(connection: sa.Connection, most: int = 100_000) -> Backlog:
+    """How many versions wait, counted up to ``most``."""
+    some = sa.select(dossier_version.c.id).where(_UNASSESSED).limit(most).subquery()
+    oldest = sa.select(dossier_version.c.at).where(_UNASSESSED).order_by(dossier_version.c.id).limit(1)
+    return Backlog(
+        waiting=int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()),
+        oldest_at=connection.execute(oldest).scalar(),
+        leader=connection.execute(sa.select(sa.func.min(worker.c.id))).scalar(),
+    )
+
+
+def known(connection: sa.Connection, codes: Iterable[str]) -> dict[str, Known]:
+    """What is written of each dossier; one that nothing is written of has an empty entry."""
+    wanted = list(codes)
+    periods = {row.dossier_code: row for row in standings_of(connection, wanted)}
+    changes, oddities = _keys(connection, due_change, wanted), _keys(connection, anomaly, wanted)
+    return {
+        code: Known(
+            standing=periods.get(code),
+            due_changes=frozenset(changes.get(code, ())),
+            anomalies=frozenset(oddities.get(code, ())),
+        )
+        for code in wanted
+    }
+
+
+def standings_of(connection: sa.Connection, codes: Sequence[str]) -> list[StandingRow]:
+    """The period in which each of ``codes`` is now; a dossier that was never assessed has none."""
+    found: list[StandingRow] = []
+    for some in _portions(codes):
+        question = sa.select(*_columns(standing, StandingRow)).where(standing.c.dossier_code.in_(some), _OPEN)
+        found += structs_of(connection, question, StandingRow)
+    return found
+
+
+def open_standing(connection: sa.Connection, code: str) -> StandingRow | None:
+    """The period in which dossier ``code`` is now; None when it was never assessed."""
+    return next(iter(standings_of(connection, [code])), None)
+
+
+def versions(connection: sa.Connection, code: str) -> list[VersionRow]:
+    """Everything that the one-door system has said about the dossier's times, oldest first."""
+    question = (
+        sa.select(*_columns(dossier_version, VersionRow))
+        .where(dossier_version.c.dossier_code == code)
+        .order_by(dossier_version.c.version)
+    )
+    return structs_of(connection, question, VersionRow)
+
+
+def periods(connection: sa.Connection, code: str) -> list[StandingRow]:
+    """Where the dossier stood from when to when, oldest first."""
+    question = (
+        sa.select(*_columns(standing, StandingRow))
+        .where(standing.c.dossier_code == code)
+        .order_by(standing.c.effective_from)
+    )
+    return structs_of(connection, question, StandingRow)
+
+
+def due_changes(connection: sa.Connection, code: str) -> list[DueChangeRow]:
+    """Every promise that moved, or was to move, in the order in which we learnt of it."""
+    question = (
+        sa.select(*_columns(due_change, DueChangeRow))
+        .where(due_change.c.dossier_code == code)
+        .order_by(due_change.c.id)
+    )
+    return structs_of(connection, question, DueChangeRow)
+
+
+def anomalies(connection: sa.Connection, code: str) -> list[AnomalyRow]:
+    """Everything that does not fit, in the order in which we learnt of it."""
+    question = (
+        sa.select(*_columns(anomaly, AnomalyRow)).where(anomaly.c.dossier_code == code).order_by(anomaly.c.id)
+    )
+    return structs_of(connection, question, AnomalyRow)
+
+
+def crossings(connection: sa.Connection, code: str) -> list[CrossingRow]:
+    """Every threshold that the dossier has crossed, oldest first."""
+    question = (
+        sa.select(*_columns(crossing, CrossingRow))
+        .where(crossing.c.dossier_code == code)
+        .order_by(crossing.c.at, crossing.c.kind)
+    )
+    return structs_of(connection, question, CrossingRow)
+
+
+def _keys(connection: sa.Connection, table: sa.Table, codes: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for some in _portions(codes):
+        question = sa.select(table.c.dossier_code, table.c.key).where(table.c.dossier_code.in_(some))
+        for code, key in connection.execute(question):
+            found.setdefault(code, []).append(key)
+    return found
+
+
+def _portions(codes: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (codes[start : start + _PORTION] for start in range(0, len(codes), _PORTION))
+
+
+def _columns(table: sa.Table, kind: type[msgspec.Struct]) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in kind.__struct_fields__]
+
+
+def structs_of(connection: sa.Connection, question: sa.Select[Any], kind: type[_Struct]) -> list[_Struct]:
+    """The rows of a question for the columns of ``kind``, in its order."""
+    names = kind.__struct_fields__
+    return [kind(**dict(zip(names, row, strict=True))) for row in connection.execute(question)]
