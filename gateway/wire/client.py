@@ -1,9 +1,8 @@
 """One HTTP client per destination, and what an exchange ended in.
 
-httpx's API over aiohttp's pool, parser and TLS: the stock httpx pool sinks to 900 calls/s at 32 connections and can
-lose a slot for ever when a call is cancelled. Invariants: ``NotSent`` is returned only when no byte of the request
-can have reached the partner, every other failure is ``NoAnswer``; a request goes out at most once a call, with the
-headers that were logged and no others.
+httpx's transport interface without httpx's client: a request is built once and handed to the transport. Invariants:
+``NotSent`` is returned only when no byte of the request can have reached the partner, every other failure is
+``NoAnswer``; a request goes out at most once a call, with the headers that were logged and no others.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import TypeAlias
 import aiohttp
 import httpx
 import msgspec
-from httpx_aiohttp import AiohttpTransport
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -29,9 +27,9 @@ from tenacity import (
 
 from gateway.port.manifest import Capacity
 from gateway.port.wire import WireRequest, WireResponse
-from gateway.wire.resolver import Judge, JudgedResolver
+from gateway.wire.connections import Connections, is_before_writing
+from gateway.wire.resolver import Judge
 
-KEEPALIVE_SECONDS = 60.0
 CONNECT_TRIES = 3
 
 
@@ -59,17 +57,7 @@ Exchange: TypeAlias = Answered | NotSent | NoAnswer
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What carries a request; tests put their own in."""
 
-# aiohttp raises these before it writes to the socket. Everything else is "maybe sent": httpx-aiohttp maps even a
-# reset after the request to ConnectTimeout, so the cause is judged, never the mapped class.
-_BEFORE_WRITING = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-)
 _NEVER_BUILT = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.ConnectError)
-# headers that aiohttp would add by itself: what leaves is what the message log has
-_UNASKED_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
@@ -88,10 +76,7 @@ class HttpClient:
         judge: Judge | None = None,
     ) -> None:
         self._capacity = capacity
-        self._transport = transport
-        self._verify = verify
-        self._judge = judge
-        self._client: httpx.AsyncClient | None = None
+        self._transport = transport or Connections(capacity, verify=verify, judge=judge)
 
     async def exchange(self, request: WireRequest) -> Exchange:
         """Send ``request``. Only a refused connection is tried again at once, nothing else ever is."""
@@ -102,29 +87,30 @@ class HttpClient:
 
     async def close(self) -> None:
         """Close idle connections; calls in flight end by their own limits first."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        await self._transport.aclose()
 
     async def _exchange_once(self, request: WireRequest) -> Exchange:
-        timeout = self._timeout(request)
+        connect, read = self._capacity.connect_timeout, request.timeout or self._capacity.read_timeout
         try:
             # aiohttp's read timeout starts anew with every byte, so one byte a minute would never end
-            async with asyncio.timeout(2 * (timeout.read or 0) + (timeout.connect or 0)):
-                return await self._send(request, timeout)
+            async with asyncio.timeout(2 * read + connect):
+                return await self._send(
+                    request, {"connect": connect, "read": read, "write": read, "pool": read}
+                )
         except TimeoutError:
             return NoAnswer(code="answer_too_slow", reason="the answer did not end in twice the read timeout")
 
-    async def _send(self, request: WireRequest, timeout: httpx.Timeout) -> Exchange:
+    async def _send(self, request: WireRequest, timeout: dict[str, float]) -> Exchange:
         try:
-            built = self._open().build_request(
+            built = httpx.Request(
                 request.method,
-                request.url,
-                headers=httpx.Headers(list(request.headers)),
-                content=request.body,
-                timeout=timeout,
+                _address(request.url),
+                headers=list(request.headers),
+                # as a stream, so that httpx adds no headers: Host and Content-Length are the connection's
+                stream=httpx.ByteStream(request.body),
+                extensions={"timeout": timeout},
             )
-            response = await self._open().send(built, stream=True)
+            response = await self._transport.handle_async_request(built)
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as fault:
             return _failure(fault)
         try:
@@ -152,20 +138,6 @@ class HttpClient:
         )
         return Answered(response=WireResponse(status=response.status_code, headers=headers, body=body))
 
-    def _timeout(self, request: WireRequest) -> httpx.Timeout:
-        read = request.timeout or self._capacity.read_timeout
-        return httpx.Timeout(connect=self._capacity.connect_timeout, read=read, write=read, pool=read)
-
-    def _open(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                transport=self._transport or _aiohttp_transport(self._capacity, self._verify, self._judge),
-                trust_env=False,
-                follow_redirects=False,
-            )
-            self._client.headers.clear()
-        return self._client
-
 
 def _is_not_sent(result: Exchange) -> bool:
     return isinstance(result, NotSent)
@@ -190,7 +162,7 @@ def _failure(fault: Exception) -> Exchange:
     """What a failed send proves. The chain of causes is searched for a proof that nothing was written."""
     cause: BaseException | None = fault
     while cause is not None:
-        if isinstance(cause, _BEFORE_WRITING):
+        if is_before_writing(cause):
             return NotSent(code="not_sent", reason=f"no connection: {_words(cause)}")
         cause = cause.__cause__
     if isinstance(fault, _NEVER_BUILT):
@@ -230,50 +202,6 @@ async def _close_quietly(response: httpx.Response) -> None:
         await response.aclose()
 
 
-class _Broken(aiohttp.ClientError):
-    """A connection broke after bytes of the request may have left."""
-
-
-async def _only_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending GET, PUT and DELETE a second time by itself when a connection breaks.
-
-    Sending again is the delivery engine's decision, after asking; and a refused connection at the second try would
-    look as if nothing had been sent. aiohttp repeats after the two classes caught here, and only after them.
-    """
-    try:
-        return await handler(request)
-    except _BEFORE_WRITING:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
-        raise _Broken(_words(fault)) from fault
-
-
-def _aiohttp_transport(
-    capacity: Capacity, verify: ssl.SSLContext | None, judge: Judge | None
-) -> AiohttpTransport:
-    context = verify or _shared_tls()
-
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=capacity.concurrency + 2,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            ssl=context,
-            resolver=None if judge is None else JudgedResolver(judge),
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            read_bufsize=2**18,
-            skip_auto_headers=_UNASKED_HEADERS,
-            middlewares=(_only_once,),
-        )
-
-    return AiohttpTransport(verify=context, client=session)
-
-
-@functools.cache
-def _shared_tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+@functools.lru_cache(maxsize=128)
+def _address(url: str) -> httpx.URL:
+    return httpx.URL(url)

@@ -68,7 +68,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "cryptography": ("gateway.signing", "gateway.messagelog"),
     "h11": ("gateway.sandbox",),
     "httpx": ("gateway.wire",),
-    "httpx_aiohttp": ("gateway.wire",),
     "lxml": ("gateway.codec", "gateway.signing"),
     "prometheus_client": ("gateway.telemetry",),
     "psycopg": ("gateway.storage",),
@@ -100,7 +99,7 @@ class Pure:
 
 _SOCKETS = ("asyncio", "http", "requests", "socket", "socketserver", "ssl", "urllib3")
 _DATABASES = ("alembic", "psycopg", "sqlalchemy", "sqlite3")
-_CLIENTS = ("aiohttp", "httpx", "httpx_aiohttp", "tenacity", "uvicorn", "zeep")
+_CLIENTS = ("aiohttp", "httpx", "tenacity", "uvicorn", "zeep")
 
 # Not even through another module: `part` must not reach `forbidden` over any chain of imports.
 PURE = (
