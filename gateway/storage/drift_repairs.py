@@ -1,0 +1,317 @@
+"""Ordering a repair: deliveries that were acknowledged once are planned again, before everything that still waits.
+
+Invariants: one transaction with its reason, its actor and an event; the lane is locked before anything is judged, and
+must be as it was when the partner was asked; what is at the partner at this moment keeps its place before the repair;
+of one delivery there is at most one open repair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.domain.delivery import DeliveryState, LaneState
+from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
+from gateway.port import REPAIR_PREFIX
+from gateway.storage.drift import DriftState
+from gateway.storage.drift_lanes import Stamp
+from gateway.storage.instants import to_micros
+from gateway.storage.lanes import follow_heads
+from gateway.storage.operator_log import Action, json_text, lane_target, write_action
+from gateway.storage.rows import EventRow, insert_events
+from gateway.storage.sql import Statement, insert
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Row, Transaction
+
+
+class RepairOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Send ``deliveries`` again in this order, against the differences ``drifts``. ``stamp``: the lane's, when the
+    partner was asked. ``learned``: what the partner's answer taught about the dossier."""
+
+    actor: str
+    reason: str
+    now: datetime
+    destination: str
+    dossier: str
+    stamp: Stamp
+    deliveries: tuple[int, ...]
+    drifts: tuple[int, ...]
+    learned: dict[str, str] = {}
+
+
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
+    """Leave the difference ``drift`` as it is."""
+
+    actor: str
+    reason: str
+    now: datetime
+    drift: int
+
+
+class Enqueued(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery of a repair; ``again``: the one whose payload it carries."""
+
+    delivery: str
+    operation: str
+    key: str
+    again: str
+
+
+class Ordered(msgspec.Struct, frozen=True, kw_only=True):
+    """A repair that was ordered. ``action``: its record."""
+
+    action: str
+    deliveries: list[Enqueued]
+    drifts: list[str]
+    lane_state: LaneState
+
+
+class LaneMoved(ConflictError):
+    """The lane has moved on since the partner was asked; ask again, then decide again."""
+
+
+_LOCK_LANE = Statement("""
+    SELECT id, state, next_position, memory FROM lane
+    WHERE destination = :destination AND dossier_code = :dossier FOR_UPDATE
+""")
+_SETTLED = Statement("""
+    SELECT COUNT(settled_at) FROM delivery WHERE lane_id = :lane AND state <> 'superseded'
+""")
+_OPEN = Statement("""
+    SELECT id, position, state, operation, key FROM delivery
+    WHERE lane_id = :lane AND settled_at IS NULL ORDER BY position
+""")
+_AGAIN = Statement("""
+    SELECT id, operation, key, digest, payload FROM delivery
+    WHERE id IN_ARRAY(:deliveries) AND lane_id = :lane AND state = 'delivered'
+""")
+_REPAIRS = Statement("""
+    SELECT operation, key FROM delivery
+    WHERE lane_id = :lane AND state <> 'superseded' AND substr(key, 1, 7) = 'repair:'
+""")
+_DRIFTS = Statement("""
+    SELECT id, state FROM drift
+    WHERE id IN_ARRAY(:drifts) AND destination = :destination AND dossier_code = :dossier ORDER BY id FOR_UPDATE
+""")
+_SHIFT = Statement("UPDATE delivery SET position = :position WHERE id = :delivery")
+_NEXT = Statement("UPDATE lane SET next_position = :next_position WHERE id = :lane")
+_LEARN = Statement("UPDATE lane SET memory = :memory WHERE id = :lane AND state <> 'leased'")
+_STATE = Statement("SELECT state FROM lane WHERE id = :lane")
+_PLAN = insert(
+    "delivery",
+    (
+        *("id", "lane_id", "destination", "dossier_code", "operation", "key", "position", "state", "digest"),
+        *("created_at", "payload"),
+    ),
+)
+_REPAIRING = Statement("""
+    UPDATE drift SET state = 'repairing', applied_at = :now, applied_by = :actor, applied_reason = :reason
+    WHERE id = :id
+""")
+_TOLERATE = Statement("""
+    UPDATE drift SET state = 'tolerated', applied_at = :now, applied_by = :actor, applied_reason = :reason
+    WHERE id = :id
+""")
+_FIND = Statement("SELECT state, destination, dossier_code, kind, field FROM drift WHERE id = :id FOR_UPDATE")
+_AT_PARTNER = frozenset({DeliveryState.IN_FLIGHT, DeliveryState.IN_DOUBT})
+
+
+def order_repairs(transaction: Transaction, orders: Sequence[RepairOrder]) -> list[Ordered | GatewayError]:
+    """Carry out each order; ConflictError, LaneMoved or NotFoundError is that order's result."""
+    return [_guarded(transaction, order) for order in orders]
+
+
+def _guarded(transaction: Transaction, order: RepairOrder) -> Ordered | GatewayError:
+    try:
+        return _order(transaction, order)
+    except (ConflictError, NotFoundError) as refusal:
+        return refusal
+
+
+def _order(transaction: Transaction, order: RepairOrder) -> Ordered:
+    lane, state, next_position, memory = _lock(transaction, order)
+    drifts = _repairable(transaction, order)
+    waiting = transaction.all(_OPEN, {"lane": lane})
+    planned = list(_plan(transaction, order, lane, waiting))
+    behind = _behind_partner(waiting)
+    first = behind[0][1] if behind else next_position
+    for row in reversed(behind):  # from the end, so that no two ever stand in one place
+        transaction.run(_SHIFT, {"position": row[1] + len(planned), "delivery": row[0]})
+    rows = [{**row, "position": first + place} for place, (row, _) in enumerate(planned)]
+    transaction.many(_PLAN, rows)
+    transaction.run(_NEXT, {"next_position": next_position + len(planned), "lane": lane})
+    if order.learned:
+        known = {**msgspec.json.decode(memory, type=dict[str, str]), **order.learned}
+        kept = {name: value for name, value in known.items() if value}
+        transaction.run(_LEARN, {"memory": json_text(kept), "lane": lane})
+    if state is not LaneState.LEASED:
+        follow_heads(transaction, [lane])
+    for drift in drifts:
+        transaction.run(_REPAIRING, {**_by(order), "id": drift})
+    enqueued = [_enqueued(row, again) for row, again in planned]
+    action = _record(transaction, order, drifts, enqueued)
+    after = transaction.one(_STATE, {"lane": lane})
+    return Ordered(
+        action=action,
+        deliveries=enqueued,
+        drifts=[str(drift) for drift in drifts],
+        lane_state=state if after is None else LaneState(after[0]),
+    )
+
+
+def _lock(transaction: Transaction, order: RepairOrder) -> tuple[int, LaneState, int, str]:
+    row = transaction.one(_LOCK_LANE, {"destination": order.destination, "dossier": order.dossier})
+    if row is None:
+        raise NotFoundError(f"dossier {order.dossier} has no lane to {order.destination}")
+    settled = transaction.one(_SETTLED, {"lane": row[0]})
+    if Stamp(next_position=row[2], settled=int(settled[0]) if settled else 0) != order.stamp:
+        raise LaneMoved(
+            f"the lane of dossier {order.dossier} to {order.destination} has moved on since the partner was asked; "
+            "ask again"
+        )
+    return row[0], LaneState(row[1]), row[2], row[3]
+
+
+def _repairable(transaction: Transaction, order: RepairOrder) -> list[int]:
+    """The differences that nobody has ordered a repair against."""
+    rows = transaction.all(
+        _DRIFTS,
+        {
+            "drifts": transaction.array(order.drifts),
+            "destination": order.destination,
+            "dossier": order.dossier,
+        },
+    )
+    free = [int(row[0]) for row in rows if row[1] in {DriftState.OPEN, DriftState.TOLERATED}]
+    if not free:
+        raise ConflictError(
+            f"dossier {order.dossier} at {order.destination}: a repair was ordered already, or the difference is "
+            "gone; look again"
+        )
+    return free
+
+
+def _plan(
+    transaction: Transaction, order: RepairOrder, lane: int, waiting: Sequence[Row]
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """The new rows, without their places, and the delivery that each repeats."""
+    found = {
+        row[0]: row
+        for row in transaction.all(_AGAIN, {"deliveries": transaction.array(order.deliveries), "lane": lane})
+    }
+    if len(found) != len(set(order.deliveries)):
+        raise ConflictError(
+            f"dossier {order.dossier}: not every delivery to repeat was delivered by this lane; look again"
+        )
+    taken = {(row[0], row[1]) for row in transaction.all(_REPAIRS, {"lane": lane})}
+    under_way = {(row[3], original_key(row[4])) for row in waiting}
+    for delivery in order.deliveries:
+        _, operation, key, digest, payload = found[delivery]
+        if (operation, original_key(key)) in under_way:
+            continue
+        fresh = _free_key(operation, original_key(key), taken)
+        taken.add((operation, fresh))
+        row = {
+            "id": transaction.identifiers.next(),
+            "lane_id": lane,
+            "destination": order.destination,
+            "dossier_code": order.dossier,
+            "operation": operation,
+            "key": fresh,
+            "state": DeliveryState.PENDING.value,
+            "digest": digest,
+            "created_at": to_micros(order.now),
+            "payload": payload,
+        }
+        yield row, delivery
+
+
+def original_key(key: str) -> str:
+    """The key under which a repaired delivery was planned first."""
+    head, _, rest = key.removeprefix(REPAIR_PREFIX).partition(":")
+    return rest if key.startswith(REPAIR_PREFIX) and head.isdecimal() and rest else key
+
+
+def repair_key(number: int, original: str) -> str:
+    """The key of the ``number``-th repair of the delivery ``original``."""
+    return f"{REPAIR_PREFIX}{number}:{original}"
+
+
+def _free_key(operation: str, original: str, taken: set[tuple[str, str]]) -> str:
+    number = 1
+    while (operation, repair_key(number, original)) in taken:
+        number += 1
+    return repair_key(number, original)
+
+
+def _behind_partner(waiting: Sequence[Row]) -> Sequence[Row]:
+    """What waits behind everything that is, or may be, at the partner at this moment."""
+    last = max((place for place, row in enumerate(waiting) if row[2] in _AT_PARTNER), default=-1)
+    return waiting[last + 1 :]
+
+
+def _enqueued(row: dict[str, Any], again: int) -> Enqueued:
+    return Enqueued(delivery=str(row["id"]), operation=row["operation"], key=row["key"], again=str(again))
+
+
+def _by(order: RepairOrder | Tolerance) -> dict[str, Any]:
+    return {"now": to_micros(order.now), "actor": order.actor, "reason": order.reason}
+
+
+def _record(
+    transaction: Transaction, order: RepairOrder, drifts: Sequence[int], enqueued: Sequence[Enqueued]
+) -> str:
+    told = {
+        "drifts": [str(drift) for drift in drifts],
+        "deliveries": [each.delivery for each in enqueued],
+    }
+    event = EventRow(
+        id=transaction.identifiers.next(),
+        at=to_micros(order.now),
+        kind="drift.repair_ordered",
+        data=json_text({**told, "by": order.actor, "reason": order.reason}),
+        dossier_code=order.dossier,
+        destination=order.destination,
+    )
+    insert_events(transaction, [event])
+    return write_action(
+        transaction,
+        Action(
+            actor=order.actor,
+            verb="repair",
+            target=lane_target(order.destination, order.dossier),
+            reason=order.reason,
+            now=order.now,
+            detail=told,
+        ),
+    )
+
+
+def tolerate(transaction: Transaction, orders: Sequence[Tolerance]) -> list[str | GatewayError]:
+    """Leave differences as they are; the identifier of each action's record, or why not."""
+    return [_tolerate(transaction, order) for order in orders]
+
+
+def _tolerate(transaction: Transaction, order: Tolerance) -> str | GatewayError:
+    row = transaction.one(_FIND, {"id": order.drift})
+    if row is None:
+        return NotFoundError(f"there is no difference {order.drift}")
+    state, destination, dossier, kind, field = row
+    if state != DriftState.OPEN:
+        return ConflictError(f"difference {order.drift} is {state}; only an open one can be tolerated")
+    transaction.run(_TOLERATE, {**_by(order), "id": order.drift})
+    return write_action(
+        transaction,
+        Action(
+            actor=order.actor,
+            verb="tolerate",
+            target=lane_target(destination, dossier),
+            reason=order.reason,
+            now=order.now,
+            detail={"drift": str(order.drift), "kind": kind, "field": field},
+        ),
+    )
