@@ -164,6 +164,7 @@ _ORPHANS = Statement("""
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = job_run.worker)
     ORDER BY id SKIP_LOCKED
 """)
+_BEFORE = Statement("SELECT state FROM job_run WHERE job = :job AND id < :run ORDER BY id DESC LIMIT 1")
 _CLOSE = Statement("""
     UPDATE job_run SET state = 'interrupted', ended_at = :now, failure = :failure
     WHERE id = :run AND state = 'running'
@@ -250,7 +251,7 @@ def end_run(transaction: Transaction, ending: Ending) -> bool:
     ended = _run_row(row)
     if ending.state == "failed":
         _tell_failure(transaction, ended, ending)
-    if ending.resume and _worth_resuming(ended, ending.progress.done):
+    if ending.resume and _worth_resuming(transaction, ended, ending.progress.done):
         _resume(transaction, ended, ending.now)
     return True
 
@@ -263,9 +264,13 @@ def _tell_failure(transaction: Transaction, run: RunRow, ending: Ending) -> None
     insert_events(transaction, [event])
 
 
-def _worth_resuming(run: RunRow, done: int) -> bool:
-    """Not a dry run, which nobody waits for; not one that has been resumed before and came no further."""
-    return not run.dry_run and (run.trigger != "missed" or done > 0)
+def _worth_resuming(transaction: Transaction, run: RunRow, done: int) -> bool:
+    """Not a dry run, which nobody waits for; not one that came no further than the one before, which was cut short as
+    well: what kills its process must not do so for ever."""
+    if run.dry_run or done > 0:
+        return not run.dry_run
+    before = transaction.one(_BEFORE, {"job": run.job, "run": run.id})
+    return before is None or before[0] != "interrupted"
 
 
 def _resume(transaction: Transaction, run: RunRow, now: int) -> None:
@@ -283,7 +288,8 @@ def interrupt_orphans(transaction: Transaction, *, now: int, resumable: frozense
         run, (done, stop_by) = _run_row(row), row[-2:]
         failure = WORKER_LOST if stop_by is None else f"stopped by {stop_by}"
         transaction.run(_CLOSE, {"run": run.id, "now": now, "failure": failure})
-        resumed = run.job in resumable and stop_by is None and _worth_resuming(run, int(done))
+        wanted = run.job in resumable and stop_by is None
+        resumed = wanted and _worth_resuming(transaction, run, int(done))
         if resumed:
             _resume(transaction, run, now)
         lost.append(Lost(run=run.id, job=run.job, resumed=resumed))
