@@ -88,6 +88,16 @@ for _index in (
     _partial("uq_standing_now", "dossier_code", where=_OPEN, unique=True),
     _partial("ix_standing_due_at", "due_at", where=f"{_OPEN} AND status IN (2, 4)"),
     _partial("ix_standing_look_at", "look_at", where=f"{_OPEN} AND look_at IS NOT NULL"),
+    # reports as of a cut-off: what ran or waited then; what had ended in the period, with all that 06a looks at, so
+    # that a year is counted without touching the rows; what cannot be counted
+    _partial("ix_standing_running", "effective_to", "effective_from", where="status NOT IN (7, 9, 10)"),
+    _partial(
+        "ix_standing_ended",
+        *("ended_day", "effective_to", "effective_from", "status", "channel", "received_day", "due_day"),
+        *("agency_code", "field_code", "procedure_code"),
+        where="status IN (7, 9, 10)",
+    ),
+    _partial("ix_standing_data_error", "effective_to", where="by_date = 'DATA_ERROR'"),
 ):
     standing.append_constraint(_index)
 # lanes that go before all others, because the partner does not know yet that the dossier has ended or waits

@@ -216,6 +216,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_standing")),
     )
     with op.batch_alter_table("standing", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_standing_data_error",
+            ["effective_to"],
+            unique=False,
+            sqlite_where=sa.text("by_date = 'DATA_ERROR'"),
+            postgresql_where=sa.text("by_date = 'DATA_ERROR'"),
+        )
         batch_op.create_index("ix_standing_dossier_code", ["dossier_code", "effective_from"], unique=False)
         batch_op.create_index(
             "ix_standing_due_at",
@@ -225,11 +232,36 @@ def upgrade() -> None:
             postgresql_where=sa.text("effective_to = 4611686018427387904 AND status IN (2, 4)"),
         )
         batch_op.create_index(
+            "ix_standing_ended",
+            [
+                "ended_day",
+                "effective_to",
+                "effective_from",
+                "status",
+                "channel",
+                "received_day",
+                "due_day",
+                "agency_code",
+                "field_code",
+                "procedure_code",
+            ],
+            unique=False,
+            sqlite_where=sa.text("status IN (7, 9, 10)"),
+            postgresql_where=sa.text("status IN (7, 9, 10)"),
+        )
+        batch_op.create_index(
             "ix_standing_look_at",
             ["look_at"],
             unique=False,
             sqlite_where=sa.text("effective_to = 4611686018427387904 AND look_at IS NOT NULL"),
             postgresql_where=sa.text("effective_to = 4611686018427387904 AND look_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_standing_running",
+            ["effective_to", "effective_from"],
+            unique=False,
+            sqlite_where=sa.text("status NOT IN (7, 9, 10)"),
+            postgresql_where=sa.text("status NOT IN (7, 9, 10)"),
         )
         batch_op.create_index(
             "uq_standing_now",
