@@ -166,6 +166,32 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
         return msgspec.structs.replace(default, **overrides)
 
 
+class OfficeSettings(_Section, frozen=True, kw_only=True):
+    """What one agency has of its own: working ``windows`` like ``07:30-11:30``, and a file of local ``days``."""
+
+    windows: list[str] = []
+    days: str | None = None
+
+
+class DeadlineSettings(_Section, frozen=True, kw_only=True):
+    """The rules of time. ``calendar``, ``policies``: files that take the place of the shipped ones.
+
+    ``near_due_hours`` and ``reception_hours`` are working hours (domain_rules R24, R1). ``grace``: seconds that an end
+    may be on its way before it counts as not acknowledged. ``stopped``: what state 8 is. ``strict_waiting``: what waits
+    and was late before it waited counts as overdue in form 06a. ``offices``: by agency code. After a change run
+    ``lienthong sync run reassess``.
+    """
+
+    calendar: str | None = None
+    policies: str | None = None
+    near_due_hours: Annotated[float, Meta(gt=0, le=800)] = 8.0
+    reception_hours: Annotated[float, Meta(gt=0, le=800)] = 8.0
+    grace: Seconds = 300.0
+    stopped: Literal["by_time", "waits", "ends"] = "by_time"
+    strict_waiting: bool = False
+    offices: dict[str, OfficeSettings] = {}
+
+
 class JobSettings(_Section, frozen=True, kw_only=True):
     """When one job runs, where that is not to be as shipped: five cron fields in a time zone of the tz database.
 
@@ -187,6 +213,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     sources: SourceSettings = SourceSettings()
+    deadlines: DeadlineSettings = DeadlineSettings()
     jobs: dict[str, JobSettings] = {}
     destination: dict[str, DestinationSettings] = {}
 
