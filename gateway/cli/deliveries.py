@@ -5,28 +5,24 @@ Invariant: whatever changes something asks for a reason; what changes many shows
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from gateway.cli.options import (
-    Actor,
     AsJson,
+    Changing,
     Config,
     DryRun,
-    Key,
-    KeyFile,
     Limit,
-    Reason,
-    Url,
+    Way,
     examples,
     group,
+    spread,
 )
 
 if TYPE_CHECKING:
-    from gateway.cli.orders import Way
     from gateway.storage.orders import Order
     from gateway.storage.queries_deliveries import DeliveryDetail, DeliveryView
 
@@ -150,13 +146,13 @@ def _detail(connection: Any, delivery: int) -> DeliveryDetail:
         "lienthong deliveries retry --destination national_portal --state parked --dry-run --reason 'outage is over'",
     ),
 )
+@spread
 def retry(
     delivery: Annotated[
         int | None,
         typer.Argument(metavar="ID", help="One delivery; or choose with options.", show_default=False),
     ] = None,
     *,
-    reason: Reason,
     destination: Annotated[
         str | None, typer.Option(help="All at this destination.", show_default=False)
     ] = None,
@@ -166,22 +162,12 @@ def retry(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="With --destination: at most so many.")] = 1000,
     dry_run: DryRun = False,
-    actor: Actor = None,
-    config: Config = None,
-    url: Url = None,
-    key: Key = None,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
+    by: Changing,
 ) -> None:
     """Send rejected, parked or waiting deliveries again."""
-    from gateway.cli.orders import Way, actor_of, print_done, require_reason
+    from gateway.cli.orders import print_done
     from gateway.storage.orders import BulkRetry, Retry
 
-    about: dict[str, Any] = {
-        "actor": actor_of(actor),
-        "reason": require_reason(reason),
-        "now": datetime.now(UTC),
-    }
     order: Order
     if (delivery is None) == (destination is None):
         raise typer.BadParameter("give one delivery's id, or --destination to choose many")
@@ -190,39 +176,36 @@ def retry(
             raise typer.BadParameter(
                 "--dry-run goes with --destination; for one delivery use: deliveries show"
             )
-        order = Retry(delivery=delivery, **about)
+        order = Retry(delivery=delivery, **by.instruction)
     else:
         if state not in {"rejected", "parked", "waiting"}:
             raise typer.BadParameter(f"--state: got {state}, expected rejected, parked or waiting")
         chosen: Literal["rejected", "parked", "waiting"] = state  # type: ignore[assignment] # judged above
         order = BulkRetry(
-            destination=str(destination), state=chosen, code=code, limit=limit, dry_run=dry_run, **about
+            destination=str(destination),
+            state=chosen,
+            code=code,
+            limit=limit,
+            dry_run=dry_run,
+            **by.instruction,
         )
-    print_done(Way(config, url, key, key_file), order, as_json=as_json)
+    print_done(by, order)
 
 
 @app.command(
     "skip", epilog=examples("lienthong deliveries skip 250228600404447232 --reason 'sent by hand on paper'")
 )
+@spread
 def skip(
     delivery: DeliveryId,
     *,
-    reason: Reason,
-    actor: Actor = None,
-    config: Config = None,
-    url: Url = None,
-    key: Key = None,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
+    by: Changing,
 ) -> None:
     """Never send a delivery; the lane goes on with the next one."""
-    from gateway.cli.orders import Way, actor_of, print_done, require_reason
+    from gateway.cli.orders import print_done
     from gateway.storage.orders import Skip
 
-    order = Skip(
-        delivery=delivery, actor=actor_of(actor), reason=require_reason(reason), now=datetime.now(UTC)
-    )
-    print_done(Way(config, url, key, key_file), order, as_json=as_json)
+    print_done(by, Skip(delivery=delivery, **by.instruction))
 
 
 @app.command(
@@ -231,37 +214,29 @@ def skip(
         "lienthong deliveries resolve 250228600404447232 delivered --reason 'seen on the portal by Mai'"
     ),
 )
+@spread
 def resolve(
     delivery: DeliveryId,
     verdict: Annotated[
         str, typer.Argument(help="delivered (it is there), absent (send it again) or rejected.")
     ],
     *,
-    reason: Reason,
-    actor: Actor = None,
-    config: Config = None,
-    url: Url = None,
-    key: Key = None,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
+    by: Changing,
 ) -> None:
     """Say what became of a delivery in doubt."""
-    from gateway.cli.orders import Way, actor_of, print_done, require_reason
+    from gateway.cli.orders import print_done
     from gateway.storage.orders import Resolve
 
     if verdict not in {"delivered", "absent", "rejected"}:
         raise typer.BadParameter(f"got {verdict}, expected delivered, absent or rejected")
-    way = Way(config, url, key, key_file)
     chosen: Literal["delivered", "absent", "rejected"] = verdict  # type: ignore[assignment] # judged above
     order = Resolve(
         delivery=delivery,
         verdict=chosen,
-        snapshot=url is None and _is_snapshot(way, delivery),
-        actor=actor_of(actor),
-        reason=require_reason(reason),
-        now=datetime.now(UTC),
+        snapshot=by.url is None and _is_snapshot(by.way, delivery),
+        **by.instruction,
     )
-    print_done(way, order, as_json=as_json)
+    print_done(by, order)
 
 
 def _is_snapshot(way: Way, delivery: int) -> bool:
@@ -284,30 +259,18 @@ def _is_snapshot(way: Way, delivery: int) -> bool:
         "lienthong deliveries hold national_portal H99.14-260928-0007 --reason 'the applicant has objected'"
     ),
 )
+@spread
 def hold(
     destination: Destination,
     dossier: Dossier,
     *,
-    reason: Reason,
-    actor: Actor = None,
-    config: Config = None,
-    url: Url = None,
-    key: Key = None,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
+    by: Changing,
 ) -> None:
     """Send nothing more of a dossier to a destination, until it is released."""
-    from gateway.cli.orders import Way, actor_of, print_done, require_reason
+    from gateway.cli.orders import print_done
     from gateway.storage.orders import Hold
 
-    order = Hold(
-        destination=destination,
-        dossier=dossier,
-        actor=actor_of(actor),
-        reason=require_reason(reason),
-        now=datetime.now(UTC),
-    )
-    print_done(Way(config, url, key, key_file), order, as_json=as_json)
+    print_done(by, Hold(destination=destination, dossier=dossier, **by.instruction))
 
 
 @app.command(
@@ -316,27 +279,15 @@ def hold(
         "lienthong deliveries release national_portal H99.14-260928-0007 --reason 'objection settled'"
     ),
 )
+@spread
 def release(
     destination: Destination,
     dossier: Dossier,
     *,
-    reason: Reason,
-    actor: Actor = None,
-    config: Config = None,
-    url: Url = None,
-    key: Key = None,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
+    by: Changing,
 ) -> None:
     """Let a held dossier go on."""
-    from gateway.cli.orders import Way, actor_of, print_done, require_reason
+    from gateway.cli.orders import print_done
     from gateway.storage.orders import Unhold
 
-    order = Unhold(
-        destination=destination,
-        dossier=dossier,
-        actor=actor_of(actor),
-        reason=require_reason(reason),
-        now=datetime.now(UTC),
-    )
-    print_done(Way(config, url, key, key_file), order, as_json=as_json)
+    print_done(by, Unhold(destination=destination, dossier=dossier, **by.instruction))

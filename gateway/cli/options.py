@@ -1,11 +1,23 @@
-"""Options that many commands share, declared once so that they read the same everywhere."""
+"""Options that many commands share, declared once so that they read the same everywhere.
+
+Options that go together are a set: a ``NamedTuple`` of them. ``spread`` gives a command with a parameter of such a
+type every option of the set. Invariant: this module imports nothing that makes ``--help`` slow.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
 
 Config = Annotated[
     Path | None,
@@ -46,6 +58,93 @@ KeyFile = Annotated[
     Path | None, typer.Option("--key-file", help="File that holds the API key.", show_default=False)
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
+
+
+class Way(NamedTuple):
+    """How a command reaches the gateway: on its database or, with ``url``, through the API of a running one."""
+
+    config: Config = None
+    url: Url = None
+    key: Key = None
+    key_file: KeyFile = None
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        from gateway.cli.opening import configured
+
+        return configured(self.config)
+
+    def require_destination(self, name: str) -> None:
+        """ConfigurationError when this configuration knows no destination ``name``; the API knows its own."""
+        from gateway.domain.errors import ConfigurationError
+
+        known = self.settings.destination
+        if self.url is None and name not in known:
+            raise ConfigurationError(
+                f"there is no destination {name!r}; there are: {', '.join(sorted(known)) or 'none'}"
+            )
+
+
+class Changing(NamedTuple):
+    """What every command takes that changes something: why, in whose name, by which way."""
+
+    reason: Reason
+    actor: Actor = None
+    config: Config = None
+    url: Url = None
+    key: Key = None
+    key_file: KeyFile = None
+    as_json: AsJson = False
+
+    @property
+    def way(self) -> Way:
+        """How to reach the gateway."""
+        return Way(self.config, self.url, self.key, self.key_file)
+
+    @property
+    def instruction(self) -> dict[str, Any]:
+        """Actor, reason and instant, as every order has them. Through the API the actor is the key's client."""
+        from gateway.cli.orders import actor_of, require_reason
+
+        return {
+            "actor": actor_of(self.actor),
+            "reason": require_reason(self.reason),
+            "now": datetime.now(UTC),
+        }
+
+
+def spread(function: Callable[..., None]) -> Callable[..., None]:
+    """``function`` as a command: each parameter whose type is a set of options is replaced by those options."""
+    hints = get_type_hints(function, include_extras=True)
+    parameters: list[Parameter] = []
+    sets: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        kind = hints[parameter.name]
+        if not hasattr(kind, "_field_defaults"):
+            parameters.append(parameter.replace(annotation=kind))
+            continue
+        sets[parameter.name] = kind
+        options = get_type_hints(kind, include_extras=True)
+        parameters += [
+            Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                default=kind._field_defaults.get(name, Parameter.empty),
+                annotation=options[name],
+            )
+            for name in kind._fields
+        ]
+
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        for name, kind in sets.items():
+            given[name] = kind(**{field: given.pop(field) for field in kind._fields})
+        function(**given)
+
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
 def examples(*lines: str) -> str:

@@ -5,10 +5,10 @@ Invariant: an order has its actor and its reason either way; through the API the
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from gateway.cli.opening import actor_name, configured, require_free, run
+from gateway.cli.opening import actor_name, require_free, run
+from gateway.cli.options import Changing, Way
 from gateway.cli.remote import connected, read_key
 from gateway.cli.screen import print_json
 from gateway.domain.errors import ConfigurationError
@@ -32,30 +32,7 @@ from gateway.storage.orders import (
     Unhold,
 )
 
-T = TypeVar("T")
 SHORTEST_REASON = 3
-
-
-class Way(NamedTuple):
-    """How to reach the gateway. ``url`` None: on its database."""
-
-    config: Path | None
-    url: str | None
-    key: str | None
-    key_file: Path | None
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration."""
-        return configured(self.config)
-
-    def require_destination(self, name: str) -> None:
-        """ConfigurationError when this configuration knows no destination ``name``; the API knows its own."""
-        known = self.settings.destination
-        if self.url is None and name not in known:
-            raise ConfigurationError(
-                f"there is no destination {name!r}; there are: {', '.join(sorted(known)) or 'none'}"
-            )
 
 
 def actor_of(given: str | None) -> str:
@@ -141,10 +118,10 @@ def lines_of(done: Done) -> list[str]:
             return lines + (["there are more: repeat the command"] if done.more else [])
 
 
-def print_done(way: Way, order: Order, *, as_json: bool) -> None:
+def print_done(by: Changing, order: Order) -> None:
     """Carry the order out and print its outcome."""
-    done = carry_out(way, order)
-    if as_json:
+    done = carry_out(by.way, order)
+    if by.as_json:
         print_json(done)
     else:
         print("\n".join(lines_of(done)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
 
 import typer
 
-from gateway.cli.options import AsJson, Config, Key, KeyFile, Url, examples
+from gateway.cli.options import AsJson, Way, examples, spread
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -43,13 +43,11 @@ class Order(NamedTuple):
     rejects: Path | None
 
 
+@spread
 def import_(
     file: Annotated[str, typer.Argument(help="One dossier version a line (NDJSON); - reads standard input.")],
     *,
-    config: Config = None,
-    url: Url = None,
-    key: Key = None,
-    key_file: KeyFile = None,
+    way: Way,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Examine every line; store nothing.")] = False,
     rejects: Annotated[
         Path | None,
@@ -61,11 +59,11 @@ def import_(
 ) -> None:
     """Import dossier versions, one JSON document a line."""
     from gateway.cli.exits import NO
-    from gateway.cli.opening import configured, run
+    from gateway.cli.opening import run
     from gateway.cli.remote import read_key
 
-    settings = configured(config)
-    order = Order(file, dry_run, url, read_key(key, key_file) if url else "", rejects)
+    settings = way.settings
+    order = Order(file, dry_run, way.url, read_key(way.key, way.key_file) if way.url else "", rejects)
     _require_usable(order)
     tally = run(_import(settings, order, quiet=as_json))
     _summarise(tally, as_json=as_json)
