@@ -15,7 +15,7 @@ import structlog
 
 from gateway.domain.errors import ConfigurationError, NotFoundError, RecordError
 from gateway.domain.job import Job, Missed
-from gateway.domain.violation import shown
+from gateway.domain.violation import Violation, shown
 from gateway.jobs.timing import Timing, violations_of
 from gateway.settings import JobSettings
 from gateway.storage.queries_jobs import JobRow
@@ -76,7 +76,7 @@ class JobBook:
         if row is None or row.changed_by is None or not _overrides(row):
             return configured
         plan = _over(configured, row)
-        if plan.cron is not None and violations_of(plan.cron, plan.time_zone):
+        if _wrong(plan):
             log.error("schedule_cannot_be_read", job=name, cron=plan.cron, time_zone=plan.time_zone)
             return configured  # set by a release that could read it
         return plan
@@ -84,11 +84,14 @@ class JobBook:
     def require_plan(self, name: str, row: JobRow) -> Plan:
         """The schedule as it would be with ``row``; RecordError says what is wrong with it."""
         plan = _over(self._plans[name], row)
-        cron = plan.cron or "* * * * *"  # the time zone is judged even when no start needs it
-        found = violations_of(cron, plan.time_zone)
-        if found:
+        if found := _wrong(plan):
             raise RecordError("the schedule cannot be taken", found)
         return plan
+
+
+def _wrong(plan: Plan) -> list[Violation]:
+    # the time zone is judged even when no start needs it yet
+    return violations_of("* * * * *" if plan.cron is None else plan.cron, plan.time_zone)
 
 
 def _overrides(row: JobRow) -> bool:
@@ -120,6 +123,8 @@ def _named(section: str, jobs: Mapping[str, Job]) -> str:
 def _configured(job: Job, section: JobSettings | None) -> Plan:
     shipped = Plan(cron=job.cron, time_zone=job.time_zone, missed=job.missed, enabled=True, source="shipped")
     if section is None:
+        if found := _wrong(shipped):
+            raise ValueError(f"job {job.name} comes with a schedule that cannot be read: {found}")
         return shipped
     row = JobRow(
         name=job.name,
@@ -129,8 +134,7 @@ def _configured(job: Job, section: JobSettings | None) -> Plan:
         enabled=section.enabled,
     )
     plan = msgspec.structs.replace(_over(shipped, row), source="configuration")
-    found = violations_of(plan.cron or "* * * * *", plan.time_zone)
-    if found:
+    if found := _wrong(plan):
         wrong = found[0]
         raise ConfigurationError(
             f"jobs.{job.name}{wrong.pointer.replace('/', '.')}: got {wrong.got!r}, expected {wrong.expected}"
