@@ -16,7 +16,8 @@ import structlog
 
 from gateway.deadlines.instants import SECOND, to_micros
 from gateway.domain.errors import StorageUnavailable
-from gateway.statussync.lag_judgement import Judged, Policy, judged, row
+from gateway.statussync.lag_judgement import Judged, judged, row
+from gateway.statussync.lag_troubles import Rules
 from gateway.storage import lag
 from gateway.storage.database import Database
 from gateway.storage.lag import Stretch
@@ -37,22 +38,25 @@ class Watch(Protocol):
 
 
 class LagFollower:
-    """A task of the worker. ``owner``: this process's worker id, which holds the follower's place."""
+    """A task of the worker. ``owner``: this process's worker id, which holds the follower's place.
+
+    ``longest_pause``: seconds, the longest that the delivery waits between two tries.
+    """
 
     def __init__(
         self,
         database: Database,
         watch: Watch,
-        policy: Policy,
         *,
         clock: Callable[[], datetime],
         owner: Callable[[], int],
+        longest_pause: float,
     ) -> None:
         self._database = database
         self._watch = watch
-        self._policy = policy
         self._clock = clock
         self._owner = owner
+        self._longest = int(longest_pause * SECOND)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Follow until ``stopping``. Raises StorageUnavailable; run it again then."""
@@ -104,9 +108,8 @@ class LagFollower:
         page = await self._database.read(partial(lag.page, after=position, limit=BATCH))
         rows: list[lag.LagRow] = []
         if page.delivered:
-            now = to_micros(self._clock())
-            question = partial(judged, deliveries=page.delivered, policy=self._policy, now=now)
-            items = await self._database.read(question)
+            rules = Rules(longest=self._longest, now=to_micros(self._clock()))
+            items = await self._database.read(partial(judged, deliveries=page.delivered, rules=rules))
             _observe(items)
             rows = [row(item) for item in items]
         before = position if since is None else since
@@ -132,18 +135,18 @@ class LagFollower:
 
 def _observe(items: Sequence[Judged]) -> None:
     for item in items:
-        told, acknowledged_at = item.told, item.told.settled_at
+        delivery, acknowledged_at = item.delivery, item.delivery.settled_at
         if acknowledged_at is None:
             continue
         parts = {
             "source": _between(item.event_at, item.received_at),
-            "queue": _between(item.received_at, told.sent_at),
-            "wire": _between(told.sent_at, acknowledged_at),
+            "queue": _between(item.received_at, delivery.sent_at),
+            "wire": _between(delivery.sent_at, acknowledged_at),
             "total": _between(item.event_at, acknowledged_at),
         }
         for part, seconds in parts.items():
             if seconds is not None:
-                LAG_SECONDS.labels(told.destination, part).observe(seconds)
+                LAG_SECONDS.labels(delivery.destination, part).observe(seconds)
 
 
 def _between(start: int | None, stop: int | None) -> float | None:

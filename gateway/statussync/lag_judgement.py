@@ -12,30 +12,17 @@ import msgspec
 
 from gateway.deadlines.instants import day_number_of
 from gateway.statussync.lag import End, Grain, Shown, Verdict, judge, last_moment, shown
-from gateway.statussync.lag_told import Heard, ended, heard, tells_end
+from gateway.statussync.lag_told import Heard, Told, ended, heard, told
 from gateway.statussync.lag_troubles import Rules, troubles
-from gateway.storage.lag import Connection, Delivered, LagRow, Told, first_planned, told_before
+from gateway.storage.lag import Connection, Delivered, LagRow, Telling, first_planned, told_before
 from gateway.storage.lag_evidence import Evidence, Way, evidence, said
-
-SECOND = 1_000_000
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """``snapshots``: operations that tell the whole state, by destination. ``longest``: the longest pause between two
-    tries, in seconds."""
-
-    snapshots: Mapping[str, frozenset[str]]
-    longest: float
-
-    def is_snapshot(self, told: Delivered) -> bool:
-        """Whether a newer delivery of its kind makes it pointless."""
-        return told.operation in self.snapshots.get(told.destination, frozenset())
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery with what became of it. ``event_at`` None: not known, or told before; ``end`` None: tells none."""
 
-    told: Delivered
+    delivery: Delivered
+    told: Told
     event_at: int | None
     received_at: int
     end: End | None = None
@@ -48,35 +35,30 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         return {self.by_date.shown, self.by_instant.shown} != {Shown.IN_TIME}
 
 
-def judged(
-    connection: Connection, deliveries: Sequence[Delivered], policy: Policy, *, now: int
-) -> list[Judged]:
-    """Each of ``deliveries``, which are in the order of their acknowledgements, or open; ``now`` is for open ones."""
-    ends = [each for each in deliveries if tells_end(each.payload)]
-    histories = {
-        code: heard(versions)
-        for code, versions in said(connection, {each.dossier_code for each in ends}).items()
-    }
-    news = _News(connection, deliveries, policy)
-    found = [
-        _with_end(news.look(each), histories.get(each.dossier_code, ()), news, now) for each in deliveries
+def judged(connection: Connection, deliveries: Sequence[Delivered], rules: Rules) -> list[Judged]:
+    """Each of ``deliveries``, which are in the order of their acknowledgements, or open."""
+    items = [
+        Judged(delivery=each, told=told(each.payload), event_at=each.event_at, received_at=each.created_at)
+        for each in deliveries
     ]
-    return _with_causes(connection, found, policy, now)
+    items = _with_news(connection, items)
+    items = _with_ends(connection, items, rules)
+    return _with_causes(connection, items, rules)
 
 
 def row(item: Judged) -> LagRow:
     """A judged delivery that was acknowledged, as it is kept."""
-    told, end = item.told, item.end
-    acknowledged_at = told.settled_at or 0
+    delivery, end = item.delivery, item.end
+    acknowledged_at = delivery.settled_at or 0
     return LagRow(
-        delivery_id=told.id,
-        destination=told.destination,
-        dossier_code=told.dossier_code,
-        operation=told.operation,
+        delivery_id=delivery.id,
+        destination=delivery.destination,
+        dossier_code=delivery.dossier_code,
+        operation=delivery.operation,
         day=day_number_of(acknowledged_at),
         event_at=item.event_at,
         received_at=item.received_at,
-        sent_at=told.sent_at,
+        sent_at=delivery.sent_at,
         acknowledged_at=acknowledged_at,
         ended_at=None if end is None else end.ended_at,
         due_at=None if end is None else end.due_at,
@@ -88,72 +70,86 @@ def row(item: Judged) -> LagRow:
     )
 
 
-class _News:
-    """Tells news from what the destination had been told before."""
-
-    def __init__(self, connection: Connection, deliveries: Sequence[Delivered], policy: Policy) -> None:
-        self._policy = policy
-        snapshots = [each for each in deliveries if policy.is_snapshot(each)]
-        codes = {each.dossier_code for each in snapshots}
-        self._told = told_before(connection, codes) if codes else Told(events=set(), ends=set())
-        self._planned = first_planned(connection, {each.lane_id for each in snapshots}) if snapshots else {}
-
-    def look(self, told: Delivered) -> Judged:
-        """The delivery with the time of its event, if that is news, and when we first knew of it."""
-        at = told.event_at
-        if at is None or not self._policy.is_snapshot(told):
-            return Judged(told=told, event_at=at, received_at=told.created_at)
-        if not self._first(self._told.events, told, at):
-            return Judged(told=told, event_at=None, received_at=told.created_at)
-        planned_at = self._planned.get((told.lane_id, told.operation, at), told.created_at)
-        return Judged(told=told, event_at=at, received_at=min(told.created_at, planned_at))
-
-    def is_new_end(self, told: Delivered, ended_at: int) -> bool:
-        """Whether this end was not told before; a step is told once, whatever it says."""
-        return not self._policy.is_snapshot(told) or self._first(self._told.ends, told, ended_at)
-
-    @staticmethod
-    def _first(known: set[tuple[str, str, str, int]], told: Delivered, at: int) -> bool:
-        telling = (told.destination, told.dossier_code, told.operation, at)
-        if telling in known:
-            return False
-        known.add(telling)
-        return True
+def _with_news(connection: Connection, items: Sequence[Judged]) -> list[Judged]:
+    """Take the time of the event away where a snapshot tells nothing new; count from the first plan where it does."""
+    snapshots = [item.delivery for item in items if item.told.snapshot and item.event_at is not None]
+    if not snapshots:
+        return list(items)
+    known = told_before(connection, {each.dossier_code for each in snapshots}).events
+    planned = first_planned(connection, {each.lane_id for each in snapshots})
+    return [_as_news(item, known, planned) for item in items]
 
 
-def _with_end(item: Judged, history: Sequence[Heard], news: _News, now: int) -> Judged:
-    told = item.told
-    end = ended(told.payload, history, by=told.settled_at or now)
-    if end is None or not news.is_new_end(told, end.ended_at):
+def _as_news(item: Judged, known: set[Telling], planned: Mapping[tuple[int, str, int], int]) -> Judged:
+    delivery = item.delivery
+    if not item.told.snapshot or item.event_at is None:
         return item
-    heard_at = item.received_at if end.heard_at is None else min(item.received_at, end.heard_at)
-    whole = End(ended_at=end.ended_at, heard_at=heard_at, due_at=end.due_at, acknowledged_at=told.settled_at)
-    return msgspec.structs.replace(item, received_at=heard_at, end=whole)
+    if not _first(known, delivery, item.event_at):
+        return msgspec.structs.replace(item, event_at=None)
+    planned_at = planned.get((delivery.lane_id, delivery.operation, item.event_at), item.received_at)
+    return msgspec.structs.replace(item, received_at=min(item.received_at, planned_at))
 
 
-def _with_causes(connection: Connection, items: Sequence[Judged], policy: Policy, now: int) -> list[Judged]:
-    longest = int(policy.longest * SECOND)
-    records = evidence(connection, list(_ways(items, longest, now)))
-    rules = Rules(longest=longest, now=now)
+def _with_ends(connection: Connection, items: Sequence[Judged], rules: Rules) -> list[Judged]:
+    """Find what tells the end of a dossier for the first time; a step is told once, whatever it says."""
+    codes = {item.delivery.dossier_code for item in items if item.told.may_end}
+    if not codes:
+        return list(items)
+    histories = {code: heard(versions) for code, versions in said(connection, codes).items()}
+    known = told_before(connection, codes).ends
     return [
-        item if item.end is None else _verdict(item, item.end, records.get(item.told.lane_id), rules)
+        _with_end(item, histories.get(item.delivery.dossier_code, ()), known, rules)
+        if item.told.may_end
+        else item
         for item in items
     ]
 
 
-def _ways(items: Iterable[Judged], longest: int, now: int) -> Iterator[Way]:
+def _with_end(item: Judged, history: Sequence[Heard], known: set[Telling], rules: Rules) -> Judged:
+    delivery = item.delivery
+    end = ended(item.told, history, by=delivery.settled_at or rules.now)
+    if end is None or (item.told.snapshot and not _first(known, delivery, end.ended_at)):
+        return item
+    heard_at = item.received_at if end.heard_at is None else min(item.received_at, end.heard_at)
+    whole = End(
+        ended_at=end.ended_at,
+        heard_at=heard_at,
+        due_at=end.due_at,
+        acknowledged_at=delivery.settled_at,
+    )
+    return msgspec.structs.replace(item, received_at=heard_at, end=whole)
+
+
+def _first(known: set[Telling], delivery: Delivered, at: int) -> bool:
+    """Whether this instant was not told before; from now on it was."""
+    telling = (delivery.destination, delivery.dossier_code, delivery.operation, at)
+    if telling in known:
+        return False
+    known.add(telling)
+    return True
+
+
+def _with_causes(connection: Connection, items: Sequence[Judged], rules: Rules) -> list[Judged]:
+    records = evidence(connection, list(_ways(items, rules)))
+    return [
+        item if item.end is None else _verdict(item, item.end, records.get(item.delivery.lane_id), rules)
+        for item in items
+    ]
+
+
+def _ways(items: Iterable[Judged], rules: Rules) -> Iterator[Way]:
     """What must be looked at: the way of every end that was wrongly shown late, up to the last moment of its promise."""
     for item in items:
         end = item.end
         if end is None or end.due_at is None:
             continue
-        if all(shown(end, grain, now=now) is not Shown.SYNC_LATE for grain in Grain):
+        if all(shown(end, grain, now=rules.now) is not Shown.SYNC_LATE for grain in Grain):
             continue
         yield Way(
-            lane_id=item.told.lane_id,
-            destination=item.told.destination,
-            dossier_code=item.told.dossier_code,
-            since=end.heard_at - longest,
+            lane_id=item.delivery.lane_id,
+            destination=item.delivery.destination,
+            dossier_code=item.delivery.dossier_code,
+            since=end.heard_at - rules.longest,
             until=max(last_moment(end.due_at, grain) for grain in Grain),
         )
 

@@ -22,7 +22,9 @@ class _Step(msgspec.Struct, frozen=True):
     status: Status
 
 
-class _Payload(msgspec.Struct, frozen=True):
+class Told(msgspec.Struct, frozen=True):
+    """What is looked at in a payload: of a dossier its state and instants, of a step its own."""
+
     status: Status | None = None
     step: _Step | None = None
     received_at: datetime | None = None
@@ -30,6 +32,16 @@ class _Payload(msgspec.Struct, frozen=True):
     finished_at: datetime | None = None
     returned_at: datetime | None = None
     refused_at: datetime | None = None
+
+    @property
+    def snapshot(self) -> bool:
+        """Whether it is a dossier, which a newer one makes pointless; else something that is told once."""
+        return self.status is not None
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it may tell an end; whether it does depends on the dossier's history (``ended``)."""
+        return (self.step.status if self.step is not None else self.status) in _ENDS
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,16 +59,17 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     heard_at: int | None
 
 
-_PAYLOAD = msgspec.json.Decoder(_Payload)
+_PAYLOAD = msgspec.json.Decoder(Told)
 _ACCOUNT = msgspec.json.Decoder(Account)
 _ENDS = frozenset({Status.FINISHED, Status.RETURNED, Status.WITHDRAWN, Status.STOPPED, Status.REFUSED})
 
 
-def tells_end(payload: bytes) -> bool:
-    """Whether the delivery may tell an end; whether it does depends on the dossier's history (``ended``)."""
-    told = _read(payload)
-    status = told.step.status if told.step is not None else told.status
-    return status in _ENDS
+def told(payload: bytes) -> Told:
+    """What ``payload`` says; nothing when it is neither a dossier nor a step."""
+    try:
+        return _PAYLOAD.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Told()
 
 
 def heard(said: Sequence[Said]) -> list[Heard]:
@@ -64,24 +77,16 @@ def heard(said: Sequence[Said]) -> list[Heard]:
     return [Heard(at=item.at, account=_ACCOUNT.decode(item.account)) for item in said]
 
 
-def ended(payload: bytes, history: Sequence[Heard], *, by: int) -> Ended | None:
-    """The end that the delivery told, with the promise that stood at ``by``; None when it told none."""
-    told = _read(payload)
+def ended(what: Told, history: Sequence[Heard], *, by: int) -> Ended | None:
+    """The end that a delivery told, with the promise that stood at ``by``; None when it told none."""
     known = [item for item in history if item.at <= by] or list(history[:1])
     latest = known[-1].account if known else None
-    at = _end_of_step(told.step, latest) if told.step is not None else _end_of_snapshot(told)
+    at = _end_of_step(what.step, latest) if what.step is not None else _end_of_snapshot(what)
     if at is None:
         return None
-    promise = latest.due_at if told.step is not None and latest is not None else told.due_at
+    promise = latest.due_at if what.step is not None and latest is not None else what.due_at
     first = next((item.at for item in known if at in _ends_of(item.account)), None)
     return Ended(ended_at=to_micros(at), due_at=maybe_micros(promise), heard_at=first)
-
-
-def _read(payload: bytes) -> _Payload:
-    try:
-        return _PAYLOAD.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Payload()  # what is neither a dossier nor a step tells no end
 
 
 def _end_of_step(step: _Step, account: Account | None) -> datetime | None:
@@ -99,14 +104,14 @@ def _end_of_step(step: _Step, account: Account | None) -> datetime | None:
             return None
 
 
-def _end_of_snapshot(told: _Payload) -> datetime | None:
-    match told.status:
+def _end_of_snapshot(what: Told) -> datetime | None:
+    match what.status:
         case Status.FINISHED | Status.WITHDRAWN | Status.STOPPED:
-            return told.finished_at
+            return what.finished_at
         case Status.RETURNED:
-            return told.finished_at or told.returned_at
+            return what.finished_at or what.returned_at
         case Status.REFUSED:
-            return told.refused_at if told.received_at is not None else None
+            return what.refused_at if what.received_at is not None else None
         case _:
             return None
 
