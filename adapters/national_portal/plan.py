@@ -40,6 +40,20 @@ _REQUIRED: tuple[tuple[str, Status, frozenset[Status] | None, Callable[[Dossier]
     ("auto:returned", Status.RETURNED, frozenset({Status.RETURNED}), lambda dossier: dossier.returned_at),
 )
 
+# The field that says since when a dossier is in a state; §11.6. A state that comes back is told by its newest step.
+_SINCE: dict[str, Callable[[Dossier], datetime | None]] = {
+    Status.REGISTERED: lambda dossier: dossier.submitted_at,
+    Status.RECEIVED: lambda dossier: dossier.received_at,
+    Status.REFUSED: lambda dossier: dossier.refused_at,
+    Status.SUPPLEMENT_REQUESTED: lambda dossier: max(
+        (round_.requested_at for round_ in dossier.supplements), default=None
+    ),
+    Status.WITHDRAWN: lambda dossier: dossier.finished_at,
+    Status.STOPPED: lambda dossier: dossier.finished_at,
+    Status.FINISHED: lambda dossier: dossier.finished_at,
+    Status.RETURNED: lambda dossier: dossier.returned_at,
+}
+
 
 def wanted(dossier: Dossier, settings: Settings) -> bool:
     """Whether the portal is told about ``dossier`` at all."""
@@ -103,17 +117,27 @@ def partner_codes(dossier: Dossier, settings: Settings) -> Sequence[str]:
 
 def _snapshot(dossier: Dossier) -> Planned:
     # The steps go as deliveries of their own; a long history would only weigh down every version.
-    return _versioned(DOSSIER, replace(dossier, steps=[]))
+    return _versioned(DOSSIER, replace(dossier, steps=[]), since=_since(dossier))
 
 
-def _versioned(operation: str, shown: Dossier) -> Planned:
+def _versioned(operation: str, shown: Dossier, *, since: datetime | None) -> Planned:
     """The portal never sees the version: a version that changes nothing else is the same report to it."""
     return Planned(
         operation=operation,
         key=str(shown.version),
         payload=canonical.encode(shown),
         fingerprint=canonical.encode(replace(shown, version=1)),
+        happened_at=since,
     )
+
+
+def _since(dossier: Dossier) -> datetime | None:
+    """When the dossier came into the state that it is in, as far as the record says."""
+    field = _SINCE.get(dossier.status)
+    said = {step.at for step in dossier.steps if step.status == dossier.status}
+    if field is not None and (at := field(dossier)) is not None:
+        said.add(at)
+    return max(said, default=None)
 
 
 def _steps(dossier: Dossier, settings: Settings) -> list[Planned]:
@@ -126,7 +150,7 @@ def _steps(dossier: Dossier, settings: Settings) -> list[Planned]:
 def _report(dossier: Dossier) -> Planned:
     latest = [step for step in dossier.steps if step.status == dossier.status]
     shown = [max(latest, key=lambda step: step.at)] if latest else []
-    return _versioned(STATUS, replace(dossier, steps=shown))
+    return _versioned(STATUS, replace(dossier, steps=shown), since=_since(dossier))
 
 
 def _missing(dossier: Dossier) -> list[Step]:

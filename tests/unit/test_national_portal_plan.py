@@ -219,3 +219,40 @@ def test_candidates_are_always_distinct_and_stable(code: str) -> None:
     numbers = portal.adapter().partner_codes(record)
     assert len(set(numbers)) == len(numbers)
     assert numbers == portal.adapter().partner_codes(record)
+
+
+# record, since when it is in its state
+SINCE: list[tuple[Dossier, Any]] = [
+    (portal.dossier(), portal.at(15, 8, 5)),
+    (portal.returned(), portal.at(24, 9, 15)),
+    (portal.returned(status="finished", returned_at=None), portal.at(23, 15)),
+    (portal.dossier(status="withdrawn", finished_at=portal.at(18, 9), steps=[]), portal.at(18, 9)),
+    (portal.dossier(status="processing", steps=[step("a", 16, 9), step("b", 17, 9)]), portal.at(17, 9)),
+    (portal.dossier(status="processing", steps=[]), None),
+    (portal.dossier(status="returned", finished_at=portal.at(18, 9), steps=[]), None),
+    # complete again: the state that came back is told by its newest step
+    (portal.dossier(status="received", steps=[step("r", 19, 10, "received")]), portal.at(19, 10)),
+    (portal.dossier(status="no state of ours", steps=[]), None),
+]
+
+
+@pytest.mark.parametrize(("record", "since"), SINCE)
+def test_a_snapshot_tells_since_when_the_dossier_is_in_its_state(record: Dossier, since: Any) -> None:
+    snapshot = portal.adapter().plan(record)[0]
+    assert (snapshot.operation, snapshot.happened_at) == ("dossier", since)
+
+
+def test_a_status_report_tells_since_when_too() -> None:
+    (report,) = portal.adapter().plan(portal.returned(origin=Portal.NATIONAL))
+    assert report.happened_at == portal.at(24, 9, 15)
+
+
+def test_the_time_of_the_state_is_no_part_of_what_the_portal_sees() -> None:
+    first, second = (
+        portal.adapter().plan(
+            portal.dossier(status="processing", steps=[step("r", 15, 8, "received"), step("a", day, 9)])
+        )[0]
+        for day in (16, 17)
+    )
+    assert first.happened_at != second.happened_at
+    assert first.fingerprint == second.fingerprint
