@@ -7,7 +7,8 @@ get it whole and use its parts.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.port import Adapter, Secret
 from gateway.settings import DestinationSettings, Settings, database_url, decode
+from gateway.statussync.lag_follower import LagFollower
+from gateway.statussync.lag_gauges import LagGauges
 from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import from_micros
@@ -96,25 +99,27 @@ def secrets_in(value: object) -> Iterator[str]:
             return
 
 
-async def open_gateway(
+async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     settings: Settings,
     *,
     upgrade: bool = True,
     reading: bool = False,
     transports: Mapping[str, Transport] | None = None,
     extra: Mapping[str, Adapter] | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> Gateway:
     """Build a gateway on a database at the current schema.
 
     ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing
     and take no lock, so that a running gateway can be looked at; nothing can be accepted or sent then.
-    ``transports`` and ``extra`` adapters are for tests and benchmarks. Raises ConfigurationError and StorageUnavailable.
+    ``transports``, ``extra`` adapters and ``clock`` (aware UTC) are for tests and benchmarks. Raises ConfigurationError
+    and StorageUnavailable.
     """
     for name, section in settings.destination.items():
         _require_networks(name, section.inbound_from)
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
-    hub = Hub(database=database, clock=await _clock(database), settings=settings.delivery)
+    hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
     destinations = _destinations(settings, hub, transports or {}, extra or {})
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
@@ -130,6 +135,7 @@ async def open_gateway(
     feed = Feed(database, worker.wait_for_events)
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     worker.attend("webhooks", webhooks.run)
+    _measure_lag(worker, feed, hub, list(destinations))
     return Gateway(
         settings=settings,
         database=database,
@@ -144,6 +150,16 @@ async def open_gateway(
         feed=feed,
         webhooks=webhooks,
     )
+
+
+def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str]) -> None:
+    longest = hub.settings.retry.longest
+    follower = LagFollower(
+        hub.database, feed.watch, clock=hub.clock, owner=lambda: worker.id, longest_pause=longest
+    )
+    worker.attend("lag", follower.run)
+    gauges = LagGauges(hub.database, destinations, clock=hub.clock, longest_pause=longest)
+    worker.attend("lag_gauges", gauges.run)
 
 
 def _destinations(

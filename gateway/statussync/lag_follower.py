@@ -25,6 +25,7 @@ from gateway.telemetry import LAG_BEHIND, LAG_SECONDS
 
 log = structlog.get_logger(__name__)
 BATCH = 200
+ROUND_SECONDS = 0.5
 PAUSE_SECONDS = 1.0  # figures need not be younger, and batches grow meanwhile
 TAKEOVER_SECONDS = 5.0
 NOTED = 1000  # positions without a delivery that are read again at most after a crash
@@ -91,7 +92,7 @@ class LagFollower:
         """From ``position`` on until ``stopping``, or until somebody else has taken the place."""
         stored = position
         while not stopping.is_set():
-            await self._watch.beyond(position, PAUSE_SECONDS)
+            await self._watch.beyond(position, ROUND_SECONDS)
             stretch, newest = await self._stretch(position, since=stored)
             position = stretch.upto
             LAG_BEHIND.set(newest - position)

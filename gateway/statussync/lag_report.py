@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -60,10 +60,18 @@ def report(connection: Connection, query: Query) -> LagReport:
     )
 
 
-def last_days(query: Query, count: int = HEADLINE_DAYS) -> Query:
-    """The same question about the last ``count`` days, today included."""
-    today = day_of_number(day_number_of(to_micros(query.now)))
-    return msgspec.structs.replace(query, first=today - timedelta(days=count - 1), last=today)
+def query_of(
+    destinations: Sequence[str], *, now: datetime, longest_pause: float, days: int = HEADLINE_DAYS
+) -> Query:
+    """A question about the last ``days`` days, today included."""
+    today = day_of_number(day_number_of(to_micros(now)))
+    return Query(
+        destinations=list(destinations),
+        first=today - timedelta(days=days - 1),
+        last=today,
+        now=now,
+        longest_pause=longest_pause,
+    )
 
 
 def headline(connection: Connection, query: Query) -> list[DestinationLag]:
