@@ -7,6 +7,7 @@
     ├── NotFoundError          check the identifier
     ├── CannotEncode           change the record or the mapping table; nothing was sent
     ├── LeaseLost              stop work on the lane: somebody else owns it
+    ├── PartnerUnavailable     wait; what was done so far is kept, and can be gone on with
     └── StorageUnavailable     wait; nothing was accepted, nothing was sent
 
 What a *partner* answers is never an exception: see ``gateway.domain.outcome``.
@@ -67,6 +68,10 @@ class CannotEncode(GatewayError):
 
 class LeaseLost(GatewayError):
     """The lane was taken over by another worker; drop it without touching anything."""
+
+
+class PartnerUnavailable(GatewayError):
+    """A partner does not answer questions; wait, then go on where the work stopped."""
 
 
 class StorageUnavailable(GatewayError):

@@ -271,6 +271,16 @@ def drifting_dossiers(connection: sa.Connection, destination: str) -> list[str]:
     return [str(code) for code in connection.execute(question).scalars()]
 
 
+def drift_dossiers(connection: sa.Connection, destination: str, codes: Sequence[str]) -> set[str]:
+    """Which of ``codes`` have a difference that is not gone."""
+    question = sa.select(drift.c.dossier_code).where(
+        drift.c.destination == destination,
+        drift.c.dossier_code.in_(codes),
+        drift.c.state != sa.literal_column("'gone'"),
+    )
+    return {str(code) for code in connection.execute(question).scalars()}
+
+
 def drift_counts(connection: sa.Connection) -> dict[str, dict[str, int]]:
     """How many differences of each kind stand in each state that is not gone: state to kind to count."""
     columns = (drift.c.state, drift.c.kind)

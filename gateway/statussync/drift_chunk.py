@@ -1,0 +1,196 @@
+"""Looking at some dossiers of one partner at once, with patience, and writing down what was seen.
+
+Invariant: an exchange that has begun is waited for, whatever ends the pass; what was seen is durable before ``look``
+returns, and nothing is written of a lane that moved while its partner was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.domain.errors import PartnerUnavailable
+from gateway.domain.job import RunContext, RunStopped
+from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
+from gateway.statussync.drift_look import (
+    Look,
+    Seen,
+    Silence,
+    Silent,
+    findings,
+    look,
+    look_for_unknown,
+    snapshot_operations,
+)
+from gateway.statussync.drift_tally import Tally
+from gateway.storage.database import Database
+from gateway.storage.drift import Recorded, drift_dossiers, record_findings
+from gateway.storage.drift_lanes import LaneFile, lane_files, stamps
+from gateway.storage.instants import to_micros
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
+TRIES = 3
+MOST_UNREAD = 10
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Questions at once; seconds for a partner to show what it acknowledged; seconds without an answer."""
+
+    concurrency: int
+    grace: float
+    patience: float
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What all chunks of a run share."""
+
+    context: RunContext
+    limits: Limits
+    tally: Tally
+
+
+class Chunk:
+    """Looks at dossiers of one destination, a few at a time."""
+
+    def __init__(
+        self, database: Database, inquiry: Inquiry, clock: Callable[[], datetime], terms: Terms
+    ) -> None:
+        self.inquiry = inquiry
+        self.tally = terms.tally
+        self._database = database
+        self._clock = clock
+        self._limits = terms.limits
+        self._context = terms.context
+        self._patience = _Patience(inquiry, terms.limits.patience)
+        self._slots = asyncio.Semaphore(terms.limits.concurrency)
+        self._snapshots = snapshot_operations(inquiry)
+
+    async def look(self, codes: Sequence[str], *, unknown: bool = False) -> None:
+        """Look at ``codes``. ``unknown``: also at those that have no lane here.
+
+        Raises PartnerUnavailable, RunStopped.
+        """
+        if not codes:
+            return
+        files, standing = await self._database.read(functools.partial(self._files, codes=codes))
+        looks = await self._all([self._one(code, files.get(code), unknown=unknown) for code in codes])
+        still = await self._still(looks)
+        seen = [each for each in still if isinstance(each, Seen)]
+        if not self._context.dry_run:
+            await self._write_down(
+                [each for each in seen if each.comparison.differences or each.dossier in standing]
+            )
+        for each in still:
+            self.tally.add(self.inquiry.name, each)
+
+    def _files(self, connection: sa.Connection, codes: Sequence[str]) -> tuple[dict[str, LaneFile], set[str]]:
+        name = self.inquiry.name
+        return lane_files(connection, name, codes, self._snapshots), drift_dossiers(connection, name, codes)
+
+    async def _one(self, code: str, file: LaneFile | None, *, unknown: bool) -> Look:
+        if file is None and not unknown:
+            return Silent(dossier=code, why=Silence.NOTHING_TOLD)
+        async with self._slots:
+            if file is None:
+                return await look_for_unknown(code, self._patience.ask)
+            age = to_micros(self._clock()) - file.settled_at
+            if file.settled_at and age < self._limits.grace * 1e6:
+                return Silent(dossier=code, why=Silence.TOO_FRESH)
+            return await look(self.inquiry, file, self._patience.ask)
+
+    async def _all(self, works: Sequence[Coroutine[None, None, Look]]) -> list[Look]:
+        """Every look; reports progress meanwhile. What has begun is finished before anything is raised."""
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            for place, finished in enumerate(asyncio.as_completed(tasks), start=1):
+                await finished
+                await self._context.report(self.tally.looked + place)
+        except (
+            BaseException
+        ):  # why: whatever ends the pass, exchanges in flight are waited for, and nothing more asked
+            self._patience.stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        return [task.result() for task in tasks]
+
+    async def _still(self, looks: Sequence[Look]) -> list[Look]:
+        """The looks, without those at lanes that have moved meanwhile."""
+        lanes = {
+            each.file.lane: each.file for each in looks if isinstance(each, Seen) and each.file is not None
+        }
+        now = await self._database.read(functools.partial(stamps, lanes=list(lanes)))
+        moved = {file.dossier for lane, file in lanes.items() if now.get(lane) != file.stamp}
+        return [
+            Silent(dossier=each.dossier, why=Silence.MOVED) if each.dossier in moved else each
+            for each in looks
+        ]
+
+    async def _write_down(self, seen: Sequence[Seen]) -> None:
+        now = to_micros(self._clock())
+        items = [
+            findings(each, destination=self.inquiry.name, run=self._context.run, now=now) for each in seen
+        ]
+        recorded: list[Recorded] = await asyncio.gather(
+            *(self._database.apply(record_findings, item) for item in items)
+        )
+        self.tally.opened += sum(each.opened for each in recorded)
+        self.tally.gone += sum(each.gone for each in recorded)
+
+
+class _Patience:
+    """Asks again while the partner is away, until nothing has come back for too long."""
+
+    def __init__(self, inquiry: Inquiry, seconds: float) -> None:
+        self._inquiry = inquiry
+        self._seconds = seconds
+        self._answered_at = asyncio.get_running_loop().time()
+        self._unread = 0
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._stopped.set()
+
+    async def ask(self, dossier: str, memory: Mapping[str, str]) -> RecordAnswer:
+        """The partner's answer; Unasked only when this dossier alone gets no usable one."""
+        tries = 0
+        while True:
+            if self._stopped.is_set():
+                raise RunStopped("the pass ends")
+            answer = await self._inquiry.ask(dossier, memory)
+            if not isinstance(answer, Unasked):
+                self._answered_at = asyncio.get_running_loop().time()
+                self._unread = 0
+                return answer
+            tries += answer.answered
+            if tries >= TRIES:
+                self._count_unread(answer)
+                return answer
+            await self._wait(answer, tries)
+
+    def _count_unread(self, answer: Unasked) -> None:
+        self._unread += 1
+        if self._unread >= MOST_UNREAD:
+            raise self._unavailable(answer)
+
+    async def _wait(self, answer: Unasked, tries: int) -> None:
+        away = asyncio.get_running_loop().time() - self._answered_at
+        if away > self._seconds:
+            raise self._unavailable(answer)
+        pause = min(LONGEST_PAUSE, max(FIRST_PAUSE * 2**tries, away / 4, answer.wait))
+        try:
+            async with asyncio.timeout(min(pause, max(0.05, self._seconds - away))):
+                await self._stopped.wait()
+        except TimeoutError:
+            return
+
+    def _unavailable(self, answer: Unasked) -> PartnerUnavailable:
+        return PartnerUnavailable(
+            f"{self._inquiry.name} gives no usable answer ({answer.code}: {answer.reason[:200]}); run the job again "
+            "when it is back, it goes on where it stopped"
+        )
