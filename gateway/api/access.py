@@ -56,6 +56,11 @@ class Access:
             self._trusted.popitem(last=False)
         return found
 
+    def forget(self, client: str) -> None:
+        """What ``client`` has shown is looked up anew: it was rotated or disabled in this process just now."""
+        for digest in [key for key, (principal, _) in self._trusted.items() if principal.client == client]:
+            del self._trusted[digest]
+
     def _expired(self, principal: Principal) -> bool:
         return principal.expires_at is not None and principal.expires_at <= self._clock()
 

@@ -58,6 +58,7 @@ PATH_PARTS: dict[str, PathPart] = {
         kind=Word, description="Name of a catalogue of the destination.", example="procedures"
     ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
+    "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),
 }
 
 

@@ -30,6 +30,7 @@ _SCOPES: dict[Scope, str] = {
     Scope.WEBHOOKS_MANAGE: "register and delete webhook endpoints",
     Scope.DESTINATIONS_OPERATE: "pause and resume destinations, refresh catalogues",
     Scope.METRICS_READ: "read the metrics from another machine",
+    Scope.CLIENTS_MANAGE: "make clients, rotate their keys, disable them",
 }
 _TAGS = {
     "dossiers": "Local dossier records: in, and what became of them.",
@@ -38,6 +39,7 @@ _TAGS = {
     "destinations": "Partners: health, pause, catalogues.",
     "messages": "The message log.",
     "events": "What the one-door system is told: a feed, and webhooks.",
+    "clients": "Who may call, and with what rights.",
     "status": "Health, metrics, this description.",
     "tokens": "OAuth2.",
 }

@@ -36,7 +36,7 @@ from gateway.storage.queries_deliveries import DeliveryDetail
 _REASON = {"reason": "the portal has repaired its catalogue"}
 
 
-def _action(  # noqa: PLR0913 - the columns in which these rows differ
+def action(  # noqa: PLR0913 - the columns in which these rows differ
     path: str,
     name: str,
     handler: Handler,
@@ -77,7 +77,7 @@ DELIVERIES: tuple[Route, ...] = (
         query=DeliveryQuery,
         successes=(Success(status=200, description="A page of deliveries.", kind=DeliveryPage),),
     ),
-    _action(
+    action(
         "/v1/deliveries:retry",
         "retry_deliveries",
         retry_deliveries,
@@ -104,7 +104,7 @@ DELIVERIES: tuple[Route, ...] = (
         handler=get_delivery,
         successes=(Success(status=200, description="The delivery.", kind=DeliveryDetail),),
     ),
-    _action(
+    action(
         "/v1/deliveries/{delivery}/retry",
         "retry_delivery",
         retry_delivery,
@@ -112,7 +112,7 @@ DELIVERIES: tuple[Route, ...] = (
         description="One that was rejected, parked or waits. It keeps its place in the lane.",
         done=DeliveryDone,
     ),
-    _action(
+    action(
         "/v1/deliveries/{delivery}/skip",
         "skip_delivery",
         skip_delivery,
@@ -120,7 +120,7 @@ DELIVERIES: tuple[Route, ...] = (
         description="The lane goes on with the next one. This cannot be undone.",
         done=DeliveryDone,
     ),
-    _action(
+    action(
         "/v1/deliveries/{delivery}/resolve",
         "resolve_delivery",
         resolve_delivery,
@@ -134,7 +134,7 @@ DELIVERIES: tuple[Route, ...] = (
         ),
         done=DeliveryDone,
     ),
-    _action(
+    action(
         "/v1/lanes/{destination}/{dossier}/hold",
         "hold_lane",
         hold_lane,
@@ -142,7 +142,7 @@ DELIVERIES: tuple[Route, ...] = (
         description="Nothing more of this dossier leaves for this destination; an exchange under way is finished.",
         done=LaneDone,
     ),
-    _action(
+    action(
         "/v1/lanes/{destination}/{dossier}/release",
         "release_lane",
         release_lane,
@@ -175,7 +175,7 @@ DESTINATIONS: tuple[Route, ...] = (
         handler=get_destination,
         successes=(Success(status=200, description="The destination.", kind=DestinationDetail),),
     ),
-    _action(
+    action(
         "/v1/destinations/{destination}/pause",
         "pause_destination",
         pause_destination,
@@ -184,7 +184,7 @@ DESTINATIONS: tuple[Route, ...] = (
         done=DestinationDone,
         scope=Scope.DESTINATIONS_OPERATE,
     ),
-    _action(
+    action(
         "/v1/destinations/{destination}/resume",
         "resume_destination",
         resume_destination,
@@ -193,7 +193,7 @@ DESTINATIONS: tuple[Route, ...] = (
         done=DestinationDone,
         scope=Scope.DESTINATIONS_OPERATE,
     ),
-    _action(
+    action(
         "/v1/destinations/{destination}/catalogues/{catalogue}/refresh",
         "refresh_catalogue",
         refresh_catalogue,

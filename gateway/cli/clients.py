@@ -1,26 +1,27 @@
-"""``lienthong clients``: who may call the API, and with what rights.
+"""``lienthong clients``: who may call the API, and with what rights; on the database, or through a running gateway.
 
 Invariant: a key is shown once, on standard output, and stored as its hash only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from gateway.cli.options import AsJson, Config, examples, group
+from gateway.cli.options import AsJson, Changing, Way, examples, group, spread
 
 if TYPE_CHECKING:
+    from gateway.cli.remote import Remote
     from gateway.settings import Settings
-    from gateway.storage.clients import Client, Issued, Scope
-    from gateway.storage.database import Transaction
+    from gateway.storage.client_orders import ClientDone, ClientOrder
+    from gateway.storage.clients import Client, Scope
 
 app = group("API clients: add, list, rotate and disable them.")
-T = TypeVar("T")
+PATH = "/v1/clients"
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="The client's id: lower-case letters, digits, hyphens.")
 ]
@@ -33,6 +34,7 @@ Id = Annotated[
         "lienthong clients add monitoring --scope metrics:read --rate 5",
     ),
 )
+@spread
 def add(
     client: Id,
     *,
@@ -43,16 +45,17 @@ def add(
     rate: Annotated[
         int | None, typer.Option(min=1, help="Requests a second; else the setting's.", show_default=False)
     ] = None,
-    config: Config = None,
+    way: Way,
     as_json: AsJson = False,
 ) -> None:
     """Make a client and show its key, once."""
-    from gateway.cli.opening import configured, run
-    from gateway.storage.clients import NewClient, create_client
+    from gateway.cli.orders import actor_of
+    from gateway.storage.client_orders import AddClient
+    from gateway.storage.clients import NewClient
 
     new = NewClient(id=client, name=name or client, scopes=_scopes(scope), rate=rate)
-    issued = run(_write(configured(config), partial(create_client, new=new, now=datetime.now(UTC))))
-    _show_key(issued, as_json=as_json)
+    order = AddClient(actor=actor_of(None), reason="", now=datetime.now(UTC), new=new)
+    _show(_manage(way, order), as_json=as_json)
 
 
 def _scopes(given: list[str]) -> frozenset[Scope]:
@@ -68,72 +71,107 @@ def _scopes(given: list[str]) -> frozenset[Scope]:
 
 
 @app.command("list", epilog=examples("lienthong clients list"))
-def list_(*, config: Config = None, as_json: AsJson = False) -> None:
+@spread
+def list_(*, way: Way, as_json: AsJson = False) -> None:
     """List clients; keys are never shown again."""
-    from gateway.cli.opening import ask
+    from gateway.cli.opening import ask, run
     from gateway.cli.screen import console, print_json, table
     from gateway.storage.clients import list_clients
 
-    found = list(ask(config, list_clients))
+    found = list(ask(way.config, list_clients)) if way.url is None else run(_listed(way))
     if as_json:
         print_json(found)
         return
     console().print(table(("id", "name", "scopes", "rate", "made", "disabled"), map(_row, found)))
 
 
+async def _listed(way: Way) -> list[Client]:
+    from gateway.api.clients import ClientList
+
+    async with _remote(way) as remote:
+        return (await remote.get(PATH, ClientList)).items
+
+
 def _row(each: Client) -> tuple[object, ...]:
     return each.id, each.name, " ".join(sorted(each.scopes)), each.rate, each.created_at, each.disabled_at
 
 
-@app.command("rotate", epilog=examples("lienthong clients rotate one-door"))
-def rotate(client: Id, *, config: Config = None, as_json: AsJson = False) -> None:
+@app.command(
+    "rotate", epilog=examples("lienthong clients rotate one-door --reason 'its key was seen in a mail'")
+)
+@spread
+def rotate(client: Id, *, by: Changing) -> None:
     """Give a client a new key; the old one and every token end at once."""
-    from gateway.cli.opening import configured, run
-    from gateway.storage.clients import rotate_client
+    from gateway.storage.client_orders import RotateClient
 
-    issued = run(_write(configured(config), partial(rotate_client, client_id=client)))
-    _show_key(issued, as_json=as_json)
+    _show(_manage(by.way, RotateClient(client=client, **by.instruction)), as_json=by.as_json)
 
 
-@app.command("disable", epilog=examples("lienthong clients disable one-door"))
-def disable(client: Id, *, config: Config = None, as_json: AsJson = False) -> None:
+@app.command(
+    "disable", epilog=examples("lienthong clients disable one-door --reason 'its contract has ended'")
+)
+@spread
+def disable(client: Id, *, by: Changing) -> None:
     """End a client's access and its tokens."""
-    from gateway.cli.opening import configured, run
-    from gateway.cli.screen import print_json
-    from gateway.storage.clients import disable_client
+    from gateway.storage.client_orders import DisableClient
 
-    changed = run(
-        _write(configured(config), partial(disable_client, client_id=client, now=datetime.now(UTC)))
-    )
-    if as_json:
-        print_json({"client": client, "disabled": True, "changed": changed})
-    else:
-        print(f"{client} is disabled" if changed else f"{client} was disabled already")
+    _show(_manage(by.way, DisableClient(client=client, **by.instruction)), as_json=by.as_json)
 
 
-def _show_key(issued: Issued, *, as_json: bool) -> None:
+def _show(done: ClientDone, *, as_json: bool) -> None:
     from gateway.cli.exits import complain
     from gateway.cli.screen import print_json
+    from gateway.storage.clients import Issued
 
     if as_json:
-        print_json(issued)
-        return
-    print(issued.secret, flush=True)
-    complain(f"the key of {issued.client}: keep it now, it is not shown again")
+        print_json(done)
+    elif isinstance(done, Issued):
+        print(done.secret, flush=True)
+        complain(f"the key of {done.client}: keep it now, it is not shown again")
+    else:
+        print(f"{done.client} is disabled" if done.changed else f"{done.client} was disabled already")
 
 
-async def _write(settings: Settings, unit: Callable[[Transaction], T]) -> T:
+def _manage(way: Way, order: ClientOrder) -> ClientDone:
+    from gateway.cli.opening import run
+
+    return run(_on_database(way.settings, order) if way.url is None else _through_api(way, order))
+
+
+async def _on_database(settings: Settings, order: ClientOrder) -> ClientDone:
     """One change of the database; on SQLite no gateway may run meanwhile."""
     from gateway.cli.opening import require_free
     from gateway.settings import database_url
+    from gateway.storage.client_orders import manage_client
     from gateway.storage.database import Database
     from gateway.storage.migrate import upgrade
 
-    require_free(settings, instead="stop it for a moment, or make clients before it starts")
+    require_free(settings, instead="work through its API: --url URL --key-file FILE")
     url = database_url(settings.database)
     upgrade(url)
     database = Database(url)
     try:
-        return await database.write(unit)
+        return await database.write(lambda tx: manage_client(tx, order))
     finally:
         database.close()
+
+
+async def _through_api(way: Way, order: ClientOrder) -> ClientDone:
+    from gateway.storage.client_orders import AddClient, ClientDisabled, RotateClient
+    from gateway.storage.clients import Issued
+
+    async with _remote(way) as remote:
+        if isinstance(order, AddClient):
+            new = order.new
+            body: dict[str, Any] = {"id": new.id, "name": new.name, "scopes": sorted(new.scopes)}
+            return await remote.post(PATH, body | ({"rate": new.rate} if new.rate else {}), Issued)
+        path, reason = f"{PATH}/{quote(order.client, safe='')}", {"reason": order.reason}
+        if isinstance(order, RotateClient):
+            return await remote.post(f"{path}/rotate", reason, Issued)
+        return await remote.post(f"{path}/disable", reason, ClientDisabled)
+
+
+def _remote(way: Way) -> AbstractAsyncContextManager[Remote]:
+    from gateway.cli.remote import connected, read_key
+
+    return connected(str(way.url), read_key(way.key, way.key_file))

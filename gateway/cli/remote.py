@@ -48,7 +48,7 @@ class Remote:
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/")
-        self._key = key
+        self._who = (("authorization", f"Bearer {key}"),)
         self._client = HttpClient(
             Capacity(concurrency=1, read_timeout=READ_SECONDS, max_response_bytes=_ANSWER_BYTES)
         )
@@ -58,14 +58,19 @@ class Remote:
         answer = await self.send(path, msgspec.json.encode(document), "application/json")
         return msgspec.json.decode(answer.body, type=kind)
 
+    async def get(self, path: str, kind: type[T]) -> T:
+        """What stands at ``path``, as ``kind``."""
+        answer = await self._answered(WireRequest(method="GET", url=self._url + path, headers=self._who))
+        return msgspec.json.decode(answer.body, type=kind)
+
     async def send(self, path: str, body: bytes, media_type: str) -> WireResponse:
         """Send bytes; the answer of a request that succeeded."""
-        request = WireRequest(
-            method="POST",
-            url=f"{self._url}{path}",
-            headers=(("authorization", f"Bearer {self._key}"), ("content-type", media_type)),
-            body=body,
+        headers = (*self._who, ("content-type", media_type))
+        return await self._answered(
+            WireRequest(method="POST", url=self._url + path, headers=headers, body=body)
         )
+
+    async def _answered(self, request: WireRequest) -> WireResponse:
         result = await self._client.exchange(request)
         if not isinstance(result, Answered):
             raise StorageUnavailable(

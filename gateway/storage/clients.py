@@ -44,6 +44,7 @@ class Scope(StrEnum):
     WEBHOOKS_MANAGE = "webhooks:manage"
     DESTINATIONS_OPERATE = "destinations:operate"
     METRICS_READ = "metrics:read"
+    CLIENTS_MANAGE = "clients:manage"
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

@@ -293,10 +293,12 @@ def test_client_key_is_shown_once_and_never_stored(tmp_path, config):
     assert key.encode() not in (tmp_path / "lienthong.db").read_bytes()
     assert lienthong("clients", "add", "one-door", "--scope", "all", "-c", config).code == 1
     assert lienthong("clients", "add", "x", "--scope", "everything", "-c", config).code == 2
-    other = lienthong("clients", "rotate", "one-door", "-c", config, "--json").json["secret"]
+    why = ("--reason", "its key was seen in a mail")
+    assert lienthong("clients", "rotate", "one-door", "-c", config).code == 2
+    other = lienthong("clients", "rotate", "one-door", *why, "-c", config, "--json").json["secret"]
     assert other != key
-    assert lienthong("clients", "disable", "one-door", "-c", config).code == 0
-    assert lienthong("clients", "disable", "nobody", "-c", config).code == 1
+    assert lienthong("clients", "disable", "one-door", *why, "-c", config).code == 0
+    assert lienthong("clients", "disable", "nobody", *why, "-c", config).code == 1
     listed = lienthong("clients", "list", "--json", "-c", config).json
     assert [each["id"] for each in listed] == ["one-door"]
     assert listed[0]["disabled_at"]

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from tests.e2e.cli import EXAMPLES, configuration, lienthong, running, sandbox, served, some_dossiers, until
@@ -274,3 +275,34 @@ def test_on_postgresql_workers_and_commands_share_the_database(tmp_path, postgre
     assert lienthong("log", "verify", "-c", config).code == 0
     assert lienthong("doctor", "--offline", "-c", config).code == 0
     postgresql_server.drop(database)
+
+
+def test_clients_are_managed_while_the_gateway_runs(world):
+    """On SQLite nobody else may write, so the command line goes through the API."""
+    why = ("--reason", "its key was seen in a mail", "--json", *world.api)
+    beside = lienthong("clients", "add", "night", "--scope", "dossiers:read", "-c", world.config)
+    assert beside.code == 2
+    assert "--url URL --key-file FILE" in beside.err
+
+    made = lienthong(
+        "clients", "add", "night", "--scope", "dossiers:read", "--rate", "7", "--json", *world.api
+    )
+    first = made.json["secret"]
+    assert made.json["client"] == "night"
+    listed = lienthong("clients", "list", "--json", *world.api).json
+    assert [each["rate"] for each in listed if each["id"] == "night"] == [7]
+    assert first not in json.dumps(listed)
+
+    def reads(secret):
+        return httpx.get(f"{world.url}/v1/dossiers", headers={"X-API-Key": secret}).status_code
+
+    assert reads(first) == 200
+    second = lienthong("clients", "rotate", "night", *why).json["secret"]
+    assert (reads(first), reads(second)) == (401, 200)
+    assert lienthong("clients", "disable", "night", *why).json == {
+        "client": "night",
+        "changed": True,
+        "disabled": True,
+    }
+    assert reads(second) == 401
+    assert lienthong("clients", "disable", "nobody/else", *why).code == 1

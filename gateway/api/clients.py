@@ -1,0 +1,108 @@
+"""API clients over HTTP: who may call, a new one, a new key, the end of one.
+
+Invariants: a key is in one answer, once; nobody gives rights, or takes a key with rights, that it does not have
+itself.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.api.deliveries import Reasoned
+from gateway.api.problem import Refused
+from gateway.api.route import Answer, Call
+from gateway.api.service import Api
+from gateway.domain.dossier import NO_NUL
+from gateway.domain.errors import ConflictError
+from gateway.storage.client_orders import (
+    AddClient,
+    ClientDone,
+    ClientOrder,
+    DisableClient,
+    RotateClient,
+    manage_client,
+)
+from gateway.storage.clients import Client, NewClient, Scope, list_clients
+
+ClientId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)",
+        description="Names the client in logs and histories: lower-case letters, digits, hyphens.",
+        examples=["one-door"],
+    ),
+]
+
+
+class ClientOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client to make. ``name``: for people; its id if left out. ``rate``: requests a second, else the setting's."""
+
+    id: ClientId
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(Scope))]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
+    rate: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+
+
+class ClientList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every client; never its key."""
+
+    items: list[Client]
+
+
+async def get_clients(api: Api, _call: Call) -> Answer:
+    """Every client, by id."""
+    return Answer(value=ClientList(items=list(await api.gateway.database.read(list_clients))))
+
+
+async def create_client(api: Api, call: Call) -> Answer:
+    """Make a client; its key is shown this once."""
+    order = call.body_as(ClientOrderBody)
+    scopes = frozenset(order.scopes)
+    _require_own(call, scopes, f"give client {order.id}")
+    new = NewClient(id=order.id, name=order.name or order.id, scopes=scopes, rate=order.rate)
+    done = await _manage(api, AddClient(actor=call.client, reason="", now=api.now, new=new))
+    return Answer(value=done, status=201)
+
+
+async def rotate_client(api: Api, call: Call) -> Answer:
+    """A new key, shown this once; the old one and every token end."""
+    client, reason = str(call.path["client"]), call.body_as(Reasoned).reason
+    known = {each.id: each for each in await api.gateway.database.read(list_clients)}
+    if client in known:
+        _require_own(call, known[client].scopes, f"take the key of client {client}, which has")
+    return Answer(
+        value=await _manage(api, RotateClient(actor=call.client, reason=reason, now=api.now, client=client))
+    )
+
+
+async def disable_client(api: Api, call: Call) -> Answer:
+    """End a client's access."""
+    client, reason = str(call.path["client"]), call.body_as(Reasoned).reason
+    if client == call.client:
+        raise ConflictError(
+            f"client {client} cannot disable itself; do it with another client's key, or on the command line"
+        )
+    return Answer(
+        value=await _manage(api, DisableClient(actor=call.client, reason=reason, now=api.now, client=client))
+    )
+
+
+async def _manage(api: Api, order: ClientOrder) -> ClientDone:
+    done = await api.gateway.database.write(lambda tx: manage_client(tx, order))
+    api.access.forget(done.client)
+    return done
+
+
+def _require_own(call: Call, scopes: frozenset[Scope], what: str) -> None:
+    """Refuse (403) to hand out what the caller does not have itself."""
+    own = frozenset() if call.principal is None else call.principal.scopes
+    missing = sorted(scopes - own)
+    if missing:
+        raise Refused(
+            "forbidden",
+            f"client {call.client} cannot {what} {', '.join(missing)}: it does not have that itself; ask a client "
+            "that has, or use the command line",
+        )
