@@ -60,11 +60,13 @@ class Flag(StrEnum):
     NO_DOCUMENT = "NO_DOCUMENT"  # R15: a re-appointment without the number of its paper
     ISSUED_ON_NON_WORKING_DAY = "ISSUED_ON_NON_WORKING_DAY"  # F05
     SILENT_DUE_CHANGE = "SILENT_DUE_CHANGE"  # F04
+    ASKED_AFTER_DUE = "ASKED_AFTER_DUE"  # rule 11: a wait that began after the promise was over moves nothing
     OLD_DUE_DIFFERS = "OLD_DUE_DIFFERS"  # the paper names another old promise than the one that held
     DUE_TOO_LATE = "DUE_TOO_LATE"  # R5
     DUE_AFTER_LEGAL_DAY = "DUE_AFTER_LEGAL_DAY"  # R5: between LEGAL and SYS, a note only
     END_TIME_REWRITTEN = "END_TIME_REWRITTEN"  # F06
     END_EQUALS_DUE = "END_EQUALS_DUE"  # §4.4(1): an overdue dossier is said to have ended at the very due
+    END_BACKDATED = "END_BACKDATED"  # §6.2: the end lies on a day before one on which it was still in work
     END_DIFFERS_FROM_STEP = (
         "END_DIFFERS_FROM_STEP"  # §6.2: the end lies on another day than the step that ends
     )
@@ -77,6 +79,10 @@ class Flag(StrEnum):
     STATE_NEEDS_REASON = "STATE_NEEDS_REASON"  # §4.3: a move that needs a reason or a paper
     RECALLED = "RECALLED"  # §4.3: taken up again after its end
 
+
+_ALL = tuple(Flag)
+OF_HISTORY = frozenset(_ALL[_ALL.index(Flag.SYNC_LATE) :])
+"""Flags that stay with a dossier once they are true; the others are of one judgement."""
 
 BIT: Mapping[Flag, int] = {flag: 1 << place for place, flag in enumerate(Flag)}
 """Each flag as a bit, for bulk work."""
