@@ -59,7 +59,10 @@ def server(tmp_path_factory):
             "webhook": session.post(
                 f"{address}/v1/webhooks", json={"url": "https://motcua.h99.example/hooks"}
             ).json()["endpoint"]["id"],
+            "client": "night",
         }
+        night = {"id": known["client"], "scopes": ["dossiers:read"]}
+        session.post(f"{address}/v1/clients", json=night).raise_for_status()
         yield session, address, known
         assert session.get(f"{address}/readyz").status_code == 200
         running.terminate()
