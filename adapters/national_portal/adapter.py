@@ -67,7 +67,7 @@ class PortalAdapter:
         self._options = _options(settings)
         self._classifier = RESPONSES.bind(_words(settings))
         self._encoders = _encoders(settings, self._codes)
-        self._layout = Layout(frozenset({settings.profile}), self._codes["TrangThaiHoSo"])
+        self._layout = Layout(frozenset({settings.profile}), self._codes)
         self._dossiers = trusted.decoder(Dossier)
         self._steps = trusted.decoder(_StepPayload)
 
@@ -165,12 +165,7 @@ class PortalAdapter:
         return record.interpret(meaning, reply.result, number, self._settings, self._layout)
 
     def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
-        return record.expected(
-            deliveries,
-            lambda delivery: self._item(delivery, context),
-            self._layout,
-            self._codes["TrangThaiXuLy"],
-        )
+        return record.expected(deliveries, lambda delivery: self._item(delivery, context), self._layout)
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return callback.read(request, context, self._settings, self._codes)

@@ -17,7 +17,6 @@ from adapters.national_portal.settings import Settings
 from gateway.codec import Json
 from gateway.domain.delivery import Delivery
 from gateway.domain.status import Status
-from gateway.mapping import CodeTable
 from gateway.port import CannotRead, Expected, NoRecord, PartnerRecord, RecordReading, RecordStep
 from mappings.national_portal import lookup
 from mappings.national_portal.record_view import Layout, reported_status, step, view
@@ -50,9 +49,7 @@ def interpret(
     return msgspec.structs.replace(view(kept, layout), learned={"exists": "yes"})
 
 
-def expected(
-    deliveries: Sequence[Delivery], build: Build, layout: Layout, statuses: CodeTable
-) -> Expected | None:
+def expected(deliveries: Sequence[Delivery], build: Build, layout: Layout) -> Expected | None:
     """What the portal has once ``deliveries`` were applied: the newest snapshot, the newest report, every step."""
     snapshot = next((each for each in reversed(deliveries) if each.operation == DOSSIER), None)
     report = next((each for each in reversed(deliveries) if each.operation == STATUS), None)
@@ -61,7 +58,7 @@ def expected(
         return None
     record = PartnerRecord() if snapshot is None else view(build(snapshot), layout)
     if report is not None and (snapshot is None or report.position > snapshot.position):
-        record = msgspec.structs.replace(record, status=reported_status(build(report), statuses))
+        record = msgspec.structs.replace(record, status=reported_status(build(report), layout))
     ordered = sorted(told, key=lambda each: (each.shown.key[:14], each.place))
     steps = None if snapshot is None else tuple(each.shown for each in ordered)
     return Expected(

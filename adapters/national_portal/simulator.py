@@ -23,6 +23,7 @@ from adapters.national_portal.simulator_indicators import classify, statutory_ti
 from adapters.national_portal.simulator_model import UNREADABLE, WRITES, Call, Door, SimulatorConfig, State
 from adapters.national_portal.simulator_reads import READS, serve_file
 from adapters.national_portal.simulator_rules import parse_date14, text_of
+from adapters.national_portal.simulator_tampering import TamperOrder, tamper
 from adapters.national_portal.simulator_writes import serve_write
 from gateway.domain.errors import NotFoundError, RecordError
 from gateway.port.simulator import SimulatedRequest, SimulatedResponse
@@ -65,6 +66,7 @@ class PortalSimulator:
             "online": self._add_online,
             "unreachable": self._set_unreachable,
             "indicators": self._indicators,
+            "tamper": self._tamper,
         }
 
     @property
@@ -288,6 +290,9 @@ class PortalSimulator:
     def _set_unreachable(self, body: bytes) -> dict[str, Any]:
         self._state.unreachable = _decoded(body, _FilesOrder).parts
         return {"unreachable": list(self._state.unreachable)}
+
+    def _tamper(self, body: bytes) -> dict[str, Any]:
+        return tamper(_decoded(body, TamperOrder), self._state.ledger)
 
     def _indicators(self, body: bytes) -> dict[str, Any]:
         text = _decoded(body, _PeriodOrder).period_end

@@ -44,7 +44,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, kw_only=True):
-    """One dossier as the portal has it. ``fields`` empty: the code is taken, nothing is known (``reserve``)."""
+    """One dossier as the portal has it. ``fields`` empty: the code is taken, nothing is known (``reserve``).
+
+    ``unsorted``: its steps are shown as they are kept, because somebody has meddled with their order.
+    """
 
     code: str
     fields: Item = {}
@@ -55,6 +58,7 @@ class Kept(msgspec.Struct, kw_only=True):
     duplicate_steps: int = 0
     duplicate_snapshots: int = 0
     refused_create: str = ""
+    unsorted: bool = False
 
 
 def digest_of(item: Item) -> str:
@@ -151,7 +155,12 @@ class Ledger:
 
     def steps_by_time(self, code: str) -> list[Item]:
         """The dossier's steps as §13.4 orders them, without arrival numbers."""
-        steps = sorted(self.dossiers[code].steps, key=lambda step: text_of(step["ThoiDiemXuLy"]) or "")
+        known = self.dossiers[code]
+        steps = (
+            known.steps
+            if known.unsorted
+            else sorted(known.steps, key=lambda step: text_of(step["ThoiDiemXuLy"]) or "")
+        )
         return [{name: value for name, value in step.items() if name != "arrival"} for step in steps]
 
     def record(self) -> dict[str, Any]:

@@ -102,9 +102,18 @@ def _dossier(call: Call, state: State) -> Answer:
     code = call.parameter("mahoso")
     known = state.ledger.dossiers.get(code)
     if known is None:
-        return success(call.service, result=[])
+        return success(call.service, result=_filed_here(code, state))
     fields = known.fields or {"MaHoSo": code}
     return success(call.service, result=[{**fields, "TienDo": state.ledger.steps_by_time(code)}])
+
+
+def _filed_here(code: str, state: State) -> list[Item]:
+    """A dossier that was filed at the portal: it is known, with the state that was reported last (§7.5)."""
+    if code not in state.online:
+        return []
+    reports = state.ledger.reports.get(code, [])
+    told = text_of(reports[-1].get("TrangThai")) if reports else "1"
+    return [{"MaHoSo": code, "TrangThaiHoSo": "3" if told == "11" else told}]
 
 
 READS: Mapping[str, Read] = {

@@ -32,11 +32,10 @@ _instant = lru_cache(maxsize=4096)(parse_date14)  # both sides name the same mom
 class Layout:
     """Which elements one profile compares, and where they stand in the local record."""
 
-    def __init__(self, variants: frozenset[str], statuses: CodeTable) -> None:
+    def __init__(self, variants: frozenset[str], codes: Mapping[str, CodeTable]) -> None:
         fields = [field for field in _kept(DOSSIER, variants) if field.name not in _APART]
-        self.statuses = {
-            row.wire: Status(row.code) for row in reversed(statuses.rows) if row.code in _STATUSES
-        }
+        self.statuses = _statuses(codes["TrangThaiHoSo"])
+        self.reported = _statuses(codes["TrangThaiXuLy"])  # §7.5: a refusal is 11 there
         self.merged = [
             (field.place(), field.name, MERGED[field.name], _columns(field.rows, variants, REMOVED))
             for field in fields
@@ -78,10 +77,9 @@ def step(row: Item, layout: Layout) -> RecordStep:
     )
 
 
-def reported_status(report: Item, statuses: CodeTable) -> Status | None:
-    """The state that a status report of ours tells (table ``TrangThaiXuLy``, where a refusal is 11)."""
-    code = statuses.of_wire(plain(report.get("TrangThai")))
-    return Status(code) if code in _STATUSES else None
+def reported_status(report: Item, layout: Layout) -> Status | None:
+    """The state that a status report of ours tells."""
+    return layout.reported.get(plain(report.get("TrangThai")))
 
 
 def _fields(item: Item, layout: Layout) -> dict[str, str]:
@@ -132,6 +130,11 @@ def _address(row: Item) -> str:
 
 def _escaped(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")  # RFC 6901 §3
+
+
+def _statuses(table: CodeTable) -> dict[str, Status]:
+    """Our state by the portal's code; of several rows of one code the first counts."""
+    return {row.wire: Status(row.code) for row in reversed(table.rows) if row.code in _STATUSES}
 
 
 def _kept(table: Table, variants: frozenset[str]) -> Iterable[Field]:
