@@ -10,9 +10,9 @@ import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from gateway.domain.errors import PartnerUnavailable
 from gateway.domain.job import RunContext, RunStopped
@@ -88,7 +88,7 @@ class Chunk:
         for each in still:
             self.tally.add(self.inquiry.name, each)
 
-    def _files(self, connection: sa.Connection, codes: Sequence[str]) -> tuple[dict[str, LaneFile], set[str]]:
+    def _files(self, connection: Any, codes: Sequence[str]) -> tuple[dict[str, LaneFile], set[str]]:
         name = self.inquiry.name
         return lane_files(connection, name, codes, self._snapshots), drift_dossiers(connection, name, codes)
 
@@ -110,9 +110,7 @@ class Chunk:
             for place, finished in enumerate(asyncio.as_completed(tasks), start=1):
                 await finished
                 await self._context.report(self.tally.looked + place)
-        except (
-            BaseException
-        ):  # why: whatever ends the pass, exchanges in flight are waited for, and nothing more asked
+        except BaseException:  # why: exchanges in flight are waited for, whatever ends the pass
             self._patience.stop()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
