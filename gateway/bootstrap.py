@@ -29,8 +29,10 @@ from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.port import Adapter, Secret
 from gateway.settings import DestinationSettings, Settings, database_url, decode
+from gateway.statussync.drift import Drift
 from gateway.statussync.lag_follower import LagFollower
 from gateway.statussync.lag_gauges import LagGauges
+from gateway.statussync.repair import RepairDesk
 from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import from_micros
@@ -55,6 +57,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     catalogues: CatalogueKeeper
     worker: Worker
     jobs: Jobs
+    repairs: RepairDesk
     translation: Translation
     callbacks: Callbacks
     feed: Feed
@@ -126,9 +129,11 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
+    drift = Drift(database, destinations, hub.clock, may_probe=lambda: worker.id == 0)
     every_job: tuple[Job, ...] = (
         catalogue_job(catalogues),
         tidy_job(database, hub.clock),
+        drift.job(),
     )
     jobs = Jobs(JobBook(every_job, settings.jobs), database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
@@ -145,6 +150,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         catalogues=catalogues,
         worker=worker,
         jobs=jobs,
+        repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
         translation=translation,
         callbacks=Callbacks(hub, destinations, intake),
         feed=feed,
