@@ -72,6 +72,12 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         self.require(day)
         return self.table.is_working(day_number(day))
 
+    def hours_of(self, day: date) -> Windows:
+        """The windows of a covered day; none when it is not worked."""
+        if not self.is_working_day(day):
+            return ()
+        return self._special.get(day) or self.windows
+
     def next_working_day(self, day: date) -> date:
         """The first working day after ``day``."""
         return self.add_working_days(day, 1)
@@ -182,6 +188,10 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             f"calendar {self.version} covers {self.first_day} to {self.last_day}: it cannot tell {what}; "
             "import a calendar that covers it"
         )
+
+    @cached_property
+    def _special(self) -> dict[date, Windows]:
+        return {day.on: day.windows for day in self.days}
 
     @cached_property
     def table(self) -> WorkTable:
