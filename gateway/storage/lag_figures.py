@@ -119,7 +119,7 @@ _SPREADS = """
 
 def spreads(connection: Connection, days: Days, *, target: int) -> list[Spread]:
     """Percentiles of every part of the lag, by day of acknowledgement and destination; days without any are left out."""
-    question = sa.text(_SPREADS).bindparams(sa.bindparam("destinations", expanding=True))
+    question = sa.text(_SPREADS).bindparams(sa.bindparam("destinations", expanding=True, type_=sa.Text))
     rows = connection.execute(
         question,
         {
@@ -162,7 +162,8 @@ _OPEN = """
 def open_tellings(connection: Connection, destinations: Sequence[str], now: int) -> list[OpenTelling]:
     """What ended dossiers still have to tell although their promise has passed, in the order of the lanes."""
     question = sa.text(_OPEN).bindparams(
-        sa.bindparam("destinations", expanding=True), sa.bindparam("ended", expanding=True)
+        sa.bindparam("destinations", expanding=True, type_=sa.Text),
+        sa.bindparam("ended", expanding=True, type_=sa.Text),
     )
     given = {"destinations": list(destinations), "ended": list(_ENDED), "now": now}
     rows = connection.execute(question, given).mappings()

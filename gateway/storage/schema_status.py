@@ -189,7 +189,7 @@ sync_lag = Table(
 )
 Index("ix_sync_lag_day", sync_lag.c.destination, sync_lag.c.day)
 Index("ix_sync_lag_dossier_code", sync_lag.c.dossier_code)
-sync_lag.append_constraint(_partial("ix_sync_lag_late", "day", where="late"))
+sync_lag.append_constraint(_partial("ix_sync_lag_late", "destination", "day", where="late"))
 
 # when a destination was away: from the opening of its breaker to the first answer after it
 outage = Table(

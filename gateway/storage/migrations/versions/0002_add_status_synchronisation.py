@@ -316,7 +316,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_sync_lag_dossier_code", ["dossier_code"], unique=False)
         batch_op.create_index(
             "ix_sync_lag_late",
-            ["day"],
+            ["destination", "day"],
             unique=False,
             sqlite_where=sa.text("late"),
             postgresql_where=sa.text("late"),
