@@ -67,6 +67,7 @@ destination = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("openings", Integer, nullable=False, server_default="0"),
     Column("open_until", BigInteger),
+    Column("probe_owner", BigInteger),  # the worker that has the one probe of an open breaker
     Column("opened_at", BigInteger),
     Column("last_success_at", BigInteger),
     Column("last_failure", Text),
@@ -339,6 +340,9 @@ webhook = Table(
     Column("id", Text, primary_key=True),
     Column("url", Text, nullable=False),
     Column("secret", Text, nullable=False),
+    # the secret before it, which signs, too, until then
+    Column("former_secret", Text),
+    Column("former_until", BigInteger),
     Column("kinds", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False, server_default="0"),

@@ -360,6 +360,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("event_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("retried_at", sa.BigInteger(), nullable=True))
 
+    with op.batch_alter_table("destination", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("probe_owner", sa.BigInteger(), nullable=True))
+
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("former_secret", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("former_until", sa.BigInteger(), nullable=True))
+
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.add_column(sa.Column("cron", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("time_zone", sa.Text(), nullable=True))
