@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gateway.storage.schema_status  # noqa: F401 - declares its tables
+import gateway.storage.schema_payment
+import gateway.storage.schema_status  # noqa: F401 - they declare their tables
 from gateway.storage.schema import metadata
 
 __all__ = ["metadata"]
