@@ -22,6 +22,7 @@ from gateway.cli import (
     sandbox,
     status,
 )
+from gateway.cli.deadline import command as deadline
 from gateway.cli.demo import command as demo
 from gateway.cli.doctor import command as doctor
 from gateway.cli.exits import guarded
@@ -72,6 +73,7 @@ for _name, _command, _examples in (
 for _name, _group in (
     ("deliveries", deliveries.app),
     ("destinations", destinations.app),
+    ("deadline", deadline.app),
     ("log", log.app),
     ("adapters", adapters.app),
     ("clients", clients.app),

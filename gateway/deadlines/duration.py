@@ -42,7 +42,7 @@ class Duration(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         expected = _EXPECTED[self.unit]
-        if isinstance(self.value, bool) or not math.isfinite(self.value) or not expected.fits(self.value):
+        if isinstance(self.value, bool) or not _is_finite(self.value) or not expected.fits(self.value):
             raise ValueError(f"got {self.value!r} {self.unit}, expected {expected.told}")
 
     @property
@@ -68,6 +68,10 @@ _EXPECTED: dict[DurationUnit, _Expected] = {
     DurationUnit.CALENDAR_MONTHS: _WHOLE,
     DurationUnit.SAME_DAY: _Expected("0 or 1, or no value at all", lambda value: value in {0, 1}),
 }
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

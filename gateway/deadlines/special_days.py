@@ -7,10 +7,11 @@ that is not wholly understood is refused with its place; every entry names its s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -78,8 +79,18 @@ class _LocalDocument(_Strict, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def decode_calendar(document: bytes) -> CalendarDocument:
-    """A calendar's document. ValueError says what is wrong with it and where."""
-    return _decode(document, CalendarDocument, "a calendar")
+    """A calendar's document. ValueError says what is wrong with it and where.
+
+    A bare list, ``{"off": [{"date", "name", "status"}], "makeup": [{"date", "status"}]}`` with C, H and P for the
+    certainty, is read as well: its version is its digest, and it covers the whole years that it speaks of.
+    """
+    try:
+        bare = msgspec.json.decode(document, type=_BareList)
+    except msgspec.ValidationError:
+        return _decode(document, CalendarDocument, "a calendar")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise ValueError(f"this is not a calendar: {fault}") from fault
+    return _from_bare_list(bare, hashlib.sha256(document).hexdigest()[:8])
 
 
 def read_local_days(document: bytes) -> LocalDays:
@@ -90,7 +101,39 @@ def read_local_days(document: bytes) -> LocalDays:
     return LocalDays(name=read.name, days=read_days(read.days), windows=read_windows(read.windows))
 
 
+class _BareDay(_Strict, frozen=True, kw_only=True):
+    status: Literal["C", "H", "P"]
+    name: str = ""
+    on: date = msgspec.field(name="date")
+
+
+class _BareList(_Strict, frozen=True, kw_only=True):
+    off: Annotated[list[_BareDay], msgspec.Meta(min_length=1)]
+    makeup: list[_BareDay] = []
+
+
+_BY_LETTER = {"C": Certainty.CONFIRMED, "H": Certainty.HIGH, "P": Certainty.PROVISIONAL}
 _T = TypeVar("_T")
+
+
+def _from_bare_list(bare: _BareList, digest: str) -> CalendarDocument:
+    years = [day.on.year for day in (*bare.off, *bare.makeup)]
+    return CalendarDocument(
+        version=f"list-{digest}",
+        first_day=date(min(years), 1, 1),
+        last_day=date(max(years), 12, 31),
+        days=[
+            DayEntry(
+                on=day.on,
+                works=works,
+                name=day.name or ("make-up day" if works else "day off"),
+                certainty=_BY_LETTER[day.status],
+                source="imported list",
+            )
+            for days, works in ((bare.off, False), (bare.makeup, True))
+            for day in days
+        ],
+    )
 
 
 def _decode(document: bytes, kind: type[_T], what: str) -> _T:

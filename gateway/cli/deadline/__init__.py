@@ -1,0 +1,1 @@
+"""``lienthong deadline``: dues and classes for programs, and the working calendar."""
