@@ -57,6 +57,8 @@ PATH_PARTS: dict[str, PathPart] = {
     "catalogue": PathPart(
         kind=Word, description="Name of a catalogue of the destination.", example="procedures"
     ),
+    "job": PathPart(kind=Word, description="Name of a job.", example="catalogues"),
+    "run": PathPart(kind=Identifier, description="Identifier of a run.", example="4033", number=True),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),
 }

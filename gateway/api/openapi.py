@@ -29,6 +29,7 @@ _SCOPES: dict[Scope, str] = {
     Scope.EVENTS_READ: "read the event feed",
     Scope.WEBHOOKS_MANAGE: "register and delete webhook endpoints",
     Scope.DESTINATIONS_OPERATE: "pause and resume destinations, refresh catalogues",
+    Scope.JOBS_OPERATE: "run and stop jobs, set their schedules",
     Scope.METRICS_READ: "read the metrics from another machine",
     Scope.CLIENTS_MANAGE: "make clients, rotate their keys, disable them",
 }
@@ -37,6 +38,7 @@ _TAGS = {
     "deliveries": "What partners are told, one by one.",
     "lanes": "The queue of one dossier to one destination.",
     "destinations": "Partners: health, pause, catalogues.",
+    "jobs": "What is done on a schedule or on demand: schedules, runs.",
     "messages": "The message log.",
     "events": "What the one-door system is told: a feed, and webhooks.",
     "clients": "Who may call, and with what rights.",

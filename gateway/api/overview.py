@@ -97,6 +97,7 @@ async def get_metrics(api: Api, call: Call) -> Answer:
         principal = await api.access.principal(dict(call.header_pairs))
         require_scope(principal, Scope.METRICS_READ)
     await _measure_backlog(api)
+    await _measure_jobs(api)
     return Answer(content=metrics_page(), media_type=TEXT_METRICS)
 
 
@@ -113,3 +114,13 @@ async def _measure_backlog(api: Api) -> None:
             BACKLOG.labels(name, state).set(count)
         age = 0.0 if backlog.oldest_at is None else (api.now - backlog.oldest_at).total_seconds()
         OLDEST_UNSENT_SECONDS.labels(name).set(max(0.0, age))
+
+
+async def _measure_jobs(api: Api) -> None:
+    """When each job last ended well, in whichever process."""
+    try:
+        ended = await api.gateway.jobs.last_success()
+    except StorageUnavailable:
+        return
+    for name, at in ended.items():
+        JOB_LAST_SUCCESS.labels(name).set(at.timestamp())

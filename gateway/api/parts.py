@@ -11,6 +11,7 @@ from gateway.delivery.intake import Intake
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
+from gateway.jobs.service import Jobs
 from gateway.settings import Settings
 from gateway.storage.database import Database
 
@@ -61,6 +62,10 @@ class Gateway(Protocol):
     @property
     def worker(self) -> Worker:
         """The worker, perhaps running in this process."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is done on a schedule or on demand."""
 
     @property
     def callbacks(self) -> Callbacks:

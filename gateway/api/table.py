@@ -44,6 +44,7 @@ from gateway.api.table_clients import CLIENTS
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
+from gateway.api.table_jobs import JOBS
 from gateway.inbound.feed import FeedPage
 from gateway.inbound.webhooks import Created, Endpoint, Tested
 from gateway.storage.clients import Scope
@@ -156,6 +157,23 @@ EVENTS: tuple[Route, ...] = (
     ),
     Route(
         method="POST",
+    Route(
+        method="POST",
+        path="/v1/webhooks/{webhook}/rotate",
+        name="rotate_webhook",
+        tag="events",
+        scope=Scope.WEBHOOKS_MANAGE,
+        summary="Give a webhook endpoint a new secret",
+        description=(
+            "The new secret is shown this once. For `overlap` seconds events carry two signatures, of the new secret "
+            "and of the one so far, so that the receiver can change over without losing one; 0 ends the one so far "
+            "at once, which is right for a secret that others have seen."
+        ),
+        handler=rotate_webhook,
+        body=Body(kind=WebhookRotation, example={"reason": "a year has gone by", "overlap": 86400}),
+        successes=(Success(status=200, description="Replaced.", kind=Revealed),),
+        problems=("unreadable",),
+    ),
         path="/v1/webhooks/{webhook}/test",
         name="test_webhook",
         tag="events",
@@ -282,6 +300,7 @@ ROUTES: tuple[Route, ...] = (
     *DESTINATIONS,
     *MESSAGES,
     *EVENTS,
+    *JOBS,
     *CLIENTS,
     *OVERVIEW,
     *TOKENS,

@@ -46,6 +46,7 @@ def action(  # noqa: PLR0913 - the columns in which these rows differ
     done: object,
     body: Body | None = None,
     scope: Scope = Scope.DELIVERIES_OPERATE,
+    tag: str | None = None,
     problems: tuple[str, ...] = ("conflict",),
 ) -> Route:
     """A row of something that an operator does: a POST with a reason, refused where the state forbids it."""
@@ -53,7 +54,7 @@ def action(  # noqa: PLR0913 - the columns in which these rows differ
         method="POST",
         path=path,
         name=name,
-        tag=path.removeprefix("/v1/").partition("/")[0].partition(":")[0],
+        tag=tag or path.removeprefix("/v1/").partition("/")[0].partition(":")[0],
         scope=scope,
         summary=summary,
         description=description,

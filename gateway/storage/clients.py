@@ -43,6 +43,7 @@ class Scope(StrEnum):
     EVENTS_READ = "events:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
     DESTINATIONS_OPERATE = "destinations:operate"
+    JOBS_OPERATE = "jobs:operate"
     METRICS_READ = "metrics:read"
     CLIENTS_MANAGE = "clients:manage"
 

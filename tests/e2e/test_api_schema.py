@@ -60,6 +60,8 @@ def server(tmp_path_factory):
                 f"{address}/v1/webhooks", json={"url": "https://motcua.h99.example/hooks"}
             ).json()["endpoint"]["id"],
             "client": "night",
+            "job": "tidy",
+            "run": session.post(f"{address}/v1/jobs/tidy/runs", json={}).json()["id"],
         }
         night = {"id": known["client"], "scopes": ["dossiers:read"]}
         session.post(f"{address}/v1/clients", json=night).raise_for_status()
