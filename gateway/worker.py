@@ -66,7 +66,9 @@ class Worker:
         self._hub = hub
         self._rounds = dict(rounds or {})
         self._tasks: dict[str, Task] = {}
+        self._wakes: list[Callable[[], None]] = []
         self._id = 0
+        self._delivers = False
         self._alone = hub.database.dialect == "sqlite"
         self._liveness = Liveness(hub.settings.dead_after)
         self._dispatchers = {
@@ -87,15 +89,24 @@ class Worker:
         await self._registered.wait()
         return self._id
 
-    def attend(self, name: str, task: Task) -> None:
-        """Run ``task`` beside the dispatchers; to be called before ``run``."""
+    @property
+    def delivers(self) -> bool:
+        """Whether it sends: then it also finds out by itself whether a lost partner is back."""
+        return self._delivers
+
+    def attend(self, name: str, task: Task, *, wake: Callable[[], None] | None = None) -> None:
+        """Run ``task`` beside the dispatchers; to be called before ``run``. ``wake``: told when a dossier came in."""
         self._tasks[name] = task
+        if wake is not None:
+            self._wakes.append(wake)
 
     def wake(self, destination: str) -> None:
         """There may be something to send to ``destination``."""
         dispatcher = self._dispatchers.get(destination)
         if dispatcher is not None:
             dispatcher.wake()
+        for wake in self._wakes:
+            wake()
 
     def stop(self) -> None:
         """Finish exchanges in flight, give every lane back, then ``run`` returns."""
@@ -114,6 +125,7 @@ class Worker:
     async def run(self, *, idle: bool = False) -> None:
         """Work until ``stop``. ``idle``: only be there, so that something else in this process can own a run."""
         await self._register()
+        self._delivers = not idle
         # the beat goes on while exchanges in flight end: a worker that stops is not dead
         beats = asyncio.create_task(self._repeat("beat", self._beat, self._hub.settings.beat, self._ended))
         sealer = asyncio.create_task(self._repeat("seal", self._seal, SEAL_PAUSE_SECONDS, self._stopping))

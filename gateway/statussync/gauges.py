@@ -1,16 +1,23 @@
-"""How many dossiers stand how, for the metrics: counted from indexes, once a sweep."""
+"""How many dossiers stand how, as metrics: counted from indexes, once a minute.
+
+Invariant: every process shows the same figures, because they come from the tables and not from what it did itself.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 
 import msgspec
 
 from gateway.deadlines.instants import day_number_of, start_of_day
 from gateway.statussync.desk import Desk
-from gateway.storage import crossings, urgency
+from gateway.storage import crossings, queries_standings, urgency
 from gateway.storage.crossings import Moments
-from gateway.telemetry import DOSSIERS_AT_RISK, DOSSIERS_PENDING
+from gateway.telemetry import DOSSIERS_AT_RISK, DOSSIERS_PENDING, UNASSESSED
+
+REFRESH_SECONDS = 60.0
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +44,26 @@ async def measure(desk: Desk, now: int) -> Measured:
     )
 
 
-def show(measured: Measured) -> None:
-    """Set the gauges of this process."""
-    for kind, count in measured.pending.items():
-        DOSSIERS_PENDING.labels(kind).set(count)
-    for destination, count in measured.at_risk.items():
-        DOSSIERS_AT_RISK.labels(destination).set(count)
+class DeadlineGauges:
+    """Refreshes the metrics of this process."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
+        while not stopping.is_set():
+            await self.refresh()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await stopping.wait()
+
+    async def refresh(self) -> None:
+        """Count, and show it. Raises StorageUnavailable."""
+        measured = await measure(self._desk, self._desk.now())
+        for kind, count in measured.pending.items():
+            DOSSIERS_PENDING.labels(kind).set(count)
+        for destination, count in measured.at_risk.items():
+            DOSSIERS_AT_RISK.labels(destination).set(count)
+        backlog = await self._desk.database.read(queries_standings.backlog)
+        UNASSESSED.set(backlog.waiting)

@@ -18,7 +18,7 @@ from gateway.deadlines.instants import HOUR, from_micros
 from gateway.domain.job import Job, RunContext, Summary
 from gateway.domain.status import Status
 from gateway.statussync.desk import Desk
-from gateway.statussync.gauges import measure, show
+from gateway.statussync.gauges import measure
 from gateway.statussync.risk import Risk, ignorance, risks_of
 from gateway.statussync.thresholds import Look, Threshold, look
 from gateway.storage import crossings, urgency
@@ -70,7 +70,6 @@ class Sweep:
             told.update(await self._tell(await self._stopped(now)))
             calmed = await self._calm()
         measured = await measure(self._desk, now)
-        show(measured)
         return {
             "looked_at": looked,
             "told": dict(told),

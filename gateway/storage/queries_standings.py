@@ -31,9 +31,11 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What is written of a dossier already: its open period, the keys of its due changes and anomalies."""
+    """What is written of a dossier already: its open period, the account that this rests on (JSON), the keys of its
+    due changes and anomalies."""
 
     standing: StandingRow | None = None
+    account: bytes | None = None
     due_changes: frozenset[str] = frozenset()
     anomalies: frozenset[str] = frozenset()
 
@@ -77,7 +79,7 @@ def unassessed(connection: sa.Connection, most: int) -> list[VersionRow]:
     return structs_of(connection, question, VersionRow)
 
 
-def backlog(connection: sa.Connection, most: int = 100_000) -> Backlog:
+def backlog(connection: sa.Connection, most: int = 10_000) -> Backlog:
     """How many versions wait, counted up to ``most``."""
     some = sa.select(dossier_version.c.id).where(_UNASSESSED).limit(most).subquery()
     oldest = sa.select(dossier_version.c.at).where(_UNASSESSED).order_by(dossier_version.c.id).limit(1)
@@ -92,10 +94,12 @@ def known(connection: sa.Connection, codes: Iterable[str]) -> dict[str, Known]:
     """What is written of each dossier; one that nothing is written of has an empty entry."""
     wanted = list(codes)
     periods = {row.dossier_code: row for row in standings_of(connection, wanted)}
+    accounts = _accounts(connection, wanted)
     changes, oddities = _keys(connection, due_change, wanted), _keys(connection, anomaly, wanted)
     return {
         code: Known(
             standing=periods.get(code),
+            account=accounts.get(code),
             due_changes=frozenset(changes.get(code, ())),
             anomalies=frozenset(oddities.get(code, ())),
         )
@@ -163,6 +167,25 @@ def crossings(connection: sa.Connection, code: str) -> list[CrossingRow]:
         .order_by(crossing.c.at, crossing.c.kind)
     )
     return structs_of(connection, question, CrossingRow)
+
+
+def _accounts(connection: sa.Connection, codes: Sequence[str]) -> dict[str, bytes]:
+    """The account that each dossier's open period rests on."""
+    found: dict[str, bytes] = {}
+    for some in _portions(codes):
+        question = (
+            sa.select(dossier_version.c.dossier_code, dossier_version.c.account)
+            .join(
+                standing,
+                sa.and_(
+                    standing.c.dossier_code == dossier_version.c.dossier_code,
+                    standing.c.version == dossier_version.c.version,
+                ),
+            )
+            .where(standing.c.dossier_code.in_(some), _OPEN)
+        )
+        found |= {code: bytes(account) for code, account in connection.execute(question)}
+    return found
 
 
 def _keys(connection: sa.Connection, table: sa.Table, codes: Sequence[str]) -> dict[str, list[str]]:

@@ -1,0 +1,333 @@
+"""One dossier's new versions judged in their order, as rows to be written.
+
+Pure apart from the identifiers that it is lent. Invariants: a version that cannot be judged is said to be so and costs
+neither the versions after it nor other dossiers anything; what was told before is not told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from gateway.deadlines.account import Account
+from gateway.deadlines.classes import Flag, Verdict, names_of
+from gateway.deadlines.classify import Classification
+from gateway.deadlines.history import assess
+from gateway.deadlines.instants import day_number_of, from_micros, maybe_micros, to_micros
+from gateway.deadlines.lateness import Lateness
+from gateway.deadlines.standing import Anomaly, Cause, DueChange, Standing
+from gateway.domain.dossier import Channel
+from gateway.domain.status import Status
+from gateway.statussync.risk import urgency
+from gateway.statussync.rules import Rules
+from gateway.statussync.thresholds import look
+from gateway.storage.queries_standings import Known, VersionRow
+from gateway.storage.rows import EventRow
+from gateway.storage.schema_status import STILL
+from gateway.storage.standings import AnomalyRow, Assessed, DueChangeRow, StandingRow
+
+log = structlog.get_logger(__name__)
+ASSESSMENT_FAILED = "ASSESSMENT_FAILED"
+_BY_NUMBER = {status.national: status for status in Status}
+_accounts = msgspec.json.Decoder(Account)
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging needs besides the dossier: the rules, the instant, identifiers."""
+
+    rules: Rules
+    now: int
+    identifier: Callable[[], int]
+
+
+def read_account(version: VersionRow) -> Account:
+    """What a stored version says about time. Raises msgspec.DecodeError when it cannot be read."""
+    return _accounts.decode(version.account)
+
+
+def judge_versions(bench: Bench, code: str, versions: Sequence[VersionRow], known: Known) -> Assessed:
+    """Everything that ``versions``, in their order, make of dossier ``code``, of which ``known`` is written."""
+    try:
+        judging = _Judging(bench, code, known)
+        for version in versions:
+            judging.hear_or_fail(version)
+        return judging.result(versions)
+    except Exception:  # why: what is known of one dossier must not stop the others, whatever is wrong with it
+        log.exception("assessment_failed", dossier=code)
+        return failed(bench, code, versions, known)
+
+
+def failed(bench: Bench, code: str, versions: Sequence[VersionRow], known: Known) -> Assessed:
+    """``versions`` as ones that could not be judged: done with, and said to be so."""
+    judging = _Judging(bench, code, msgspec.structs.replace(known, standing=None, account=None))
+    for version in versions:
+        judging.fail(version)
+    basis = None if known.standing is None else known.standing.id
+    return msgspec.structs.replace(judging.result(versions), basis=basis)
+
+
+class _Judging:
+    """One dossier at work: what was known, and what has come since."""
+
+    def __init__(self, bench: Bench, code: str, known: Known) -> None:
+        self._bench = bench
+        self._code = code
+        self._basis = known.standing
+        self._before = None if known.standing is None else standing_of(known.standing)
+        self._earlier = None if known.account is None else _accounts.decode(known.account)
+        self._told = set(known.due_changes)
+        self._noted = set(known.anomalies)
+        self._periods: list[StandingRow] = []
+        self._changes: list[DueChangeRow] = []
+        self._anomalies: list[AnomalyRow] = []
+        self._events: list[EventRow] = []
+
+    def hear_or_fail(self, version: VersionRow) -> None:
+        """Judge one more version, or write down that it cannot be judged."""
+        try:
+            self.hear(version)
+        except Exception:  # why: a defect about one version must not cost the next one its judgement
+            log.exception("assessment_failed", dossier=self._code, version=version.version)
+            self.fail(version)
+
+    def hear(self, version: VersionRow) -> None:
+        """Judge one more version; when it cannot be judged, nothing of it is kept."""
+        account = read_account(version)
+        rules = self._bench.rules
+        found = assess(
+            self._before,
+            account,
+            heard_at=from_micros(version.at),
+            policy=rules.policy_of(account),
+            calendar=rules.calendar_of(account.agency_code),
+            as_of=from_micros(max(self._bench.now, version.at)),
+            earlier=self._earlier,
+            options=rules.options,
+        )
+        periods = [self._period(standing) for standing in found.standings]
+        changes = [self._change(version, each) for each in found.due_changes if each.key not in self._told]
+        anomalies = [self._anomaly(version, each) for each in found.anomalies if each.key not in self._noted]
+        self._before, self._earlier = found.now, account
+        self._periods = followed(self._periods, periods)
+        self._keep(version, changes, anomalies)
+
+    def fail(self, version: VersionRow) -> None:
+        """Write down that a version could not be judged."""
+        row = AnomalyRow(
+            **self._about(version),
+            kind=ASSESSMENT_FAILED,
+            field="",
+            first_value=None,
+            later_value=None,
+            key=f"{ASSESSMENT_FAILED}:{version.version}",
+        )
+        self._keep(version, [], [row])
+
+    def result(self, versions: Sequence[VersionRow]) -> Assessed:
+        """Everything, as one item to be written."""
+        last = self._periods[-1] if self._periods else None
+        if last is not None:
+            last = self._periods[-1] = msgspec.structs.replace(last, look_at=self._look_at(last))
+        return Assessed(
+            code=self._code,
+            basis=None if self._basis is None else self._basis.id,
+            versions=tuple(version.id for version in versions),
+            standings=tuple(self._periods),
+            due_changes=tuple(self._changes),
+            anomalies=tuple(self._anomalies),
+            events=tuple(self._events),
+            urge=None if last is None else urgency(last),
+        )
+
+    def _look_at(self, row: StandingRow) -> int | None:
+        """When the sweep is to look at the open period: at once if a threshold is crossed already."""
+        rules, now = self._bench.rules, self._bench.now
+        seen = look(row, now, rules.calendar_of(row.agency_code), rules.limits)
+        return now if seen.crossed else seen.next_at
+
+    def _keep(
+        self, version: VersionRow, changes: Sequence[DueChangeRow], anomalies: Sequence[AnomalyRow]
+    ) -> None:
+        for change in changes:
+            self._told.add(change.key)
+            if change.cause != Cause.FIRST:  # the first promise is no change of one
+                self._tell(version, "dossier.due_changed", _told_change(change))
+        for row in anomalies:
+            self._noted.add(row.key)
+            self._tell(version, "dossier.anomaly", {"kind": row.kind, "field": row.field})
+        self._changes += changes
+        self._anomalies += anomalies
+
+    def _tell(self, version: VersionRow, kind: str, data: dict[str, Any]) -> None:
+        """Events carry codes, instants and numbers of papers; never a name (national_portal §14.9)."""
+        self._events.append(
+            EventRow(
+                id=self._bench.identifier(),
+                at=self._bench.now,
+                kind=kind,
+                data=msgspec.json.encode({"version": version.version, **data}).decode(),
+                dossier_code=self._code,
+            )
+        )
+
+    def _about(self, version: VersionRow) -> dict[str, Any]:
+        return {
+            "id": self._bench.identifier(),
+            "dossier_code": self._code,
+            "version": version.version,
+            "recorded_at": version.at,
+            "message_id": version.message_id,
+        }
+
+    def _change(self, version: VersionRow, change: DueChange) -> DueChangeRow:
+        return DueChangeRow(
+            **self._about(version),
+            old_due_at=maybe_micros(change.old_due_at),
+            new_due_at=maybe_micros(change.new_due_at),
+            cause=change.cause.value,
+            document_number=change.document_number,
+            signer=change.signer,
+            issued_at=maybe_micros(change.issued_at),
+            applied=change.applied,
+            flags=_flags(change.flags),
+            key=change.key,
+        )
+
+    def _anomaly(self, version: VersionRow, anomaly: Anomaly) -> AnomalyRow:
+        return AnomalyRow(
+            **self._about(version),
+            kind=anomaly.kind.value,
+            field=anomaly.field,
+            first_value=anomaly.first_value,
+            later_value=anomaly.later_value,
+            key=anomaly.key,
+        )
+
+    def _period(self, standing: Standing) -> StandingRow:
+        return period_of(
+            standing, code=self._code, identifier=self._bench.identifier(), rules=self._bench.rules
+        )
+
+
+def followed(rows: Sequence[StandingRow], later: Sequence[StandingRow]) -> list[StandingRow]:
+    """``rows`` up to where ``later`` begins, then ``later``: the periods that are left when later news is heard."""
+    if not later:
+        return list(rows)
+    since = later[0].effective_from
+    kept = [
+        msgspec.structs.replace(row, effective_to=min(row.effective_to, since))
+        for row in rows
+        if row.effective_from < since
+    ]
+    return [*kept, *later]
+
+
+def period_of(standing: Standing, *, code: str, identifier: int, rules: Rules) -> StandingRow:
+    """A period as a row. ``look_at`` is left open."""
+    received, due, ended = (
+        maybe_micros(instant) for instant in (standing.received_at, standing.due_at, standing.ended_at)
+    )
+    found, late = standing.classification, standing.lateness
+    return StandingRow(
+        id=identifier,
+        dossier_code=code,
+        version=standing.version,
+        effective_from=to_micros(standing.effective_from),
+        effective_to=STILL if standing.effective_to is None else to_micros(standing.effective_to),
+        recorded_at=to_micros(standing.recorded_at),
+        status=standing.status.national,
+        channel=standing.channel.value,
+        agency_code=standing.agency_code,
+        field_code=standing.field_code,
+        procedure_code=standing.procedure_code,
+        unit=standing.unit,
+        officer=standing.officer,
+        submitted_at=maybe_micros(standing.submitted_at),
+        received_at=received,
+        received_day=_day(received),
+        due_at=due,
+        due_day=_day(due),
+        due_original_at=maybe_micros(standing.due_original_at),
+        due_declared_at=maybe_micros(standing.due_declared_at),
+        ended_at=ended,
+        ended_day=_day(ended),
+        waiting_since=maybe_micros(standing.waiting_since),
+        by_date=found.by_date.value,
+        by_instant=found.by_instant.value,
+        original_by_date=found.original_by_date.value,
+        original_by_instant=found.original_by_instant.value,
+        late_calendar_days=late.calendar_days,
+        late_working_days=late.working_days,
+        late_working_minutes=late.working_minutes,
+        flags=_flags(standing.flags | found.flags),
+        rule_version=rules.version,
+        calendar_version=standing.calendar_version,
+    )
+
+
+def standing_of(row: StandingRow) -> Standing:
+    """A row as the period that it was written from."""
+    flags = frozenset(map(Flag, msgspec.json.decode(row.flags, type=list[str])))
+    return Standing(
+        version=row.version,
+        effective_from=from_micros(row.effective_from),
+        effective_to=None if row.effective_to == STILL else from_micros(row.effective_to),
+        recorded_at=from_micros(row.recorded_at),
+        status=_BY_NUMBER[row.status],
+        channel=Channel(row.channel),
+        agency_code=row.agency_code,
+        procedure_code=row.procedure_code,
+        field_code=row.field_code,
+        unit=row.unit,
+        officer=row.officer,
+        submitted_at=_instant(row.submitted_at),
+        received_at=_instant(row.received_at),
+        due_at=_instant(row.due_at),
+        due_original_at=_instant(row.due_original_at),
+        due_declared_at=_instant(row.due_declared_at),
+        ended_at=_instant(row.ended_at),
+        waiting_since=_instant(row.waiting_since),
+        classification=Classification(
+            by_date=Verdict(row.by_date),
+            by_instant=Verdict(row.by_instant),
+            original_by_date=Verdict(row.original_by_date),
+            original_by_instant=Verdict(row.original_by_instant),
+            flags=flags,
+        ),
+        lateness=Lateness(
+            calendar_days=row.late_calendar_days,
+            working_days=row.late_working_days,
+            working_minutes=row.late_working_minutes,
+        ),
+        flags=flags,
+        rule_version=row.rule_version,
+        calendar_version=row.calendar_version,
+    )
+
+
+def _told_change(change: DueChangeRow) -> dict[str, Any]:
+    return {
+        "cause": change.cause,
+        "applied": change.applied,
+        "old_due_at": _instant(change.old_due_at),
+        "new_due_at": _instant(change.new_due_at),
+        "document_number": change.document_number,
+        "issued_at": _instant(change.issued_at),
+        "flags": msgspec.Raw(change.flags.encode()),
+    }
+
+
+def _flags(flags: Iterable[Flag]) -> str:
+    return msgspec.json.encode(names_of(flags)).decode()
+
+
+def _day(micros: int | None) -> int | None:
+    return None if micros is None else day_number_of(micros)
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
