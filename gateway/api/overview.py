@@ -18,7 +18,7 @@ from gateway.domain.errors import StorageUnavailable
 from gateway.storage import queries_status
 from gateway.storage.clients import Scope
 from gateway.storage.queries_status import Totals
-from gateway.telemetry import BACKLOG, OLDEST_UNSENT_SECONDS, metrics_page
+from gateway.telemetry import BACKLOG, JOB_LAST_SUCCESS, OLDEST_UNSENT_SECONDS, metrics_page
 
 TEXT_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 READY_SECONDS = 5.0

@@ -42,9 +42,9 @@ from gateway.api.overview import (
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_dossiers import DOSSIERS
+from gateway.api.table_jobs import JOBS
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
-from gateway.api.table_jobs import JOBS
 from gateway.inbound.feed import FeedPage
 from gateway.inbound.webhooks import Created, Endpoint, Tested
 from gateway.storage.clients import Scope
@@ -157,23 +157,6 @@ EVENTS: tuple[Route, ...] = (
     ),
     Route(
         method="POST",
-    Route(
-        method="POST",
-        path="/v1/webhooks/{webhook}/rotate",
-        name="rotate_webhook",
-        tag="events",
-        scope=Scope.WEBHOOKS_MANAGE,
-        summary="Give a webhook endpoint a new secret",
-        description=(
-            "The new secret is shown this once. For `overlap` seconds events carry two signatures, of the new secret "
-            "and of the one so far, so that the receiver can change over without losing one; 0 ends the one so far "
-            "at once, which is right for a secret that others have seen."
-        ),
-        handler=rotate_webhook,
-        body=Body(kind=WebhookRotation, example={"reason": "a year has gone by", "overlap": 86400}),
-        successes=(Success(status=200, description="Replaced.", kind=Revealed),),
-        problems=("unreadable",),
-    ),
         path="/v1/webhooks/{webhook}/test",
         name="test_webhook",
         tag="events",
@@ -298,9 +281,9 @@ ROUTES: tuple[Route, ...] = (
     *DOSSIERS,
     *DELIVERIES,
     *DESTINATIONS,
+    *JOBS,
     *MESSAGES,
     *EVENTS,
-    *JOBS,
     *CLIENTS,
     *OVERVIEW,
     *TOKENS,

@@ -58,16 +58,21 @@ class Remote:
         answer = await self.send(path, msgspec.json.encode(document), "application/json")
         return msgspec.json.decode(answer.body, type=kind)
 
+    async def put(self, path: str, document: object, kind: type[T]) -> T:
+        """Put ``document`` at ``path``; the answer as ``kind``."""
+        answer = await self.send(path, msgspec.json.encode(document), "application/json", method="PUT")
+        return msgspec.json.decode(answer.body, type=kind)
+
     async def get(self, path: str, kind: type[T]) -> T:
         """What stands at ``path``, as ``kind``."""
         answer = await self._answered(WireRequest(method="GET", url=self._url + path, headers=self._who))
         return msgspec.json.decode(answer.body, type=kind)
 
-    async def send(self, path: str, body: bytes, media_type: str) -> WireResponse:
+    async def send(self, path: str, body: bytes, media_type: str, *, method: str = "POST") -> WireResponse:
         """Send bytes; the answer of a request that succeeded."""
         headers = (*self._who, ("content-type", media_type))
         return await self._answered(
-            WireRequest(method="POST", url=self._url + path, headers=headers, body=body)
+            WireRequest(method=method, url=self._url + path, headers=headers, body=body)
         )
 
     async def _answered(self, request: WireRequest) -> WireResponse:
