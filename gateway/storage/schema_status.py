@@ -191,6 +191,21 @@ Index("ix_sync_lag_day", sync_lag.c.destination, sync_lag.c.day)
 Index("ix_sync_lag_dossier_code", sync_lag.c.dossier_code)
 sync_lag.append_constraint(_partial("ix_sync_lag_late", "destination", "day", where="late"))
 
+# percentiles of days that are over, so that a report of a year reads a few hundred rows; gone when a row comes late
+sync_lag_day = Table(
+    "sync_lag_day",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("p50", BigInteger, nullable=False),
+    Column("p90", BigInteger, nullable=False),
+    Column("p99", BigInteger, nullable=False),
+    Column("longest", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+)
+
 # when a destination was away: from the opening of its breaker to the first answer after it
 outage = Table(
     "outage",

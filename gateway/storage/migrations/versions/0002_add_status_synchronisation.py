@@ -323,6 +323,20 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "sync_lag_day",
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("p50", sa.BigInteger(), nullable=False),
+        sa.Column("p90", sa.BigInteger(), nullable=False),
+        sa.Column("p99", sa.BigInteger(), nullable=False),
+        sa.Column("longest", sa.BigInteger(), nullable=False),
+        sa.Column("kept", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "destination", "part", name=op.f("pk_sync_lag_day")),
+    )
+
+    op.create_table(
         "outage",
         sa.Column("destination", sa.Text(), nullable=False),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
