@@ -59,6 +59,9 @@ PATH_PARTS: dict[str, PathPart] = {
     ),
     "job": PathPart(kind=Word, description="Name of a job.", example="catalogues"),
     "run": PathPart(kind=Identifier, description="Identifier of a run.", example="4033", number=True),
+    "drift": PathPart(
+        kind=Identifier, description="Identifier of a difference.", example="4034", number=True
+    ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),
 }

@@ -13,6 +13,7 @@ from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.service import Jobs
 from gateway.settings import Settings
+from gateway.statussync.repair import RepairDesk
 from gateway.storage.database import Database
 
 
@@ -66,6 +67,10 @@ class Gateway(Protocol):
     @property
     def jobs(self) -> Jobs:
         """What is done on a schedule or on demand."""
+
+    @property
+    def repairs(self) -> RepairDesk:
+        """Mends differences."""
 
     @property
     def callbacks(self) -> Callbacks:

@@ -42,6 +42,7 @@ from gateway.api.overview import (
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_dossiers import DOSSIERS
+from gateway.api.table_drift import DRIFT
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
@@ -281,6 +282,7 @@ ROUTES: tuple[Route, ...] = (
     *DOSSIERS,
     *DELIVERIES,
     *DESTINATIONS,
+    *DRIFT,
     *JOBS,
     *MESSAGES,
     *EVENTS,

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
+
 from gateway.domain.status import Status
 from gateway.mapping.formats import VIETNAM
 from gateway.statussync.compare import END, STEPS, DriftKind
+from gateway.storage.drift import DriftView
 
 _STATUSES = {
     Status.REGISTERED: "mới đăng ký",
@@ -77,3 +80,15 @@ def _word(part: str) -> str:
     except ValueError:
         return part
     return instant.astimezone(VIETNAM).strftime("%H:%M:%S %d/%m/%Y") if instant.tzinfo else part
+
+
+class ExplainedDrift(DriftView, frozen=True, kw_only=True):
+    """A difference with its explanation, one sentence for an official."""
+
+    explanation: str
+
+
+def explained(view: DriftView, *, partner: str) -> ExplainedDrift:
+    """``view`` with its explanation; ``partner`` is the partner's Vietnamese title."""
+    told = explain(DriftKind(view.kind), view.field, view.ours, view.theirs, partner=partner)
+    return ExplainedDrift(**msgspec.structs.asdict(view), explanation=told)

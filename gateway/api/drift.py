@@ -1,0 +1,146 @@
+"""Drift over HTTP: what partners have otherwise than they were told, and having it mended.
+
+Invariant: nothing is planned without ``dry_run: false``; the bodies of a dry run are shown only to who may read dossiers.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.api.deliveries import Reason, Reasoned
+from gateway.api.inputs import Identifier, Word
+from gateway.api.paging import Cursor, Limit, key_of, next_cursor
+from gateway.api.problem import invalid
+from gateway.api.route import Answer, Call
+from gateway.api.service import Api
+from gateway.domain.dossier import DossierCode
+from gateway.domain.errors import NotFoundError
+from gateway.domain.violation import Violation
+from gateway.statussync.compare import DriftKind
+from gateway.statussync.drift_phrases import ExplainedDrift, explained
+from gateway.statussync.repair import DossierRepair, RepairDone, RepairRequest
+from gateway.storage.clients import Scope
+from gateway.storage.drift import DriftFilter, DriftState, DriftView, drift_by_id, drifts
+from gateway.storage.drift_repairs import Tolerance
+
+_LIST = "drift"
+
+
+class DriftQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which differences; without ``state`` all that are not gone."""
+
+    destination: Word | None = None
+    dossier: DossierCode | None = None
+    kind: DriftKind | None = None
+    state: DriftState | None = None
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class DriftPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some differences, oldest first. ``next`` null: these were the last."""
+
+    items: list[ExplainedDrift]
+    next: str | None
+
+
+class RepairOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which differences to mend: ``ids``, or all open ones that fit the other fields, at least one of them.
+
+    ``dry_run`` (the default) only says what would be sent. ``allow_backwards``: a status that the partner has may be
+    taken back.
+    """
+
+    reason: Reason
+    ids: Annotated[list[Identifier], Meta(max_length=100)] = []
+    destination: Word | None = None
+    dossier: DossierCode | None = None
+    kind: DriftKind | None = None
+    allow_backwards: bool = False
+    dry_run: bool = True
+    limit: Annotated[int, Meta(ge=1, le=100)] = 100
+
+
+async def list_drift(api: Api, call: Call) -> Answer:
+    """Some differences, oldest first."""
+    query = call.query_as(DriftQuery)
+    key = key_of(_LIST, query.cursor, tuple[int])
+    question = functools.partial(
+        drifts,
+        wanted=DriftFilter(
+            destination=query.destination,
+            dossier=query.dossier,
+            kind=None if query.kind is None else str(query.kind),
+            state=query.state,
+        ),
+        after=None if key is None else key[0],
+        limit=query.limit,
+    )
+    items = [_explained(api, view) for view in await api.gateway.database.read(question)]
+    last = (int(items[-1].id),) if items else None
+    return Answer(value=DriftPage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
+
+
+async def get_drift(api: Api, call: Call) -> Answer:
+    """One difference."""
+    identifier = int(call.path["drift"])
+    view = await api.gateway.database.read(functools.partial(drift_by_id, identifier=identifier))
+    if view is None:
+        raise NotFoundError(f"there is no difference {identifier}")
+    return Answer(value=_explained(api, view))
+
+
+async def apply_repairs(api: Api, call: Call) -> Answer:
+    """Mend differences, or say what would be sent for it."""
+    body = call.body_as(RepairOrderBody)
+    if not (body.ids or body.destination or body.dossier or body.kind):
+        raise invalid(
+            "it says nothing about which differences",
+            Violation(
+                pointer="/ids",
+                code="required",
+                got="nothing",
+                expected="ids, or one of destination, dossier, kind",
+                advice="name what is to be mended",
+            ),
+        )
+    request = RepairRequest(
+        actor=call.client,
+        reason=body.reason,
+        ids=tuple(int(each) for each in body.ids),
+        destination=body.destination,
+        dossier=body.dossier,
+        kind=None if body.kind is None else str(body.kind),
+        allow_backwards=body.allow_backwards,
+        dry_run=body.dry_run,
+        limit=body.limit,
+    )
+    done = await api.gateway.repairs.carry_out(request)
+    readable = call.principal is not None and Scope.DOSSIERS_READ in call.principal.scopes
+    return Answer(value=done if readable else _without_bodies(done))
+
+
+async def tolerate_drift(api: Api, call: Call) -> Answer:
+    """Leave a difference as it is."""
+    order = Tolerance(
+        actor=call.client,
+        reason=call.body_as(Reasoned).reason,
+        now=api.now,
+        drift=int(call.path["drift"]),
+    )
+    return Answer(value=await api.gateway.repairs.tolerate(order))
+
+
+def _without_bodies(done: RepairDone) -> RepairDone:
+    shut: list[DossierRepair] = [msgspec.structs.replace(each, requests=[]) for each in done.dossiers]
+    return msgspec.structs.replace(done, dossiers=shut)
+
+
+def _explained(api: Api, view: DriftView) -> ExplainedDrift:
+    destination = api.gateway.destinations.get(view.destination)
+    title = view.destination if destination is None else destination.adapter.manifest.title_vi
+    return explained(view, partner=title)
