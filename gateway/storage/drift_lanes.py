@@ -80,6 +80,7 @@ def stamps(connection: sa.Connection, lanes: Sequence[int]) -> dict[int, Stamp]:
     settled = sa.func.count(delivery.c.settled_at)
     rows = connection.execute(
         sa.select(lane.c.id, lane.c.next_position, settled)
+        .select_from(lane)
         .outerjoin(
             delivery,
             sa.and_(delivery.c.lane_id == lane.c.id, delivery.c.state != sa.literal_column("'superseded'")),
