@@ -129,7 +129,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
-    drift = Drift(database, destinations, hub.clock, may_probe=lambda: worker.id == 0)
+    drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
     every_job: tuple[Job, ...] = (
         catalogue_job(catalogues),
         tidy_job(database, hub.clock),
