@@ -44,6 +44,21 @@ class LanePlan(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[PlannedDelivery, ...]
 
 
+class Filling(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose lane is filled, and when. ``promise_at``: the dossier's due time, by which lanes take turns."""
+
+    code: str
+    promise_at: int | None
+    now: int
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """The deliveries that are new in the lane, in order, and the keys of events that differ from what was sent."""
+
+    deliveries: tuple[int, ...]
+    changed: tuple[str, ...]
+
+
 class DossierRow(msgspec.Struct, frozen=True, kw_only=True):
     """The columns of a dossier; ``record`` is its canonical JSON after translation, ``digest`` its SHA-256."""
 
@@ -232,35 +247,35 @@ def _write_dossier(transaction: Transaction, item: Acceptance, *, new: bool) -> 
 
 
 def _enqueue(transaction: Transaction, item: Acceptance, receipt: Receipt) -> Receipt:
+    filling = Filling(code=item.dossier.code, promise_at=item.dossier.due_at, now=item.now)
     enqueued: dict[str, int] = {}
     changed: list[str] = []
     for plan in item.lanes:
-        count, differing = _fill_lane(transaction, item, plan)
-        enqueued[plan.destination] = count
-        changed += differing
+        filled = fill_lane(transaction, plan, filling)
+        enqueued[plan.destination] = len(filled.deliveries)
+        changed += filled.changed
     return msgspec.structs.replace(receipt, enqueued=enqueued, changed_events=changed)
 
 
-def _fill_lane(transaction: Transaction, item: Acceptance, plan: LanePlan) -> tuple[int, list[str]]:
-    promise_at = item.dossier.due_at or _FAR_FUTURE
-    lane, position, state = _lane(transaction, item, plan, promise_at)
-    writer = _LaneWriter(transaction, lane, position, item.now)
+def fill_lane(transaction: Transaction, plan: LanePlan, filling: Filling) -> Filled:
+    """Put what ``plan`` calls for into the dossier's lane, which is made if it is missing."""
+    promise_at = filling.promise_at or _FAR_FUTURE
+    lane, position, state = _lane(transaction, plan, filling.code, promise_at)
+    writer = _LaneWriter(transaction, lane, position, filling.now)
     for planned in plan.deliveries:
         writer.add(planned)
     transaction.many(
         _INSERT_DELIVERY,
-        [{**row, "destination": plan.destination, "dossier_code": item.dossier.code} for row in writer.rows],
+        [{**row, "destination": plan.destination, "dossier_code": filling.code} for row in writer.rows],
     )
     transaction.run(_MOVE_LANE, {"next_position": writer.position, "promise_at": promise_at, "lane": lane})
     if state != "leased":
         follow_heads(transaction, [lane])
-    return len(writer.rows), writer.changed
+    return Filled(deliveries=tuple(row["id"] for row in writer.rows), changed=tuple(writer.changed))
 
 
-def _lane(
-    transaction: Transaction, item: Acceptance, plan: LanePlan, promise_at: int
-) -> tuple[int, int, str]:
-    where = {"destination": plan.destination, "code": item.dossier.code}
+def _lane(transaction: Transaction, plan: LanePlan, code: str, promise_at: int) -> tuple[int, int, str]:
+    where = {"destination": plan.destination, "code": code}
     row = transaction.one(_FIND_LANE, where)
     if row is not None:
         return int(row[0]), int(row[1]), str(row[2])
