@@ -92,6 +92,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody who may say so has said about an attempt. ``claimed_at``: the partner's own words for the time,
     verbatim; ``at``: when we learnt it, aware UTC. ``message``: the log entry that it stands in."""
 
+    destination: str
     source: Source
     claim: Claim
     partner: str
