@@ -139,7 +139,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     worker.attend("jobs", jobs.scheduler.run)
     feed = Feed(database, worker.wait_for_events)
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
-    worker.attend("webhooks", webhooks.run)
+    await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations))
     return Gateway(
         settings=settings,
@@ -156,6 +156,19 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         feed=feed,
         webhooks=webhooks,
     )
+
+
+async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Database, *, reading: bool) -> None:
+    """Let the worker send; before that, every secret of an endpoint is sealed under the newest key."""
+    worker.attend("webhooks", webhooks.run)
+    if reading:
+        return
+    try:
+        await webhooks.prepare()
+    except ConfigurationError:
+        await webhooks.close()
+        database.close()
+        raise
 
 
 def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str]) -> None:

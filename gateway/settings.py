@@ -100,15 +100,17 @@ class WebhookSettings(_Section, frozen=True, kw_only=True):
     """Sending events to endpoints of the one-door system. Times in seconds.
 
     ``allow``: hosts (patterns like ``*.h99.example``) and networks (``10.20.0.0/16``) in which an endpoint may have a
-    private address; the default trusts whoever may register endpoints. Link-local addresses are always refused.
-    ``allow_http``: hosts that may be addressed without TLS; the own machine always may. ``ca_file``: certificates of
-    a private authority. A failing endpoint is tried again after ``first`` seconds, doubling up to ``longest``, and
-    disabled after ``give_up_after``.
+    private address, this machine's own included; without an entry only public addresses are called. Link-local
+    addresses are always refused. ``allow_http``: hosts that may be addressed without TLS; the own machine always may.
+    ``ca_file``: certificates of a private authority. ``keys``: seal the endpoints' secrets in the database; the first
+    seals, each of them opens. A failing endpoint is tried again after ``first`` seconds, doubling up to ``longest``,
+    and disabled after ``give_up_after``.
     """
 
-    allow: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    allow: list[str] = []
     allow_http: list[str] = []
     ca_file: str | None = None
+    keys: list[Secret] = []
     connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 20.0
     first: Pause = 5.0

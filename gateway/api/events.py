@@ -61,6 +61,13 @@ class WebhookResumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     after: Position | None = None
 
 
+class WebhookRotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new secret. ``overlap``: seconds for which the one so far signs, too."""
+
+    reason: Word
+    overlap: Annotated[int, Meta(ge=0, le=30 * 86_400)] = 86_400
+
+
 class WebhookList(msgspec.Struct, frozen=True, kw_only=True):
     """Every registered endpoint."""
 
@@ -120,6 +127,15 @@ async def enable_webhook(api: Api, call: Call) -> Answer:
         str(call.path["webhook"]), actor=call.client, reason=order.reason, after=order.after
     )
     return Answer(value=endpoint)
+
+
+async def rotate_webhook(api: Api, call: Call) -> Answer:
+    """A new secret for an endpoint, shown this once."""
+    order = call.body_as(WebhookRotation)
+    revealed = await api.gateway.webhooks.rotate(
+        str(call.path["webhook"]), actor=call.client, reason=order.reason, overlap=order.overlap
+    )
+    return Answer(value=revealed)
 
 
 async def test_webhook(api: Api, call: Call) -> Answer:

@@ -13,11 +13,13 @@ from gateway.api.events import (
     WebhookList,
     WebhookOrder,
     WebhookResumption,
+    WebhookRotation,
     create_webhook,
     delete_webhook,
     enable_webhook,
     list_webhooks,
     read_feed,
+    rotate_webhook,
     test_webhook,
 )
 from gateway.api.messages import (
@@ -47,7 +49,7 @@ from gateway.api.table_jobs import JOBS
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
 from gateway.inbound.feed import FeedPage
-from gateway.inbound.webhooks import Created, Endpoint, Tested
+from gateway.inbound.webhooks import Endpoint, Revealed, Tested
 from gateway.storage.clients import Scope
 
 MESSAGES: tuple[Route, ...] = (
@@ -126,7 +128,7 @@ EVENTS: tuple[Route, ...] = (
             Success(
                 status=201,
                 description="Registered.",
-                kind=Created,
+                kind=Revealed,
                 headers={"Location": "Where it can be deleted."},
             ),
         ),
@@ -154,6 +156,23 @@ EVENTS: tuple[Route, ...] = (
         handler=enable_webhook,
         body=Body(kind=WebhookResumption, example={"reason": "its certificate was renewed"}),
         successes=(Success(status=200, description="Enabled.", kind=Endpoint),),
+        problems=("unreadable",),
+    ),
+    Route(
+        method="POST",
+        path="/v1/webhooks/{webhook}/rotate",
+        name="rotate_webhook",
+        tag="events",
+        scope=Scope.WEBHOOKS_MANAGE,
+        summary="Give a webhook endpoint a new secret",
+        description=(
+            "The new secret is shown this once. For `overlap` seconds events carry two signatures, of the new secret "
+            "and of the one so far, so that the receiver can change over without losing one; 0 ends the one so far "
+            "at once, which is right for a secret that others have seen."
+        ),
+        handler=rotate_webhook,
+        body=Body(kind=WebhookRotation, example={"reason": "a year has gone by", "overlap": 86400}),
+        successes=(Success(status=200, description="Replaced.", kind=Revealed),),
         problems=("unreadable",),
     ),
     Route(

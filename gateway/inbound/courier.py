@@ -6,7 +6,7 @@ means that the endpoint has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -48,18 +48,31 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Courier:
-    """Signs and sends. ``wall`` is the real time in seconds: receivers compare it with their own clock."""
+    """Signs and sends. ``wall`` is the real time in seconds: receivers compare it with their own clock.
 
-    def __init__(self, client: HttpClient, guard: AddressGuard, wall: Callable[[], float]) -> None:
+    ``secrets``: those that sign for an endpoint, the newest first.
+    """
+
+    def __init__(
+        self,
+        client: HttpClient,
+        guard: AddressGuard,
+        secrets: Callable[[WebhookRow], Sequence[str]],
+        wall: Callable[[], float],
+    ) -> None:
         self._client = client
         self._guard = guard
+        self._secrets = secrets
         self._wall = wall
 
     def parcel(self, endpoint: WebhookRow, event: FeedEvent) -> Parcel:
         """The request that tells ``endpoint`` about ``event``, signed for now."""
         body = document(event)
         now = datetime.fromtimestamp(int(self._wall()), UTC)
-        signature = Webhook(endpoint.secret).sign(event.id, now, body.decode())
+        # Standard Webhooks: several signatures, separated by spaces, while a secret is replaced
+        signature = " ".join(
+            Webhook(secret).sign(event.id, now, body.decode()) for secret in self._secrets(endpoint)
+        )
         request = WireRequest(
             method="POST",
             url=endpoint.url,

@@ -1,13 +1,12 @@
 """Webhooks: events pushed to endpoints of the one-door system, signed, in order, retried until they are taken.
 
 Invariants: one sender per endpoint across all processes; a slow or dead endpoint costs the others nothing; a secret
-is shown once, when the endpoint is registered.
+is shown once, when it is made.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 import secrets
 import ssl
@@ -25,19 +24,19 @@ from gateway.inbound.addresses import AddressGuard
 from gateway.inbound.courier import Courier, answered_entry, asked_entry, judge
 from gateway.inbound.endpoint import Hub, Means, Turn
 from gateway.inbound.feed import FeedEvent
+from gateway.inbound.secrets import EndpointSecrets
 from gateway.inbound.watch import Watch
 from gateway.port import Capacity
 from gateway.settings import WebhookSettings
 from gateway.storage import webhooks as rows
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
 from gateway.storage.rows import insert_messages
-from gateway.storage.webhooks import Action, Claim, Survey, WebhookRow
+from gateway.storage.webhooks import Action, Claim, Rotation, Survey, WebhookRow
 from gateway.telemetry import WEBHOOKS_BEHIND, WEBHOOKS_DISABLED
 from gateway.wire.client import HttpClient
 
 log = structlog.get_logger(__name__)
 ROUND_SECONDS = 0.5
-SECRET_BYTES = 32  # Standard Webhooks: between 24 and 64
 CONNECTIONS = 32
 LARGEST_ANSWER = 64 * 1024
 _KIND = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
@@ -45,7 +44,8 @@ _KIND = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A registered endpoint as people see it. ``position``: it has everything up to there; ``behind``: what it
-    has not got, of all kinds. ``disabled_at``: it was given up and waits for somebody to enable it."""
+    has not got, of all kinds. ``disabled_at``: it was given up and waits for somebody to enable it.
+    ``former_secret_until``: until then events are also signed with the secret before the newest."""
 
     id: str
     url: str
@@ -58,10 +58,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     last_failure: str | None
     created_at: datetime
     disabled_at: datetime | None
+    former_secret_until: datetime | None
 
 
-class Created(msgspec.Struct, frozen=True, kw_only=True):
-    """A new endpoint with the secret that verifies its signatures, shown this once."""
+class Revealed(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint with the new secret that verifies its signatures, shown this once."""
 
     endpoint: Endpoint
     secret: str
@@ -90,13 +91,22 @@ class Webhooks:
         self._hub = hub
         self._watch = watch
         self._guard = AddressGuard(settings.allow, settings.allow_http)
-        self._courier = Courier(_client(settings, self._guard), self._guard, wall)
+        self._secrets = EndpointSecrets(settings.keys, hub.clock)
+        self._courier = Courier(_client(settings, self._guard), self._guard, self._secrets.signing, wall)
         self._means = Means(hub=hub, watch=watch, courier=self._courier, settings=settings)
         self._owner = owner
 
+    async def prepare(self) -> None:
+        """Seal every stored secret under the newest key. ConfigurationError: the key of one is not given any more."""
+        survey = await self._hub.database.read(rows.survey)
+        resealed = self._secrets.resealed(survey.endpoints)
+        if resealed:
+            await self._hub.database.write(lambda tx: rows.reseal_webhooks(tx, resealed))
+            log.info("webhook_secrets_were_sealed_anew", endpoints=len(resealed))
+
     async def create(
         self, url: str, kinds: Sequence[str] = (), *, actor: str, after: int | None = None
-    ) -> Created:
+    ) -> Revealed:
         """Register ``url`` for events of ``kinds`` (empty: every kind) from now on, or after position ``after``.
 
         RecordError: the address or a kind cannot be right.
@@ -105,17 +115,32 @@ class Webhooks:
         _require_kinds(kinds)
         newest = await self._watch.newest()
         now = to_micros(self._hub.clock())
+        endpoint = f"wh_{secrets.token_hex(12)}"
+        fresh = self._secrets.fresh(endpoint)
         row = WebhookRow(
-            id=f"wh_{secrets.token_hex(12)}",
+            id=endpoint,
             url=url,
-            secret="whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
+            secret=fresh.stored,
             kinds=msgspec.json.encode(sorted(set(kinds))).decode(),
             position=newest if after is None else min(max(after, 0), newest),
             created_at=now,
         )
         action = self._action(actor, "webhook.create", row.id, "")
         await self._hub.database.write(lambda tx: rows.add_webhook(tx, row, action))
-        return Created(endpoint=_endpoint(row, newest), secret=row.secret)
+        return Revealed(endpoint=_endpoint(row, newest), secret=fresh.shown)
+
+    async def rotate(self, endpoint: str, *, actor: str, reason: str, overlap: float) -> Revealed:
+        """Sign with a new secret from now on, for ``overlap`` seconds with the one so far, too, so that the receiver
+        can change over in between. NotFoundError: there is no such endpoint."""
+        fresh = self._secrets.fresh(endpoint)
+        now = to_micros(self._hub.clock())
+        until = now + int(overlap * 1e6) if overlap > 0 else None
+        rotation = Rotation(id=endpoint, secret=fresh.stored, until=until)
+        action = self._action(actor, "webhook.rotate", endpoint, reason)
+        if not await self._hub.database.write(lambda tx: rows.rotate_webhook(tx, action, rotation)):
+            raise _unknown(endpoint)
+        found = await self._find(endpoint)
+        return Revealed(endpoint=_endpoint(found, await self._watch.newest()), secret=fresh.shown)
 
     async def list(self) -> list[Endpoint]:
         """Every endpoint, oldest first."""
@@ -192,6 +217,8 @@ class Webhooks:
         survey = await self._hub.database.read(rows.survey)
         _show(survey)
         now = to_micros(self._hub.clock())
+        if any(row.former_until is not None and row.former_until <= now for row in survey.endpoints):
+            await self._hub.database.write(lambda tx: rows.forget_former_secrets(tx, now))
         for endpoint in [name for name, task in at_work.items() if task.done()]:
             del at_work[endpoint]
         for row in survey.endpoints:
@@ -259,6 +286,7 @@ def _endpoint(row: WebhookRow, newest: int) -> Endpoint:
         last_failure=row.last_failure,
         created_at=from_micros(row.created_at),
         disabled_at=maybe_from_micros(row.disabled_at),
+        former_secret_until=maybe_from_micros(row.former_until),
     )
 
 

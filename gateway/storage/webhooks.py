@@ -6,6 +6,7 @@ endpoint; an endpoint whose sender is dead (its worker row is gone) is free.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint. ``kinds``: JSON array, empty for every kind. Instants in microseconds."""
+    """One endpoint. ``kinds``: JSON array, empty for every kind. Instants in microseconds.
+
+    ``secret`` and ``former_secret`` (which signs, too, until ``former_until``) are sealed where there is a key.
+    """
 
     id: str
     url: str
@@ -35,6 +39,25 @@ class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
     lease_owner: int | None = None
     last_failure: str | None = None
     disabled_at: int | None = None
+    former_secret: str | None = None
+    former_until: int | None = None
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """A new ``secret`` for endpoint ``id``; the one so far signs, too, until ``until`` (None: no more)."""
+
+    id: str
+    secret: str
+    until: int | None
+
+
+class Resealed(msgspec.Struct, frozen=True, kw_only=True):
+    """The secrets of endpoint ``id`` sealed anew; ``before`` is what stood in place of ``secret``."""
+
+    id: str
+    before: str
+    secret: str
+    former_secret: str | None
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +140,17 @@ _SET_BACK = Statement("""
         last_failure = :failure, lease_owner = NULL, disabled_at = :disabled_at
     WHERE id = :id AND lease_owner = :owner AND disabled_at IS NULL
 """)
+_ROTATE = Statement("""
+    UPDATE webhook SET former_secret = CASE WHEN CAST(:until AS BIGINT) IS NULL THEN NULL ELSE secret END,
+        former_until = :until, secret = :secret
+    WHERE id = :id
+""")
+_RESEAL = Statement("""
+    UPDATE webhook SET secret = :secret, former_secret = :former_secret WHERE id = :id AND secret = :before
+""")
+_FORGET_FORMER = Statement("""
+    UPDATE webhook SET former_secret = NULL, former_until = NULL WHERE former_until <= :now
+""")
 _ACT = insert("operator_action", Action.__struct_fields__)
 
 
@@ -140,6 +174,24 @@ def enable_webhook(transaction: Transaction, action: Action, position: int | Non
     if there:
         transaction.run(_ACT, msgspec.structs.asdict(action))
     return there
+
+
+def rotate_webhook(transaction: Transaction, action: Action, rotation: Rotation) -> bool:
+    """Sign with a new secret from now on; whether the endpoint was there."""
+    there = transaction.run(_ROTATE, msgspec.structs.asdict(rotation)) > 0
+    if there:
+        transaction.run(_ACT, msgspec.structs.asdict(action))
+    return there
+
+
+def reseal_webhooks(transaction: Transaction, resealed: Sequence[Resealed]) -> None:
+    """Keep secrets in another form; one that was rotated meanwhile is left alone."""
+    transaction.many(_RESEAL, [msgspec.structs.asdict(item) for item in resealed])
+
+
+def forget_former_secrets(transaction: Transaction, now: int) -> int:
+    """Drop secrets whose time to sign, too, is over; how many."""
+    return transaction.run(_FORGET_FORMER, {"now": now})
 
 
 def claim_webhook(transaction: Transaction, claim: Claim) -> WebhookRow | None:
@@ -189,6 +241,12 @@ def survey(connection: sa.Connection) -> Survey:
         endpoints=[WebhookRow(**row) for row in rows],
         living=frozenset(connection.execute(sa.select(worker.c.id)).scalars()),
     )
+
+
+def unsealed(connection: sa.Connection) -> int:
+    """How many endpoints have a secret in clear."""
+    question = sa.select(sa.func.count()).where(webhook.c.secret.startswith("whsec_"))
+    return int(connection.execute(question).scalar_one())
 
 
 def find_webhook(connection: sa.Connection, endpoint: str) -> WebhookRow | None:

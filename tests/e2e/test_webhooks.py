@@ -25,7 +25,12 @@ from gateway.storage.database import Database
 from gateway.worker import Worker
 from tests.storage.test_feed import tell
 
-QUICK = {"first": 10.0, "jitter": 0.0, "read_timeout": 1.0, "connect_timeout": 1.0}
+OWN = ["127.0.0.0/8"]  # the receiver is on this machine, which takes the operator's word
+QUICK = {"allow": OWN, "first": 10.0, "jitter": 0.0, "read_timeout": 1.0, "connect_timeout": 1.0}
+
+
+def configured(url):
+    return Settings(database=DatabaseSettings(url=url), webhooks=WebhookSettings(allow=OWN))
 
 
 class Receiver:
@@ -650,7 +655,7 @@ async def test_sender_that_lost_its_endpoint_moves_no_cursor(world, receiver):
 
 
 async def test_running_gateway_pushes_at_once_and_ends_quickly(database_url, receiver):
-    gateway = await open_gateway(Settings(database=DatabaseSettings(url=database_url)), upgrade=False)
+    gateway = await open_gateway(configured(database_url), upgrade=False)
     await gateway.webhooks.create(receiver.url, actor="operator")
     running = asyncio.create_task(gateway.worker.run())
     await asyncio.sleep(0.3)
@@ -672,10 +677,12 @@ async def test_running_gateway_pushes_at_once_and_ends_quickly(database_url, rec
 KILLED = """
     import asyncio, sys
     from gateway.bootstrap import open_gateway
-    from gateway.settings import DatabaseSettings, Settings
+    from gateway.settings import DatabaseSettings, Settings, WebhookSettings
 
     async def main(url):
-        gateway = await open_gateway(Settings(database=DatabaseSettings(url=url)), upgrade=False)
+        webhooks = WebhookSettings(allow=["127.0.0.0/8"])
+        settings = Settings(database=DatabaseSettings(url=url), webhooks=webhooks)
+        gateway = await open_gateway(settings, upgrade=False)
         await gateway.worker.run()
 
     asyncio.run(main(sys.argv[1]))
@@ -701,7 +708,7 @@ async def test_killed_sender_loses_nothing_and_keeps_the_order(database_url, rec
         await receiver.got(before + 15)
         process.send_signal(signal.SIGKILL)
         await process.wait()
-    gateway = await open_gateway(Settings(database=DatabaseSettings(url=database_url)), upgrade=False)
+    gateway = await open_gateway(configured(database_url), upgrade=False)
     running = asyncio.create_task(gateway.worker.run())
     while len(set(receiver.told)) < 200:
         await receiver.got(len(receiver.received) + 1)

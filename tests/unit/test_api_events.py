@@ -128,7 +128,26 @@ async def test_webhook_is_enabled_again_with_a_reason(world):
     assert (answer.status_code, answer.json()["id"]) == (200, endpoint["id"])
 
 
-@pytest.mark.parametrize(("verb", "body"), [("enable", {"reason": "why not"}), ("test", {})])
+async def test_webhook_gets_a_new_secret_that_is_shown_once(world):
+    created = (await world.call("POST", "/v1/webhooks", json=ENDPOINT)).json()
+    path = f"/v1/webhooks/{created['endpoint']['id']}/rotate"
+
+    rotated = await world.call("POST", path, json={"reason": "a year has gone by"})
+    at_once = await world.call("POST", path, json={"reason": "it was in a mail", "overlap": 0})
+
+    assert rotated.json()["secret"] not in {created["secret"], at_once.json()["secret"]}
+    assert rotated.json()["endpoint"]["former_secret_until"] is not None
+    assert at_once.json()["endpoint"]["former_secret_until"] is None
+    listed = (await world.call("GET", "/v1/webhooks")).text
+    assert rotated.json()["secret"] not in listed
+    assert at_once.json()["secret"] not in listed
+    assert (await world.call("POST", path, json={"overlap": 10**9})).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [("enable", {"reason": "why not"}), ("rotate", {"reason": "why not"}), ("test", {})],
+)
 async def test_unknown_webhook_is_not_found(world, verb, body):
     assert (await world.call("POST", f"/v1/webhooks/wh_none/{verb}", json=body)).status_code == 404
 

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.domain.errors import RecordError
 from gateway.inbound.addresses import AddressGuard
+from gateway.settings import WebhookSettings
 
 OPEN = AddressGuard(["*"], [])
 CLOSED = AddressGuard([], [])
@@ -125,3 +126,13 @@ def test_address_in_the_text_is_judged_like_a_resolved_one():
     with pytest.raises(RecordError):
         CLOSED.require("https://10.1.2.3/events")
     AddressGuard(["10.0.0.0/8"], []).require("https://10.1.2.3/events")
+
+
+def test_nothing_but_public_addresses_is_called_unless_the_settings_say_so():
+    settings = WebhookSettings()
+    guard = AddressGuard(settings.allow, settings.allow_http)
+
+    guard.require("https://motcua.h99.example/events")
+    assert guard.refuse_address("motcua.h99.example", "203.113.1.1") is None
+    for private in ("10.1.2.3", "127.0.0.1", "::1", "fd12::1", "192.168.0.9"):
+        assert "webhooks.allow" in guard.refuse_address("motcua.h99.example", private)

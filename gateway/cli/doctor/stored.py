@@ -19,6 +19,7 @@ from gateway.settings import Settings, database_url
 from gateway.storage import migrate, queries_status
 from gateway.storage.database import SAFE_SQLITE, sqlite_is_safe
 from gateway.storage.reading import ReadingDatabase, database_clock
+from gateway.storage.webhooks import unsealed
 
 SKEW = timedelta(seconds=5)
 OLD_CATALOGUE = timedelta(days=7)
@@ -56,8 +57,15 @@ def _check_open(settings: Settings, url: str, database: ReadingDatabase) -> Iter
     if database.dialect == "sqlite":
         yield _sqlite_version()
     yield _clock(database.ask(database_clock), datetime.now(UTC))
+    yield from _webhook_secrets(database.ask(unsealed), keyed=bool(settings.webhooks.keys))
     for name in sorted(settings.destination):
         yield from database.ask(partial(_destination, name=name))
+
+
+def _webhook_secrets(clear: int, *, keyed: bool) -> Iterator[Finding]:
+    if clear:
+        cure = "start the gateway: it seals them" if keyed else "give webhooks.keys a key, then restart"
+        yield warn("webhooks", f"the secrets of {clear} endpoints are stored in clear", cure)
 
 
 def _sqlite_version() -> Finding:
