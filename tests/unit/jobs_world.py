@@ -123,6 +123,9 @@ class Process:
             return [run for run in self.runs(job=name) if run.ended_at is not None]
 
         await self.until(lambda: len(over()) >= count)
+        if all(run.state != "running" for run in self.runs(job=name)):
+            # the scheduler itself hears of it a moment after the tables
+            await self.until(lambda: name not in self.jobs.scheduler._at_work)
         return over()
 
 

@@ -82,7 +82,6 @@ async def test_runs_of_a_job_never_overlap_and_those_of_others_do(processes, clo
         clock.move(minutes=1)
         await process.look()
         await process.ended(minute, "drift")
-        await process.until(lambda: set(process.jobs.scheduler._at_work) == {"sweep"})
     slow.allow()
     await process.ended()
     await process.look()
