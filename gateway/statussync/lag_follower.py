@@ -16,6 +16,7 @@ import structlog
 
 from gateway.deadlines.instants import SECOND, to_micros
 from gateway.domain.errors import StorageUnavailable
+from gateway.statussync.lag_closing import DayClosing
 from gateway.statussync.lag_judgement import Judged, judged, row
 from gateway.statussync.lag_troubles import Rules
 from gateway.storage import lag
@@ -57,6 +58,7 @@ class LagFollower:
         self._watch = watch
         self._clock = clock
         self._owner = owner
+        self._closing = DayClosing(database, clock=clock, owner=owner)
         self._longest = int(longest_pause * SECOND)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -72,7 +74,7 @@ class LagFollower:
                 await self._leave()
 
     async def run_once(self) -> int | None:
-        """Follow up to the newest event; how many rows that gave, None when somebody else follows."""
+        """Follow up to the newest event, close days; how many rows that gave, None when somebody else follows."""
         position = await self._take()
         if position is None:
             return None
@@ -83,8 +85,12 @@ class LagFollower:
                 if not await self._write(stretch):
                     return None
                 position, rows = stretch.upto, rows + len(stretch.rows)
+                self._closing.saw(stretch.rows)
                 if position >= newest:
-                    return rows
+                    break
+            while await self._closing.close_one():
+                continue
+            return rows
         finally:
             await self._leave()
 
@@ -101,7 +107,9 @@ class LagFollower:
                     log.info("lag_follower_was_replaced", position=stored)
                     return
                 stored = position
+                self._closing.saw(stretch.rows)
             if position >= newest:
+                await self._closing.close_one()
                 await _pause(stopping, PAUSE_SECONDS)
 
     async def _stretch(self, position: int, *, since: int | None = None) -> tuple[Stretch, int]:

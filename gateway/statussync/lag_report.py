@@ -35,11 +35,12 @@ from gateway.statussync.lag_views import (
     Lengths,
     Query,
 )
-from gateway.storage import lag_figures
+from gateway.storage import lag_days, lag_figures
 from gateway.storage.instants import from_micros, maybe_from_micros
 from gateway.storage.lag import Connection
+from gateway.storage.lag_days import Spread
 from gateway.storage.lag_evidence import Outage, outages
-from gateway.storage.lag_figures import LateEnd, Moment, OpenTelling, Running, Spread
+from gateway.storage.lag_figures import LateEnd, Moment, OpenTelling, Running
 
 HEADLINE_DAYS = 30
 
@@ -55,7 +56,7 @@ def report(connection: Connection, query: Query) -> LagReport:
         target=TARGET / SECOND,
         goal=SHARE,
         destinations=headline(connection, query),
-        days=_day_lags(lag_figures.spreads(connection, days, target=TARGET)),
+        days=_day_lags(lag_days.spreads(connection, days, target=TARGET)),
         absences=[_absence(item) for item in outages(connection, query.destinations, since, until)],
     )
 
@@ -242,7 +243,7 @@ def _day_lag(day: int, destination: str, parts: dict[str, Spread]) -> DayLag:
         destination=destination,
         deliveries=parts["ours"].count,
         kept=None if total is None else total.kept / total.count,
-        **{part: _lengths(parts.get(part)) for part in lag_figures.PARTS},
+        **{part: _lengths(parts.get(part)) for part in lag_days.PARTS},
     )
 
 

@@ -96,6 +96,7 @@ _ADVANCE = Statement("""
     UPDATE follower SET position = :upto WHERE name = :name AND lease_owner = :owner AND position = :before
 """)
 _RELEASE = Statement("UPDATE follower SET lease_owner = NULL WHERE name = :name AND lease_owner = :owner")
+_REOPEN = Statement("DELETE FROM sync_lag_day WHERE day IN_ARRAY(:days)")
 _INSERT = insert("sync_lag", LagRow.__struct_fields__, suffix="ON CONFLICT (delivery_id) DO NOTHING")
 
 
@@ -116,6 +117,9 @@ def advance(transaction: Transaction, stretch: Stretch) -> bool:
     if not transaction.run(_ADVANCE, {"name": NAME, **about}):
         return False
     transaction.many(_INSERT, [msgspec.structs.asdict(row) for row in stretch.rows])
+    if stretch.rows:
+        days = {row.day for row in stretch.rows}
+        transaction.run(_REOPEN, {"days": transaction.array(sorted(days))})
     return True
 
 

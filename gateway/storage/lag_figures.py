@@ -1,7 +1,7 @@
-"""Figures of the lag of synchronisation: percentiles by day, and what partners have shown late.
+"""What partners have shown late, and show late now.
 
-Instants and lengths in microseconds, days since 1970-01-01 in Viet Nam. Invariant: percentiles are exact, by nearest
-rank, over every row of the day; an estimate never stands in for one.
+Instants in microseconds, days since 1970-01-01 in Viet Nam. Invariant: what is asked costs as much as there is late or
+open, not as much as was ever told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from gateway.storage.lag import Connection, Delivered
 from gateway.storage.schema import dossier, lane
 from gateway.storage.schema_status import sync_lag
 
-PARTS = ("source", "queue", "wire", "ours", "total")
 _ENDED = ("finished", "returned", "withdrawn", "stopped", "refused")
 _RUNNING = ("received", "processing")  # domain_rules §3.2: what waits for the applicant is in time
 
@@ -26,20 +25,6 @@ class Days(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     last: int
     destinations: Sequence[str]
-
-
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of the lag on one day. ``kept``: how many were no longer than the target."""
-
-    destination: str
-    day: int
-    part: str
-    count: int
-    p50: int
-    p90: int
-    p99: int
-    longest: int
-    kept: int
 
 
 class LateEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,52 +69,6 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     today: int
     midnight_before: int
-
-
-_LENGTHS = {
-    "source": "received_at - event_at",
-    "queue": "sent_at - received_at",
-    "wire": "acknowledged_at - sent_at",
-    "ours": "acknowledged_at - received_at",
-    "total": "acknowledged_at - event_at",
-}
-_RANK = "MAX(CASE WHEN place = (many * {percent} + 99) / 100 THEN length END)"
-# a source's clock that runs ahead of ours gives 0, not less
-_SPREADS = """
-    WITH lengths AS ({lengths}), ranked AS (
-        SELECT destination, day, part, length,
-            ROW_NUMBER() OVER (PARTITION BY destination, day, part ORDER BY length) AS place,
-            COUNT(*) OVER (PARTITION BY destination, day, part) AS many
-        FROM (SELECT destination, day, part, CASE WHEN length < 0 THEN 0 ELSE length END AS length FROM lengths
-              WHERE length IS NOT NULL) AS known)
-    SELECT destination, day, part, many, {p50}, {p90}, {p99}, MAX(length),
-        SUM(CASE WHEN length <= :target THEN 1 ELSE 0 END)
-    FROM ranked GROUP BY destination, day, part, many ORDER BY day, destination
-""".format(  # noqa: S608 - constants
-    lengths=" UNION ALL ".join(
-        f"SELECT destination, day, '{part}' AS part, {length} AS length FROM sync_lag "  # noqa: S608 - constants
-        "WHERE destination IN :destinations AND day BETWEEN :first AND :last"
-        for part, length in _LENGTHS.items()
-    ),
-    p50=_RANK.format(percent=50),
-    p90=_RANK.format(percent=90),
-    p99=_RANK.format(percent=99),
-)
-
-
-def spreads(connection: Connection, days: Days, *, target: int) -> list[Spread]:
-    """Percentiles of every part of the lag, by day of acknowledgement and destination; days without any are left out."""
-    question = sa.text(_SPREADS).bindparams(sa.bindparam("destinations", expanding=True, type_=sa.Text))
-    rows = connection.execute(
-        question,
-        {
-            "destinations": list(days.destinations),
-            "first": days.first,
-            "last": days.last,
-            "target": target,
-        },
-    )
-    return [Spread(**dict(zip(Spread.__struct_fields__, row, strict=True))) for row in rows]
 
 
 def late_ends(connection: Connection, days: Days) -> list[LateEnd]:

@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.statussync.lag import Cause, Shown
-from gateway.storage import lag, upkeep
+from gateway.storage import lag, lag_days, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.lag import LagRow, Stretch
-from gateway.storage.lag_figures import Days, late_ends, spreads
+from gateway.storage.lag_days import spreads
+from gateway.storage.lag_figures import Days, late_ends
 from tests.delivery.conftest import Clock
 from tests.delivery.partner import Partner
 from tests.storage.lag_office import PORTAL, Office, at, step
@@ -464,6 +465,54 @@ async def test_a_day_in_the_report(office: Office) -> None:
     assert (day.queue.p50, day.queue.longest) == (0.0, 120.0)
     assert day.wire is not None
     assert day.wire.longest == 0.0
+
+
+def kept_days(office: Office) -> list[tuple[Any, ...]]:
+    return office.engine.rows("SELECT day, count, p50 FROM sync_lag_day WHERE part = 'source' ORDER BY day")
+
+
+async def test_a_day_is_counted_once_when_it_is_over(office: Office) -> None:
+    office.go(at(28, 8, 10))
+    await office.tell("H99-1", "received")
+    await office.work()
+    await office.follow()
+    assert kept_days(office) == []
+    live = (await office.report()).days
+
+    office.go(at(29, 0, 1))
+    await office.follow()
+
+    assert kept_days(office) == [(DAY_28, 2, 10 * MINUTE)]
+    assert (await office.report()).days == live
+
+
+async def test_a_row_that_comes_late_opens_its_day_again(office: Office) -> None:
+    office.go(at(28, 8, 10))
+    await office.tell("H99-1", "received")
+    await office.tell("H99-2", "received")
+    (lane,) = await office.engine.claim()
+    await office.engine.turn(lane).run(stopping=asyncio.Event())
+    office.go(at(29, 0, 1))
+    await office.follow()
+    assert kept_days(office) == [(DAY_28, 2, 10 * MINUTE)]
+
+    office.go(at(28, 23, 59))  # a machine whose clock is behind
+    await office.work()
+    office.go(at(29, 0, 2))
+    await office.follow()
+
+    assert kept_days(office) == [(DAY_28, 4, 10 * MINUTE)]
+
+
+async def test_who_follows_no_more_keeps_nothing(office: Office) -> None:
+    await measure(office.database, [1, 2, 3])
+    days = Days(first=DAY_28, last=DAY_28, destinations=[PORTAL])
+    found = await office.database.read(lambda connection: spreads(connection, days, target=1))
+
+    assert not await office.database.write(lambda tx: lag_days.keep(tx, 2, found))
+    assert kept_days(office) == []
+    assert await office.database.write(lambda tx: lag_days.keep(tx, 1, found))
+    assert len(kept_days(office)) == 1
 
 
 async def test_late_ends_are_found_by_their_own_index(office: Office) -> None:
