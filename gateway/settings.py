@@ -194,6 +194,23 @@ class DeadlineSettings(_Section, frozen=True, kw_only=True):
     offices: dict[str, OfficeSettings] = {}
 
 
+class ReportSettings(_Section, frozen=True, kw_only=True):
+    """Reports. ``folder``: where the job writes its files; without one it only keeps the figures.
+
+    ``closing_day``: the last day of a reporting month, 0 for the month's own; 14 counts from the 15th to the 14th, 20
+    from the 21st to the 20th. ``on_time_least``: an on-time ratio below it is an alarm; ``on_time_of``: its denominator.
+    ``progress``: which formula is Decision 766's indicator, ``balance`` or ``portal`` (docs/reports.md), worth
+    ``progress_points`` at best.
+    """
+
+    folder: str | None = None
+    closing_day: Annotated[int, Meta(ge=0, le=27)] = 0
+    on_time_least: Annotated[float, Meta(ge=0, le=1)] = 0.95
+    on_time_of: Literal["resolved", "received"] = "resolved"
+    progress: Literal["balance", "portal"] = "balance"
+    progress_points: Annotated[float, Meta(ge=0, le=100)] = 20.0
+
+
 class JobSettings(_Section, frozen=True, kw_only=True):
     """When one job runs, where that is not to be as shipped: five cron fields in a time zone of the tz database.
 
@@ -216,6 +233,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     sources: SourceSettings = SourceSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
+    reports: ReportSettings = ReportSettings()
     jobs: dict[str, JobSettings] = {}
     destination: dict[str, DestinationSettings] = {}
 
