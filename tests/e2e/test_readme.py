@@ -161,7 +161,7 @@ def tour(tmp_path: Path) -> Iterator[Tour]:
         made.environment["LIENTHONG_DESTINATION__NATIONAL_PORTAL__SETTINGS__ADAPTER_URL"] = (
             f"{portal}/XrdAdapter/RestService/forward"
         )
-        made.environment["LIENTHONG_KEY"] = made.run("key").strip()
+        made.environment["LIENTHONG_API_KEY"] = made.run("key").strip()
         made.environment["LIENTHONG_URL"] = stack.enter_context(made.running("serve", "listening on "))
         yield made
 
