@@ -28,6 +28,7 @@ from gateway.storage.orders import (
     Verdict,
 )
 from gateway.storage.rows import EventRow, insert_events
+from gateway.storage.schema import STUCK, one_of
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ _ACKNOWLEDGE = Statement("""
     WHERE id = :lane
 """)
 _STATE_OF = Statement("SELECT state FROM lane WHERE id = :lane")
-_STUCK = Statement("""
+_STUCK = Statement(f"""
     SELECT id, lane_id FROM delivery
-    WHERE destination = :destination AND state = :state AND state IN ('rejected', 'parked', 'in_doubt', 'skipped')
+    WHERE destination = :destination AND state = :state AND ({one_of("state", STUCK)})
         AND (CAST(:code AS TEXT) IS NULL OR code = :code)
         AND (CAST(:dossier AS TEXT) IS NULL OR dossier_code = :dossier)
     ORDER BY id LIMIT :most
-""")
+""")  # noqa: S608 - our own names
 _WAITING = Statement("""
     SELECT id, lane_id FROM delivery
     WHERE settled_at IS NULL AND destination = :destination AND state = :state

@@ -15,9 +15,7 @@ import sqlalchemy as sa
 from gateway.domain.delivery import OPEN, DeliveryState
 from gateway.storage.instants import from_micros, maybe_from_micros
 from gateway.storage.queries import lane_ids
-from gateway.storage.schema import attempt, delivery, message
-
-_STUCK = ("rejected", "parked", "in_doubt", "skipped")  # as the partial index ix_delivery_stuck has them
+from gateway.storage.schema import STUCK, attempt, delivery, message
 
 
 class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +107,8 @@ def _conditions(
         if wanted.state is not DeliveryState.SUPERSEDED:
             where.append(columns.state != sa.literal_column("'superseded'"))
         order = columns.id + 0
-    elif wanted.state in _STUCK:
-        where.append(columns.state.in_([sa.literal_column(f"'{state}'") for state in _STUCK]))
+    elif wanted.state in STUCK:
+        where.append(sa.or_(*(columns.state == sa.literal_column(f"'{state}'") for state in STUCK)))
         if wanted.destination is None:
             where.append(columns.destination.in_(destinations))
     elif wanted.state in OPEN or (wanted.state is None and wanted.code is not None):

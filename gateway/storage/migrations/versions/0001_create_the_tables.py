@@ -177,7 +177,8 @@ def upgrade() -> None:
             "(state = 'leased') = (lease_owner IS NOT NULL)", name=op.f("ck_lane_leased_has_owner")
         ),
         sa.CheckConstraint(
-            "state IN ('blocked', 'held', 'idle', 'leased', 'ready', 'waiting')", name=op.f("ck_lane_state")
+            "state = 'blocked' OR state = 'held' OR state = 'idle' OR state = 'leased' OR state = 'ready' OR state = 'waiting'",
+            name=op.f("ck_lane_state"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lane")),
         sa.UniqueConstraint("destination", "dossier_code", name=op.f("uq_lane_destination_dossier_code")),
@@ -244,7 +245,9 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=True),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("direction IN ('out', 'in')", name=op.f("ck_message_direction")),
-        sa.CheckConstraint("kind IN ('request', 'response', 'no_answer')", name=op.f("ck_message_kind")),
+        sa.CheckConstraint(
+            "kind = 'request' OR kind = 'response' OR kind = 'no_answer'", name=op.f("ck_message_kind")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
@@ -390,11 +393,11 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
-            "(state IN ('delivered', 'skipped', 'superseded')) = (settled_at IS NOT NULL)",
+            "(state = 'delivered' OR state = 'skipped' OR state = 'superseded') = (settled_at IS NOT NULL)",
             name=op.f("ck_delivery_final_is_settled"),
         ),
         sa.CheckConstraint(
-            "state IN ('delivered', 'in_doubt', 'in_flight', 'parked', 'pending', 'rejected', 'skipped', 'superseded', 'waiting')",
+            "state = 'delivered' OR state = 'in_doubt' OR state = 'in_flight' OR state = 'parked' OR state = 'pending' OR state = 'rejected' OR state = 'skipped' OR state = 'superseded' OR state = 'waiting'",
             name=op.f("ck_delivery_state"),
         ),
         sa.ForeignKeyConstraint(["lane_id"], ["lane.id"], name=op.f("fk_delivery_lane_id")),
@@ -412,8 +415,12 @@ def upgrade() -> None:
             "ix_delivery_stuck",
             ["destination", "state", "id"],
             unique=False,
-            sqlite_where=sa.text("state IN ('rejected', 'parked', 'in_doubt', 'skipped')"),
-            postgresql_where=sa.text("state IN ('rejected', 'parked', 'in_doubt', 'skipped')"),
+            sqlite_where=sa.text(
+                "state = 'rejected' OR state = 'parked' OR state = 'in_doubt' OR state = 'skipped'"
+            ),
+            postgresql_where=sa.text(
+                "state = 'rejected' OR state = 'parked' OR state = 'in_doubt' OR state = 'skipped'"
+            ),
         )
         batch_op.create_index(
             "ix_delivery_superseded",
