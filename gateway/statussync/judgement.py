@@ -6,33 +6,25 @@ neither the versions after it nor other dossiers anything; what was told before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from gateway.deadlines.account import Account
-from gateway.deadlines.classes import Flag, Verdict, names_of
-from gateway.deadlines.classify import Classification
 from gateway.deadlines.history import assess
-from gateway.deadlines.instants import day_number_of, from_micros, maybe_micros, to_micros
-from gateway.deadlines.lateness import Lateness
+from gateway.deadlines.instants import from_micros, maybe_micros
 from gateway.deadlines.standing import Anomaly, Cause, DueChange, Standing
-from gateway.domain.dossier import Channel
-from gateway.domain.status import Status
+from gateway.statussync.periods import followed, instant, look_at, period_of, standing_of, written_flags
 from gateway.statussync.risk import urgency
 from gateway.statussync.rules import Rules
-from gateway.statussync.thresholds import look
 from gateway.storage.queries_standings import Known, VersionRow
 from gateway.storage.rows import EventRow
-from gateway.storage.schema_status import STILL
 from gateway.storage.standings import AnomalyRow, Assessed, DueChangeRow, StandingRow
 
 log = structlog.get_logger(__name__)
 ASSESSMENT_FAILED = "ASSESSMENT_FAILED"
-_BY_NUMBER = {status.national: status for status in Status}
 _accounts = msgspec.json.Decoder(Account)
 
 
@@ -59,6 +51,17 @@ def judge_versions(bench: Bench, code: str, versions: Sequence[VersionRow], know
     except Exception:  # why: what is known of one dossier must not stop the others, whatever is wrong with it
         log.exception("assessment_failed", dossier=code)
         return failed(bench, code, versions, known)
+
+
+def judge_again(bench: Bench, code: str, versions: Sequence[VersionRow], known: Known) -> Assessed:
+    """Everything that was judged of a dossier, judged from the start; what was told stays told.
+
+    No standings when it cannot be judged: then what is written stays.
+    """
+    fresh = msgspec.structs.replace(known, standing=None, account=None)
+    found = judge_versions(bench, code, versions, fresh)
+    basis = None if known.standing is None else known.standing.id
+    return msgspec.structs.replace(found, basis=basis, versions=(), whole=True)
 
 
 def failed(bench: Bench, code: str, versions: Sequence[VersionRow], known: Known) -> Assessed:
@@ -116,14 +119,17 @@ class _Judging:
         self._keep(version, changes, anomalies)
 
     def fail(self, version: VersionRow) -> None:
-        """Write down that a version could not be judged."""
+        """Write down that a version could not be judged, unless it is written already."""
+        key = f"{ASSESSMENT_FAILED}:{version.version}"
+        if key in self._noted:
+            return
         row = AnomalyRow(
             **self._about(version),
             kind=ASSESSMENT_FAILED,
             field="",
             first_value=None,
             later_value=None,
-            key=f"{ASSESSMENT_FAILED}:{version.version}",
+            key=key,
         )
         self._keep(version, [], [row])
 
@@ -131,7 +137,9 @@ class _Judging:
         """Everything, as one item to be written."""
         last = self._periods[-1] if self._periods else None
         if last is not None:
-            last = self._periods[-1] = msgspec.structs.replace(last, look_at=self._look_at(last))
+            last = self._periods[-1] = msgspec.structs.replace(
+                last, look_at=look_at(last, self._bench.now, self._bench.rules)
+            )
         return Assessed(
             code=self._code,
             basis=None if self._basis is None else self._basis.id,
@@ -142,12 +150,6 @@ class _Judging:
             events=tuple(self._events),
             urge=None if last is None else urgency(last),
         )
-
-    def _look_at(self, row: StandingRow) -> int | None:
-        """When the sweep is to look at the open period: at once if a threshold is crossed already."""
-        rules, now = self._bench.rules, self._bench.now
-        seen = look(row, now, rules.calendar_of(row.agency_code), rules.limits)
-        return now if seen.crossed else seen.next_at
 
     def _keep(
         self, version: VersionRow, changes: Sequence[DueChangeRow], anomalies: Sequence[AnomalyRow]
@@ -193,7 +195,7 @@ class _Judging:
             signer=change.signer,
             issued_at=maybe_micros(change.issued_at),
             applied=change.applied,
-            flags=_flags(change.flags),
+            flags=written_flags(change.flags),
             key=change.key,
         )
 
@@ -213,121 +215,13 @@ class _Judging:
         )
 
 
-def followed(rows: Sequence[StandingRow], later: Sequence[StandingRow]) -> list[StandingRow]:
-    """``rows`` up to where ``later`` begins, then ``later``: the periods that are left when later news is heard."""
-    if not later:
-        return list(rows)
-    since = later[0].effective_from
-    kept = [
-        msgspec.structs.replace(row, effective_to=min(row.effective_to, since))
-        for row in rows
-        if row.effective_from < since
-    ]
-    return [*kept, *later]
-
-
-def period_of(standing: Standing, *, code: str, identifier: int, rules: Rules) -> StandingRow:
-    """A period as a row. ``look_at`` is left open."""
-    received, due, ended = (
-        maybe_micros(instant) for instant in (standing.received_at, standing.due_at, standing.ended_at)
-    )
-    found, late = standing.classification, standing.lateness
-    return StandingRow(
-        id=identifier,
-        dossier_code=code,
-        version=standing.version,
-        effective_from=to_micros(standing.effective_from),
-        effective_to=STILL if standing.effective_to is None else to_micros(standing.effective_to),
-        recorded_at=to_micros(standing.recorded_at),
-        status=standing.status.national,
-        channel=standing.channel.value,
-        agency_code=standing.agency_code,
-        field_code=standing.field_code,
-        procedure_code=standing.procedure_code,
-        unit=standing.unit,
-        officer=standing.officer,
-        submitted_at=maybe_micros(standing.submitted_at),
-        received_at=received,
-        received_day=_day(received),
-        due_at=due,
-        due_day=_day(due),
-        due_original_at=maybe_micros(standing.due_original_at),
-        due_declared_at=maybe_micros(standing.due_declared_at),
-        ended_at=ended,
-        ended_day=_day(ended),
-        waiting_since=maybe_micros(standing.waiting_since),
-        by_date=found.by_date.value,
-        by_instant=found.by_instant.value,
-        original_by_date=found.original_by_date.value,
-        original_by_instant=found.original_by_instant.value,
-        late_calendar_days=late.calendar_days,
-        late_working_days=late.working_days,
-        late_working_minutes=late.working_minutes,
-        flags=_flags(standing.flags | found.flags),
-        rule_version=rules.version,
-        calendar_version=standing.calendar_version,
-    )
-
-
-def standing_of(row: StandingRow) -> Standing:
-    """A row as the period that it was written from."""
-    flags = frozenset(map(Flag, msgspec.json.decode(row.flags, type=list[str])))
-    return Standing(
-        version=row.version,
-        effective_from=from_micros(row.effective_from),
-        effective_to=None if row.effective_to == STILL else from_micros(row.effective_to),
-        recorded_at=from_micros(row.recorded_at),
-        status=_BY_NUMBER[row.status],
-        channel=Channel(row.channel),
-        agency_code=row.agency_code,
-        procedure_code=row.procedure_code,
-        field_code=row.field_code,
-        unit=row.unit,
-        officer=row.officer,
-        submitted_at=_instant(row.submitted_at),
-        received_at=_instant(row.received_at),
-        due_at=_instant(row.due_at),
-        due_original_at=_instant(row.due_original_at),
-        due_declared_at=_instant(row.due_declared_at),
-        ended_at=_instant(row.ended_at),
-        waiting_since=_instant(row.waiting_since),
-        classification=Classification(
-            by_date=Verdict(row.by_date),
-            by_instant=Verdict(row.by_instant),
-            original_by_date=Verdict(row.original_by_date),
-            original_by_instant=Verdict(row.original_by_instant),
-            flags=flags,
-        ),
-        lateness=Lateness(
-            calendar_days=row.late_calendar_days,
-            working_days=row.late_working_days,
-            working_minutes=row.late_working_minutes,
-        ),
-        flags=flags,
-        rule_version=row.rule_version,
-        calendar_version=row.calendar_version,
-    )
-
-
 def _told_change(change: DueChangeRow) -> dict[str, Any]:
     return {
         "cause": change.cause,
         "applied": change.applied,
-        "old_due_at": _instant(change.old_due_at),
-        "new_due_at": _instant(change.new_due_at),
+        "old_due_at": instant(change.old_due_at),
+        "new_due_at": instant(change.new_due_at),
         "document_number": change.document_number,
-        "issued_at": _instant(change.issued_at),
+        "issued_at": instant(change.issued_at),
         "flags": msgspec.Raw(change.flags.encode()),
     }
-
-
-def _flags(flags: Iterable[Flag]) -> str:
-    return msgspec.json.encode(names_of(flags)).decode()
-
-
-def _day(micros: int | None) -> int | None:
-    return None if micros is None else day_number_of(micros)
-
-
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)

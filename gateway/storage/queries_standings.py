@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from gateway.storage.schema import worker
+from gateway.storage.schema import dossier, worker
 from gateway.storage.schema_status import STILL, anomaly, crossing, dossier_version, due_change, standing
 from gateway.storage.standings import AnomalyRow, DueChangeRow, StandingRow
 
@@ -119,6 +119,74 @@ def standings_of(connection: sa.Connection, codes: Sequence[str]) -> list[Standi
 def open_standing(connection: sa.Connection, code: str) -> StandingRow | None:
     """The period in which dossier ``code`` is now; None when it was never assessed."""
     return next(iter(standings_of(connection, [code])), None)
+
+
+def page(connection: sa.Connection, after: str, most: int) -> list[tuple[StandingRow, bytes | None]]:
+    """The open periods of the next dossiers after ``after``, by code, each with the account that it rests on."""
+    question = (
+        sa.select(*_columns(standing, StandingRow), dossier_version.c.account)
+        .join(
+            dossier_version,
+            sa.and_(
+                standing.c.dossier_code == dossier_version.c.dossier_code,
+                standing.c.version == dossier_version.c.version,
+            ),
+            isouter=True,
+        )
+        .where(_OPEN, standing.c.dossier_code > after)
+        .order_by(standing.c.dossier_code)
+        .limit(most)
+    )
+    names = StandingRow.__struct_fields__
+    return [
+        (StandingRow(**dict(zip(names, row[:-1], strict=True))), None if row[-1] is None else bytes(row[-1]))
+        for row in connection.execute(question)
+    ]
+
+
+def count_open(connection: sa.Connection) -> int:
+    """How many dossiers were ever judged."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(standing).where(_OPEN)).scalar_one())
+
+
+def without_account(connection: sa.Connection, after: str, most: int) -> list[tuple[str, int, bytes]]:
+    """(code, when it was stored, record) of the next dossiers after ``after`` whose accounts were never kept."""
+    kept = sa.exists().where(dossier_version.c.dossier_code == dossier.c.code)
+    question = (
+        sa.select(dossier.c.code, dossier.c.updated_at, dossier.c.record)
+        .where(dossier.c.code > after, ~kept)
+        .order_by(dossier.c.code)
+        .limit(most)
+    )
+    return [(row[0], int(row[1]), bytes(row[2])) for row in connection.execute(question)]
+
+
+def unjudged(connection: sa.Connection, kind: str, after: int, most: int) -> list[tuple[int, str]]:
+    """(identifier, dossier) of the next anomalies of ``kind`` after identifier ``after`` whose version is newer than
+    everything that could be judged of the dossier."""
+    judged = sa.exists().where(
+        standing.c.dossier_code == anomaly.c.dossier_code, _OPEN, standing.c.version >= anomaly.c.version
+    )
+    question = (
+        sa.select(anomaly.c.id, anomaly.c.dossier_code)
+        .where(anomaly.c.kind == kind, anomaly.c.id > after, ~judged)
+        .order_by(anomaly.c.id)
+        .limit(most)
+    )
+    return [(int(row[0]), row[1]) for row in connection.execute(question)]
+
+
+def judged_versions(connection: sa.Connection, codes: Sequence[str]) -> dict[str, list[VersionRow]]:
+    """Every version of each dossier that was judged already, oldest first."""
+    question = (
+        sa.select(*_columns(dossier_version, VersionRow))
+        .where(dossier_version.c.dossier_code.in_(codes), dossier_version.c.assessed)
+        .order_by(dossier_version.c.dossier_code, dossier_version.c.version)
+    )
+    found: dict[str, list[VersionRow]] = {}
+    for row in structs_of(connection, question, VersionRow):
+        found.setdefault(row.dossier_code, []).append(row)
+    return found
 
 
 def versions(connection: sa.Connection, code: str) -> list[VersionRow]:

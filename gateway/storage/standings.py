@@ -101,7 +101,8 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True):
     """What became of ``versions`` (identifiers of rows that nobody has assessed before) of one dossier.
 
     ``basis``: the open period that it rests on (None: there was none). ``standings`` take the place of everything
-    from the first one's beginning on; none leaves the periods alone. ``urge``: what partners must learn first.
+    from the first one's beginning on, ``whole``: of everything there is; none leaves the periods alone. ``urge``: what
+    partners must learn first.
     """
 
     code: str
@@ -112,6 +113,34 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True):
     anomalies: tuple[AnomalyRow, ...] = ()
     events: tuple[EventRow, ...] = ()
     urge: Urge | None = None
+    whole: bool = False
+
+
+class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
+    """An open period judged anew, by other rules or another calendar; what was said of it stays."""
+
+    id: int
+    by_date: str
+    by_instant: str
+    original_by_date: str
+    original_by_instant: str
+    late_calendar_days: int
+    late_working_days: int
+    late_working_minutes: int
+    flags: str
+    rule_version: str
+    calendar_version: str
+    look_at: int | None
+
+
+class Adopted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dossier says about time that was stored before anybody asked."""
+
+    id: int
+    dossier_code: str
+    version: int
+    at: int
+    account: bytes
 
 
 _LOCK_VERSIONS = Statement("""
@@ -129,6 +158,14 @@ _CLOSE_AT = Statement("""
     WHERE dossier_code = :code AND effective_from < :since AND effective_to > :since
 """)
 _INSERT_STANDING = insert("standing", StandingRow.__struct_fields__)
+_EARLIEST = -STILL
+_REFRESHED = ", ".join(f"{name} = :{name}" for name in Refreshed.__struct_fields__ if name != "id")
+_REFRESH = Statement(f"UPDATE standing SET {_REFRESHED} WHERE id = :id AND effective_to = {STILL}")  # noqa: S608 - our own names
+_ADOPT = insert(
+    "dossier_version",
+    Adopted.__struct_fields__,
+    suffix="ON CONFLICT (dossier_code, version) DO NOTHING",
+)
 _ONCE = "ON CONFLICT (dossier_code, key) DO NOTHING"
 _INSERT_DUE_CHANGE = insert("due_change", DueChangeRow.__struct_fields__, suffix=_ONCE)
 _INSERT_ANOMALY = insert("anomaly", AnomalyRow.__struct_fields__, suffix=_ONCE)
@@ -153,6 +190,16 @@ def record_assessments(transaction: Transaction, items: Sequence[Assessed]) -> l
     return results
 
 
+def refresh_standings(transaction: Transaction, items: Sequence[Refreshed]) -> None:
+    """Write new judgements of periods that are still open; one that is not has been judged since."""
+    transaction.many(_REFRESH, _rows(items))
+
+
+def adopt_versions(transaction: Transaction, items: Sequence[Adopted]) -> None:
+    """Let versions be judged that came in before their accounts were kept."""
+    transaction.many(_ADOPT, _rows(items))
+
+
 def open_periods(transaction: Transaction, codes: Iterable[str]) -> dict[str, int]:
     """Dossier to its open period, the rows locked; in the order of codes, so that nobody blocks the other."""
     rows = transaction.all(_LOCK_OPEN, {"codes": transaction.array(set(codes))})
@@ -171,7 +218,10 @@ def _write(transaction: Transaction, items: Sequence[Assessed]) -> None:
     if done:
         transaction.run(_ASSESSED, {"versions": transaction.array(done)})
     moved = [item for item in items if item.standings]
-    places = [{"code": item.code, "since": item.standings[0].effective_from} for item in moved]
+    places = [
+        {"code": item.code, "since": _EARLIEST if item.whole else item.standings[0].effective_from}
+        for item in moved
+    ]
     transaction.many(_DROP_FROM, places)
     transaction.many(_CLOSE_AT, places)
     transaction.many(_INSERT_STANDING, _rows(row for item in moved for row in item.standings))
