@@ -72,8 +72,8 @@ class Transaction:
         self._cursor.execute(getattr(statement, self.dialect), parameters)
         return int(self._cursor.rowcount)
 
-    def many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
-        """Run it once per row, in one go."""
+    def many(self, statement: Statement, rows: Sequence[Parameters] | Sequence[Row]) -> None:
+        """Run it once per row, in one go; rows are tuples for a statement of ``insert_rows``."""
         if rows:
             self._cursor.executemany(getattr(statement, self.dialect), rows)
 

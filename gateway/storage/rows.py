@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from gateway.storage.sql import insert
+from gateway.storage.sql import insert_rows
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
@@ -50,23 +51,19 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MESSAGE_COLUMNS = tuple(name for name in MessageRow.__struct_fields__ if name not in {"encoding", "body"})
-_INSERT_MESSAGE = insert("message", _MESSAGE_COLUMNS)
-_INSERT_BODY = insert("message_body", ("message_id", "encoding", "body"))
-_INSERT_EVENT = insert("event", EventRow.__struct_fields__)
+_message_values = attrgetter(*_MESSAGE_COLUMNS)
+_INSERT_MESSAGE = insert_rows("message", _MESSAGE_COLUMNS)
+_INSERT_BODY = insert_rows("message_body", ("message_id", "encoding", "body"))
+_INSERT_EVENT = insert_rows("event", EventRow.__struct_fields__)
 
 
 def insert_messages(transaction: Transaction, rows: Iterable[MessageRow]) -> None:
     """Append log entries; an empty body has no row of its own."""
     listed = list(rows)
-    transaction.many(
-        _INSERT_MESSAGE, [{name: getattr(row, name) for name in _MESSAGE_COLUMNS} for row in listed]
-    )
-    transaction.many(
-        _INSERT_BODY,
-        [{"message_id": row.id, "encoding": row.encoding, "body": row.body} for row in listed if row.body],
-    )
+    transaction.many(_INSERT_MESSAGE, [_message_values(row) for row in listed])
+    transaction.many(_INSERT_BODY, [(row.id, row.encoding, row.body) for row in listed if row.body])
 
 
 def insert_events(transaction: Transaction, rows: Iterable[EventRow]) -> None:
     """Append events; they become visible in the feed once the sealer has given them a position."""
-    transaction.many(_INSERT_EVENT, [msgspec.structs.asdict(row) for row in rows])
+    transaction.many(_INSERT_EVENT, [msgspec.structs.astuple(row) for row in rows])
