@@ -40,6 +40,7 @@ _TAGS = {
     "destinations": "Partners: health, pause, catalogues.",
     "jobs": "What is done on a schedule or on demand: schedules, runs.",
     "drift": "What partners have otherwise than they were told, and mending it.",
+    "sync": "How long partners took to know, and what they showed late meanwhile.",
     "messages": "The message log.",
     "events": "What the one-door system is told: a feed, and webhooks.",
     "clients": "Who may call, and with what rights.",

@@ -46,6 +46,7 @@ from gateway.api.table_clients import CLIENTS
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
 from gateway.api.table_jobs import JOBS
+from gateway.api.table_lag import LAG
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
 from gateway.inbound.feed import FeedPage
@@ -306,6 +307,7 @@ ROUTES: tuple[Route, ...] = (
     *MESSAGES,
     *EVENTS,
     *CLIENTS,
+    *LAG,
     *OVERVIEW,
     *TOKENS,
     *CALLBACKS,

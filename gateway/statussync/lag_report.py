@@ -101,7 +101,7 @@ def late_dossiers(connection: Connection, query: Query) -> list[LateDossier]:
     for item in (*rows, *_open(connection, query)):
         key = (item.destination, item.dossier)
         found[key] = _joined(found[key], item) if key in found else item
-    return sorted(found.values(), key=lambda item: (item.due_at, item.dossier))
+    return sorted(found.values(), key=lambda item: (item.due_at, item.dossier, item.destination))
 
 
 def _acknowledged(item: LateEnd) -> LateDossier:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from gateway.storage.instants import from_micros, to_micros
+from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
 from gateway.storage.operator_log import lane_target
 from gateway.storage.queries import lane_ids
 from gateway.storage.queries_deliveries import (
@@ -28,6 +28,7 @@ from gateway.storage.queries_deliveries import (
 from gateway.storage.queries_messages import VIEW_COLUMNS as MESSAGE_COLUMNS
 from gateway.storage.queries_messages import MessageView, message_view
 from gateway.storage.schema import attempt, delivery, event, lane, message, message_body, operator_action
+from gateway.storage.schema_status import sync_lag
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -44,10 +45,28 @@ class ReceivedVersion(Entry, frozen=True, kw_only=True, tag="version"):
     body: bytes
 
 
+class LagView(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a delivery took, once it was acknowledged: from the event to us, to the sending, to the answer.
+
+    ``event_at`` null: not known, or told before. Where it told the end of the dossier: what the partner showed until
+    then (``in_time``, ``late``, or wrongly ``sync_late``), and through whom.
+    """
+
+    event_at: datetime | None
+    received_at: datetime
+    sent_at: datetime | None
+    acknowledged_at: datetime
+    by_date: str | None
+    late_cause: str | None
+    by_instant: str | None
+    late_cause_by_instant: str | None
+
+
 class DeliveryEntry(Entry, frozen=True, kw_only=True, tag="delivery"):
-    """A delivery was planned; shown as it stands now."""
+    """A delivery was planned; shown as it stands now. ``lag`` null: not acknowledged, or not measured yet."""
 
     delivery: DeliveryView
+    lag: LagView | None = None
 
 
 class AttemptEntry(Entry, frozen=True, kw_only=True, tag="attempt"):
@@ -143,16 +162,42 @@ def _deliveries(code: str, page: _Page) -> Iterator[StoredEntry]:
     superseded = columns.state == sa.literal_column("'superseded'")
     of_dossier = columns.lane_id.in_(lane_ids(code))
     # two partial indexes, one for each half
-    question = sa.select(*DELIVERY_COLUMNS).where(
-        columns.id.in_(
-            sa.union_all(
-                sa.select(columns.id).where(of_dossier, columns.state != sa.literal_column("'superseded'")),
-                sa.select(columns.id).where(of_dossier, superseded),
+    question = (
+        sa.select(*DELIVERY_COLUMNS, *_LAG_COLUMNS)
+        .outerjoin(sync_lag, sync_lag.c.delivery_id == columns.id)
+        .where(
+            columns.id.in_(
+                sa.union_all(
+                    sa.select(columns.id).where(
+                        of_dossier, columns.state != sa.literal_column("'superseded'")
+                    ),
+                    sa.select(columns.id).where(of_dossier, superseded),
+                )
             )
         )
     )
     for row in page(question, columns.created_at, columns.id):
-        yield DeliveryEntry(id=str(row.id), at=from_micros(row.created_at), delivery=delivery_view(row))
+        yield DeliveryEntry(
+            id=str(row.id), at=from_micros(row.created_at), delivery=delivery_view(row), lag=_lag(row)
+        )
+
+
+_LAG_COLUMNS = tuple(sync_lag.c[name].label(f"lag_{name}") for name in LagView.__struct_fields__)
+
+
+def _lag(row: sa.Row[Any]) -> LagView | None:
+    if row.lag_acknowledged_at is None:
+        return None
+    return LagView(
+        event_at=maybe_from_micros(row.lag_event_at),
+        received_at=from_micros(row.lag_received_at),
+        sent_at=maybe_from_micros(row.lag_sent_at),
+        acknowledged_at=from_micros(row.lag_acknowledged_at),
+        by_date=row.lag_by_date,
+        late_cause=row.lag_late_cause,
+        by_instant=row.lag_by_instant,
+        late_cause_by_instant=row.lag_late_cause_by_instant,
+    )
 
 
 def _attempts(code: str, page: _Page) -> Iterator[StoredEntry]:
