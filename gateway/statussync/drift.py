@@ -157,8 +157,8 @@ class _Pass:
     async def run(self, horizon: int) -> None:
         """What differs, what has changed, the others in turn."""
         given, mark = self._context.parameters, self._mark
-        if mark.told is None or given["scope"] == "all":
-            mark.whole = True
+        if (mark.told is None or given["scope"] == "all") and not mark.whole:
+            mark.whole, mark.after = True, ""
         position = await self._database.read(functools.partial(drift_lanes.position_before, instant=horizon))
         await self._expect(position)
         for codes in _pieces(await self._ask(drift.drifting_dossiers)):
