@@ -29,10 +29,16 @@ from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.port import Adapter, Secret
 from gateway.settings import DestinationSettings, Settings, database_url, decode
+from gateway.statussync.assessor import Assessor
+from gateway.statussync.desk import Desk
 from gateway.statussync.drift import Drift
+from gateway.statussync.gauges import DeadlineGauges
 from gateway.statussync.lag_follower import LagFollower
 from gateway.statussync.lag_gauges import LagGauges
+from gateway.statussync.reassess import Reassessment
 from gateway.statussync.repair import RepairDesk
+from gateway.statussync.rules import load_rules
+from gateway.statussync.sweep import Sweep
 from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import from_micros
@@ -58,6 +64,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker
     jobs: Jobs
     repairs: RepairDesk
+    deadlines: Desk
     translation: Translation
     callbacks: Callbacks
     feed: Feed
@@ -120,6 +127,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     """
     for name, section in settings.destination.items():
         _require_networks(name, section.inbound_from)
+    rules = load_rules(settings.deadlines)
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
@@ -130,17 +138,15 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
     drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
-    every_job: tuple[Job, ...] = (
-        catalogue_job(catalogues),
-        tidy_job(database, hub.clock),
-        drift.job(),
-    )
+    desk = Desk(database=database, clock=hub.clock, rules=rules, destinations=frozenset(destinations))
+    every_job = (catalogue_job(catalogues), tidy_job(database, hub.clock), drift.job(), *_deadline_jobs(desk))
     jobs = Jobs(JobBook(every_job, settings.jobs), database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
     feed = Feed(database, worker.wait_for_events)
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations))
+    _keep_deadlines(worker, desk)
     return Gateway(
         settings=settings,
         database=database,
@@ -150,6 +156,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         catalogues=catalogues,
         worker=worker,
         jobs=jobs,
+        deadlines=desk,
         repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
         translation=translation,
         callbacks=Callbacks(hub, destinations, intake),
@@ -169,6 +176,16 @@ async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Databas
         await webhooks.close()
         database.close()
         raise
+
+
+def _deadline_jobs(desk: Desk) -> tuple[Job, ...]:
+    return Sweep(desk).job(), Reassessment(desk).job()
+
+
+def _keep_deadlines(worker: Worker, desk: Desk) -> None:
+    assessor = Assessor(desk, owner=lambda: worker.id)
+    worker.attend("assessor", assessor.run, wake=assessor.wake)
+    worker.attend("deadline_gauges", DeadlineGauges(desk).run)
 
 
 def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str]) -> None:

@@ -90,9 +90,7 @@ class Assessor:
             written = await self._desk.database.apply(record_assessments, item)
         except StorageUnavailable:
             raise
-        except (
-            Exception
-        ):  # why: what one dossier's rows break must not stop the others; it is written down instead
+        except Exception:  # why: what one dossier breaks must not stop the others; it is written down
             log.exception("assessment_could_not_be_written", dossier=item.code)
             await self._desk.database.apply(
                 record_assessments, failed(self._bench(), item.code, versions, known)
