@@ -159,8 +159,7 @@ def _record(transaction: Transaction, item: Findings) -> Recorded:
     for found in item.found:
         row = rows.pop((found.kind, found.field), None)
         if row is None:
-            _add(transaction, item, found)
-            opened += 1
+            opened += _add(transaction, item, found)
         else:
             opened += _see(transaction, item, found, row)
     for (kind, field), row in rows.items():
@@ -171,9 +170,9 @@ def _record(transaction: Transaction, item: Findings) -> Recorded:
     return Recorded(opened=opened, gone=gone)
 
 
-def _add(transaction: Transaction, item: Findings, found: Found) -> None:
+def _add(transaction: Transaction, item: Findings, found: Found) -> int:
     row = transaction.identifiers.next()
-    transaction.run(
+    added = transaction.run(
         _ADD,
         {
             **_seen(item, found),
@@ -186,7 +185,9 @@ def _add(transaction: Transaction, item: Findings, found: Found) -> None:
             "found_at": item.now,
         },
     )
-    _tell(transaction, item, "drift.found", {"drift": str(row), "kind": found.kind, "field": found.field})
+    if added:
+        _tell(transaction, item, "drift.found", {"drift": str(row), "kind": found.kind, "field": found.field})
+    return added
 
 
 def _see(transaction: Transaction, item: Findings, found: Found, row: Row) -> int:
