@@ -17,7 +17,7 @@ from gateway.cli.options import AsJson, Config, examples
 if TYPE_CHECKING:
     from gateway.storage.queries import LaneView, StoredDossier
     from gateway.storage.queries_status import DestinationRow
-    from gateway.storage.queries_timeline import StoredEntry
+    from gateway.storage.queries_timeline import LagView, StoredEntry
 
 EXAMPLES = examples("lienthong status", "lienthong status H99.14-260928-0007", "lienthong status --json")
 STORY_ENTRIES = 1000
@@ -37,12 +37,18 @@ def status(
     settings = configured(config)
     with reading(settings) as database:
         if dossier is None:
-            _overview(database.ask(partial(_health, names=sorted(settings.destination))), as_json=as_json)
+            health = partial(
+                _health,
+                names=sorted(settings.destination),
+                longest_pause=settings.delivery.retry.longest,
+            )
+            _overview(database.ask(health), as_json=as_json)
         else:
             _story(database.ask(partial(_told, code=dossier)), as_json=as_json)
 
 
-def _health(connection: Any, names: list[str]) -> dict[str, Any]:
+def _health(connection: Any, names: list[str], longest_pause: float) -> dict[str, Any]:
+    from gateway.statussync.lag_report import headline, query_of
     from gateway.storage import queries_status
 
     now = datetime.now(UTC)
@@ -63,6 +69,8 @@ def _health(connection: Any, names: list[str]) -> dict[str, Any]:
             for name in names
         ],
         "totals": queries_status.totals(connection, now),
+        # what each showed late in 30 days, and what of that is only ours to blame
+        "late": headline(connection, query_of(names, now=now, longest_pause=longest_pause)),
     }
 
 
@@ -77,6 +85,7 @@ def _breaker(row: DestinationRow, now: datetime) -> str:
 
 
 def _overview(found: dict[str, Any], *, as_json: bool) -> None:
+    from gateway.cli.lag import headline
     from gateway.cli.screen import age, console, print_json, table
 
     if as_json:
@@ -105,6 +114,8 @@ def _overview(found: dict[str, Any], *, as_json: bool) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for each in found["late"]:
+        out.print(f"in 30 days {headline(each)}", markup=False, soft_wrap=True)
 
 
 def _counts(counts: Mapping[Any, int]) -> str:
@@ -152,9 +163,10 @@ def _entry(entry: StoredEntry) -> tuple[Any, ...]:
     match entry:
         case kinds.ReceivedVersion():
             return entry.at, "version received", "", f"log entry {entry.id}"
-        case kinds.DeliveryEntry(delivery=each):
+        case kinds.DeliveryEntry(delivery=each, lag=lag):
             last = f"{each.code or ''} {each.reason or ''}".strip()
-            return entry.at, f"{each.operation} {each.key}", each.destination, f"{each.state}  {last}"
+            detail = f"{each.state}  {last}{'' if lag is None else _took(lag)}"
+            return entry.at, f"{each.operation} {each.key}", each.destination, detail
         case kinds.AttemptEntry(attempt=each):
             what = f"{'asked about' if each.kind == 'query' else 'sent'} {entry.operation}"
             return entry.at, what, entry.destination, f"{each.outcome or 'under way'}  {each.reason or ''}"
@@ -164,6 +176,16 @@ def _entry(entry: StoredEntry) -> tuple[Any, ...]:
             return entry.at, f"event {entry.event}", entry.destination, ""
         case kinds.ActionEntry():
             return entry.at, f"{entry.action} by {entry.actor}", entry.destination, entry.reason
+
+
+def _took(lag: LagView) -> str:
+    """How long it took the partner to know, and what it showed meanwhile."""
+    from gateway.cli.screen import age
+
+    since = lag.event_at or lag.received_at
+    known = "after the event" if lag.event_at is not None else "after we heard"
+    wrongly = f"; shown late through the {lag.late_cause}" if lag.late_cause is not None else ""
+    return f"; known there {age((lag.acknowledged_at - since).total_seconds())} {known}{wrongly}"
 
 
 def _document(found: StoredDossier, entries: list[StoredEntry]) -> dict[str, Any]:

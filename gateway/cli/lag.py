@@ -1,0 +1,232 @@
+"""``lienthong sync lag``: how long partners took to know, what they showed late, and whose fault that was.
+
+Invariant: it reads, and takes no lock; a running gateway does not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+import typer
+
+from gateway.cli.options import AsJson, Way, examples, spread
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+    from gateway.statussync.lag_views import (
+        DayLag,
+        DestinationLag,
+        LagReport,
+        LateCount,
+        LateDossier,
+        Lengths,
+        Query,
+    )
+
+EXAMPLES = examples(
+    "lienthong sync lag",
+    "lienthong sync lag --days 30 --destination national_portal",
+    "lienthong sync lag --dossiers --cause gateway",
+    "lienthong sync lag --last 2026-09-30 --days 30 --json",
+)
+T = TypeVar("T")
+CAUSES = ("gateway", "source", "partner")
+_PAGE = 500
+
+
+@spread
+def lag(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=400, help="So many days, the last one included.")] = 7,
+    last: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The last day; today if left out.", show_default=False),
+    ] = None,
+    destination: Annotated[
+        str | None, typer.Option(help="Only this destination.", show_default=False)
+    ] = None,
+    dossiers: Annotated[
+        bool, typer.Option("--dossiers", help="List the ended dossiers behind the counts.")
+    ] = False,
+    cause: Annotated[
+        str | None,
+        typer.Option(help=f"With --dossiers, only through: {', '.join(CAUSES)}.", show_default=False),
+    ] = None,
+    way: Way,
+    as_json: AsJson = False,
+) -> None:
+    """Show the lag of synchronisation: percentiles by day, what was shown late, and through whom."""
+    from gateway.cli.screen import print_json
+
+    if cause is not None and (cause not in CAUSES or not dossiers):
+        raise typer.BadParameter(
+            f"--cause goes with --dossiers and is one of {', '.join(CAUSES)}; got {cause}"
+        )
+    if destination is not None:
+        way.require_destination(destination)
+    asked = {"days": days, "last": last, "destination": destination}
+    if dossiers:
+        found = [item for item in _dossiers(way, asked) if _through(item, cause)]
+        print_json(found) if as_json else _print_dossiers(found)
+        return
+    told = _report(way, asked)
+    print_json(told) if as_json else _print_report(told)
+
+
+def _through(item: LateDossier, cause: str | None) -> bool:
+    return cause is None or cause in {item.cause_by_date, item.cause_by_instant}
+
+
+def _report(way: Way, asked: dict[str, Any]) -> LagReport:
+    from gateway.cli.opening import ask, run
+    from gateway.statussync.lag_report import report
+    from gateway.statussync.lag_views import LagReport
+
+    if way.url is None:
+        return ask(way.config, partial(report, query=_query(way.settings, asked)))
+    return run(_asked(way, f"/v1/sync/lag?{_days(asked)}", LagReport))
+
+
+def _dossiers(way: Way, asked: dict[str, Any]) -> list[LateDossier]:
+    from gateway.cli.opening import ask, run
+    from gateway.statussync.lag_report import late_dossiers
+
+    if way.url is None:
+        return ask(way.config, partial(late_dossiers, query=_query(way.settings, asked)))
+    return run(_pages(way, asked))
+
+
+def _query(settings: Settings, asked: dict[str, Any]) -> Query:
+    import msgspec
+
+    from gateway.statussync.lag_report import query_of
+
+    names = sorted(name for name, section in settings.destination.items() if section.enabled)
+    usual = query_of(
+        names if asked["destination"] is None else [asked["destination"]],
+        now=datetime.now(UTC),
+        longest_pause=settings.delivery.retry.longest,
+        days=asked["days"],
+    )
+    if asked["last"] is None:
+        return usual
+    end = asked["last"].date()
+    return msgspec.structs.replace(usual, first=end - timedelta(days=asked["days"] - 1), last=end)
+
+
+def _days(asked: dict[str, Any]) -> str:
+    from gateway.cli.screen import VIETNAM
+
+    end = datetime.now(VIETNAM).date() if asked["last"] is None else asked["last"].date()
+    given = {
+        "first": end - timedelta(days=asked["days"] - 1),
+        "last": end,
+        "destination": asked["destination"],
+    }
+    return urlencode({name: value for name, value in given.items() if value is not None})
+
+
+async def _asked(way: Way, path: str, kind: type[T]) -> T:
+    from gateway.cli.remote import connected, read_key
+
+    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+        return await remote.get(path, kind)
+
+
+async def _pages(way: Way, asked: dict[str, Any]) -> list[LateDossier]:
+    from gateway.api.lag import LatePage
+    from gateway.cli.remote import connected, read_key
+
+    found: list[LateDossier] = []
+    cursor = ""
+    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+        while True:
+            path = f"/v1/sync/lag/dossiers?{_days(asked)}&limit={_PAGE}{cursor}"
+            page = await remote.get(path, LatePage)
+            found += page.items
+            if page.next is None:
+                return found
+            cursor = f"&cursor={page.next}"
+
+
+def _print_report(told: LagReport) -> None:
+    from gateway.cli.screen import age, console, table
+
+    out = console()
+    out.print(f"{told.first} to {told.last}, as of {told.as_of:%Y-%m-%d %H:%M} UTC", markup=False)
+    for each in told.destinations:
+        out.print(headline(each), markup=False, soft_wrap=True)
+    kept = f"within {age(told.target)} (goal {told.goal:.0%})"
+    parts = ("event to us", "us to sending", "sending to answer", "in all")
+    out.print(
+        table(
+            ("day", "destination", "deliveries", kept, *parts),
+            map(_day, told.days),
+            title="half of all / 9 of 10 / 99 of 100 / longest",
+        )
+    )
+    if told.absences:
+        rows = [(each.destination, each.began_at, each.ended_at, each.failure) for each in told.absences]
+        out.print(table(("destination", "away from", "to", "why"), rows))
+
+
+def headline(found: DestinationLag) -> str:
+    """What a destination showed late, in one line."""
+    late = found.late
+    differs = late.by_date != late.by_instant
+    by_instant = f"; by instant: {_counted(late.by_instant)}" if differs else ""
+    return f"{found.destination} showed late: {_counted(late.by_date)}{by_instant}; now {found.now.by_date.shown:,}"
+
+
+def _counted(count: LateCount) -> str:
+    if not count.shown:
+        return "nothing"
+    return (
+        f"{count.shown:,}, rightly {count.rightly:,}, only through us {count.gateway:,} ({count.ours or 0:.1%}), "
+        f"through the source {count.source:,}, through the partner {count.partner:,}"
+    )
+
+
+def _day(each: DayLag) -> tuple[Any, ...]:
+    kept = None if each.kept is None else f"{each.kept:.1%}"
+    lengths = (each.source, each.queue, each.wire, each.total)
+    return (each.day, each.destination, f"{each.deliveries:,}", kept, *map(_lengths, lengths))
+
+
+def _lengths(found: Lengths | None) -> str:
+    if found is None:
+        return ""
+    return " / ".join(map(_short, (found.p50, found.p90, found.p99, found.longest)))
+
+
+def _short(seconds: float) -> str:
+    from gateway.cli.screen import age
+
+    return f"{seconds:.2g} s" if seconds < 10 else age(seconds)
+
+
+def _print_dossiers(found: Sequence[LateDossier]) -> None:
+    from gateway.cli.screen import console, table
+
+    headings = (
+        *("dossier", "destination", "agency", "promised", "ended", "we heard", "acknowledged"),
+        *("by date", "by instant"),
+    )
+    console().print(table(headings, map(_dossier, found)))
+
+
+def _dossier(each: LateDossier) -> tuple[Any, ...]:
+    return (
+        *(each.dossier, each.destination, each.agency, each.due_at, each.ended_at, each.received_at),
+        each.acknowledged_at or f"not yet ({each.waits})",
+        _verdict(each.shown_by_date, each.cause_by_date),
+        _verdict(each.shown_by_instant, each.cause_by_instant),
+    )
+
+
+def _verdict(shown: str, cause: str | None) -> str:
+    return {"in_time": "in time", "late": "late"}.get(shown, f"in time, shown late through the {cause}")
