@@ -48,14 +48,15 @@ def assess(  # noqa: PLR0913 - everything that an answer rests on, by name
     up to the beginning of ``before`` counts as known. The same arguments give the same answer. A calendar that does
     not reach far enough shows as CALENDAR_GAP, never as a guess. ValueError when an instant has no offset.
     """
-    story = _story(before, account, earlier, policy)
+    kept, known = _with_first_times(before, account), earlier and _with_first_times(before, earlier)
+    story = _story(before, kept, known, policy)
     events = closed_by(story.events, account.status, heard_at)
     waits = Waits(
-        supplement=_fresh(events, story, Status.SUPPLEMENT_REQUESTED, account.received_at),
-        payment=_fresh(events, story, Status.PAYMENT_REQUESTED, account.received_at),
+        supplement=_fresh(events, story, Status.SUPPLEMENT_REQUESTED, kept.received_at),
+        payment=_fresh(events, story, Status.PAYMENT_REQUESTED, kept.received_at),
     )
     law = Law(policy=policy, calendar=calendar, heard_at=heard_at)
-    promises = promises_of(before, account, earlier, waits, law)
+    promises = promises_of(before, kept, known, waits, law)
     same_end = _goes_on(before, events)
     told = Told(
         before=before,
@@ -77,6 +78,17 @@ def assess(  # noqa: PLR0913 - everything that an answer rests on, by name
         standings=tuple(writer.standing(span) for span in periods),
         due_changes=promises.changes,
         anomalies=found,
+    )
+
+
+def _with_first_times(before: Standing | None, account: Account) -> Account:
+    """§4.4: ``account`` with the first value of when it was filed and received; ``findings`` tells of the others."""
+    if before is None:
+        return account
+    return msgspec.structs.replace(
+        account,
+        submitted_at=before.submitted_at or account.submitted_at,
+        received_at=before.received_at or account.received_at,
     )
 
 

@@ -109,9 +109,11 @@ def _rows(text: str) -> Iterator[Policy]:
     if tuple(reader.fieldnames or ()) != _COLUMNS:
         raise ValueError(f"policies: got columns {reader.fieldnames}, expected {', '.join(_COLUMNS)}")
     for row in reader:
+        if None in row or None in row.values():
+            raise ValueError(f"policies, line {reader.line_num}: expected {len(_COLUMNS)} columns")
         try:
-            yield _policy({name: (value or "").strip() for name, value in row.items()})
-        except (ValueError, TypeError, AttributeError) as fault:
+            yield _policy({name: value.strip() for name, value in row.items()})
+        except ValueError as fault:
             raise ValueError(f"policies, line {reader.line_num}: {fault}") from fault
 
 

@@ -18,16 +18,17 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
-    *("deliveries", "destinations", "log", "adapters", "clients"),
+    *("deliveries", "destinations", "deadline", "log", "adapters", "clients"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
     "destinations": ("pause", "resume"),
+    "deadline": ("compute", "classify", "calendar"),
     "log": ("list", "show", "verify"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),
 }
-LATER = ("sync", "reconcile", "report", "deadline", "evidence")
+LATER = ("sync", "reconcile", "report", "evidence")
 
 
 @pytest.fixture
