@@ -13,6 +13,7 @@ from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.service import Jobs
 from gateway.settings import Settings
+from gateway.statussync.desk import Desk
 from gateway.statussync.repair import RepairDesk
 from gateway.storage.database import Database
 
@@ -83,3 +84,7 @@ class Gateway(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """Endpoints of the one-door system."""
+
+    @property
+    def deadlines(self) -> Desk:
+        """The rules of time, and whom they are compared with."""

@@ -43,6 +43,7 @@ from gateway.api.overview import (
 )
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_clients import CLIENTS
+from gateway.api.table_deadlines import DEADLINES
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
 from gateway.api.table_jobs import JOBS
@@ -299,6 +300,7 @@ CALLBACKS: tuple[Route, ...] = tuple(
 )
 
 ROUTES: tuple[Route, ...] = (
+    *DEADLINES,
     *DOSSIERS,
     *DELIVERIES,
     *DESTINATIONS,

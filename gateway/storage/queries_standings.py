@@ -28,6 +28,7 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     message_id: int | None
     account: bytes
+    assessed: bool
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

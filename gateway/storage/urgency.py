@@ -26,6 +26,7 @@ _RUNNING = ("registered", "received", "processing")
 _LATE = ("LATE", "OVERDUE", "PAUSED_LATE", "DATA_ERROR")
 # in the words of the partial indexes, so that both engines see that they may use them
 _URGENT: sa.ColumnElement[bool] = sa.literal_column("lane.promise_at < 0")
+_STOPPED: sa.ColumnElement[bool] = sa.literal_column("lane.state IN ('blocked', 'held')")
 _OPEN: sa.ColumnElement[bool] = sa.literal_column(f"standing.effective_to = {STILL}")
 _PORTION = 500
 
@@ -169,6 +170,33 @@ def calmable_codes(connection: sa.Connection, after: str, most: int) -> list[str
     return sorted(set(connection.execute(question).scalars()))
 
 
+def candidates(
+    connection: sa.Connection, after: tuple[int, str] | None, horizon: int, most: int
+) -> list[tuple[int, str]]:
+    """The next (promise, dossier) after ``after``, nearest promise first, that a partner may show late: with an urgent
+    lane, or due by ``horizon`` with a lane in which nothing moves. Dossiers without a promise are left out."""
+    place = sa.tuple_(standing.c.due_at, standing.c.dossier_code)
+    urgent = sa.select(lane.c.dossier_code).where(_URGENT)
+    stopped = sa.select(lane.c.dossier_code).where(_STOPPED)
+    question = (
+        sa.select(standing.c.due_at, standing.c.dossier_code)
+        .where(
+            _OPEN,
+            standing.c.due_at.is_not(None),
+            standing.c.dossier_code.in_(urgent.union(stopped)),
+            sa.or_(
+                standing.c.dossier_code.in_(urgent),
+                sa.and_(standing.c.status.in_((2, 4)), standing.c.due_at <= horizon),
+            ),
+        )
+        .order_by(standing.c.due_at, standing.c.dossier_code)
+        .limit(most)
+    )
+    if after is not None:
+        question = question.where(place > sa.tuple_(sa.literal(after[0]), sa.literal(after[1])))
+    return [(int(row[0]), row[1]) for row in connection.execute(question)]
+
+
 def counts(connection: sa.Connection, horizon: int) -> dict[str, int]:
     """By destination, urgent lanes of dossiers that are not late and whose promise is near, or over."""
     question = (
@@ -188,7 +216,7 @@ def stopped_codes(connection: sa.Connection, after: str, horizon: int, most: int
         .distinct()
         .join(standing, standing.c.dossier_code == lane.c.dossier_code)
         .where(
-            sa.literal_column("lane.state IN ('blocked', 'held')"),
+            _STOPPED,
             lane.c.dossier_code > after,
             _OPEN,
             standing.c.status.in_((2, 4)),
