@@ -35,9 +35,10 @@ CATALOGUES = {
     FIELDS: {entry["MALINHVUC"]: entry for entry in simulator_catalogue.FIELDS},
 }
 ENVIRONMENT = {"PORTAL_PASSWORD": "mot-mat-khau"}
+CONFIGURATION = README.parents[1] / "lienthong.example.toml"
 
 
 def portal_settings() -> Settings:
-    """What the example configuration says to the portal's adapter."""
-    section = load(README.with_name("lienthong.toml"), ENVIRONMENT).destination["national_portal"]
-    return decode(section.settings, Settings, ENVIRONMENT)
+    """What the example configuration says to the portal's adapter; this portal takes registered dossiers, too."""
+    section = load(CONFIGURATION, ENVIRONMENT).destination["national_portal"]
+    return msgspec.structs.replace(decode(section.settings, Settings, ENVIRONMENT), send_unreceived="all")

@@ -16,10 +16,10 @@ from gateway.port import Context, Grant, Secret, SimulatedRequest, WireRequest, 
 from gateway.settings import decode, load
 from tests.unit.example_files import (
     CATALOGUES,
+    CONFIGURATION,
     COUNTS,
     ENVIRONMENT,
     NEWEST,
-    README,
     RECORDS,
     TODAY,
     portal_settings,
@@ -55,7 +55,7 @@ def test_every_procedure_and_every_agency_is_used() -> None:
 
 
 def test_example_configuration_loads_and_suits_the_adapter() -> None:
-    settings = load(README.with_name("lienthong.toml"), ENVIRONMENT)
+    settings = load(CONFIGURATION, ENVIRONMENT)
     portal = settings.destination["national_portal"]
     adapter = decode(portal.settings, PortalSettings, ENVIRONMENT)
     require_usable(adapter)
@@ -67,7 +67,7 @@ def test_example_configuration_loads_and_suits_the_adapter() -> None:
 def test_example_configuration_holds_no_secret() -> None:
     with pytest.raises(ConfigurationError, match="PORTAL_PASSWORD"):
         decode(
-            load(README.with_name("lienthong.toml"), {}).destination["national_portal"].settings,
+            load(CONFIGURATION, {}).destination["national_portal"].settings,
             PortalSettings,
             {},
         )
