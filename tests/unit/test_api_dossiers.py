@@ -1,5 +1,7 @@
 """Dossiers over HTTP: versions in, lists and views out."""
 
+import json
+
 import pytest
 
 from gateway.domain.delivery import DeliveryState
@@ -383,3 +385,19 @@ async def test_accepted_version_wakes_the_worker(world):
     await world.put()
 
     assert woken == ["board"]
+
+
+async def test_repeated_key_of_a_record_is_refused_with_its_place(world):
+    text = json.dumps(record("H99-1")).replace('"version": 1', '"version": 1, "version": 2')
+
+    answer = await world.call(
+        "PUT", "/v1/dossiers/H99-1", content=text, headers={"content-type": "application/json"}
+    )
+    lines = await world.call(
+        "POST", "/v1/dossiers:import", content=text, headers={"content-type": "application/x-ndjson"}
+    )
+
+    assert answer.status_code == 422
+    assert violations(answer) == {"/version": "repeated_key"}
+    assert json.loads(lines.text)["problem"]["violations"][0]["pointer"] == "/version"
+    assert (await world.call("GET", "/v1/dossiers/H99-1")).status_code == 404
