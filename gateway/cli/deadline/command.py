@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import explain
 from gateway.cli.deadline import calendars
 from gateway.cli.options import Config, examples, group
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 app = group("When something is due, whether it was in time, and the working calendar behind it.")
 app.add_typer(calendars.app, name="calendar")
+app.command("explain", epilog=explain.EXPLAIN_EXAMPLES)(explain.explain)
+app.command("at-risk", epilog=explain.AT_RISK_EXAMPLES)(explain.at_risk)
 
 Lines = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON lines; - reads standard input.")]
 CalendarFile = Annotated[
@@ -103,5 +106,5 @@ def _finish(refused: int) -> None:
     from gateway.cli.exits import NO, complain
 
     if refused:
-        complain(f"{refused:,} lines were refused; their error lines say why")
+        complain(f"refused lines: {refused:,}; their error lines say why")
         raise typer.Exit(NO)
