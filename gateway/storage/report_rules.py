@@ -20,7 +20,7 @@ Rule: TypeAlias = Literal["date", "instant"]
 # fmt: off
 Column: TypeAlias = Literal[
     "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13",
-    "withdrawn", "waiting", "paused_late", "no_due", "disputed", "refused", "data_error",
+    "withdrawn", "waiting", "paused_late", "no_due", "disputed", "refused", "data_error", "unplaced",
 ]
 # fmt: on
 """What can be opened: the columns of the form, and what is told beside them."""
@@ -230,13 +230,27 @@ def classes_of(column: Column, *, strict: bool = False) -> tuple[int, ...]:
 _RECEPTION = f"code % {WITHOUT_DUE} / 10000"
 _BY_DATE = "code % 10000 / 100"
 _BY_INSTANT = "code % 100"
+# a dossier that breaks 3 = 4 + 5 + 6 or 3 = 7 + 11
+_UNPLACED = f"""({_RECEPTION} = {NEITHER}
+    OR ({_RECEPTION} > 0) <> ({_BY_DATE} BETWEEN {min(RESOLVED)} AND {max(PENDING)}))"""
 _RECEPTIONS: dict[Column, str] = {
     "3": f"{_RECEPTION} > 0",
     "4": f"{_RECEPTION} = {ONLINE}",
     "5": f"{_RECEPTION} = {OTHER}",
     "6": f"{_RECEPTION} = {CARRIED_OVER}",
     "no_due": f"code >= {WITHOUT_DUE}",
+    "unplaced": _UNPLACED,
 }
+
+
+def reception_of(code: int) -> int:
+    """Column 4, 5 or 6 of a code; NEITHER where the channel is unknown, 0 where it is not counted."""
+    return code % WITHOUT_DUE // 10000
+
+
+def class_of(code: int, rule: Rule) -> int:
+    """The class of a code by date or by instant; 0 where it has none."""
+    return code % 10000 // 100 if rule == "date" else code % 100
 
 
 def counted_in(figure: Figure) -> str:
