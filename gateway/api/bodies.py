@@ -126,7 +126,7 @@ async def _drain(parts: AsyncIterator[bytes], size: int) -> None:
 
 @functools.cache
 def _reader(kind: Any) -> RecordReader[Any]:
-    return RecordReader(kind)
+    return RecordReader(kind, what="body of the request")
 
 
 def decoded(body: Body, content: bytes) -> object:

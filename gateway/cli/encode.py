@@ -132,7 +132,7 @@ def _read_file(settings: Settings, path: Path) -> Dossier:
     from mappings.sources import Translation
 
     body = path.read_bytes()
-    dossier = RecordReader(Dossier).read(_first_line(body))
+    dossier = RecordReader(Dossier, what="dossier record").read(_first_line(body))
     translated = Translation.load(settings.sources.tables).translate(dossier, datetime.now(UTC).date())
     if isinstance(translated, Dossier):
         return translated

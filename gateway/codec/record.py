@@ -40,10 +40,11 @@ _ADVICE = {
 
 
 class RecordReader(Generic[T]):
-    """Reads records of one type; make it once and keep it."""
+    """Reads records of one type; make it once and keep it. ``what``: what people call such a record."""
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], *, what: str) -> None:
         self._kind = kind
+        self._what = what
         self._decoder = msgspec.json.Decoder(kind)
 
     def read(self, body: bytes) -> T:
@@ -60,7 +61,7 @@ class RecordReader(Generic[T]):
         return record
 
     def _refused(self, violations: Sequence[Violation]) -> RecordError:
-        return RecordError(f"the {self._kind.__name__.lower()} record cannot be accepted", violations)
+        return RecordError(f"the {self._what} cannot be accepted", violations)
 
     def _violations(self, body: bytes, first: str) -> Sequence[Violation]:
         try:

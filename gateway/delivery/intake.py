@@ -67,7 +67,7 @@ class Intake:
         self._hub = hub
         self._destinations = destinations
         self._translation = translation
-        self._reader = RecordReader(Dossier)
+        self._reader = RecordReader(Dossier, what="dossier record")
 
     async def accept(self, submission: Submission) -> Receipt:
         """Store the version and its deliveries; durable on return.

@@ -279,3 +279,11 @@ async def test_overview_counts_everything(world):
     assert shown["totals"]["dossiers"] == {"received": 1}
     assert shown["totals"]["overdue"] == 1
     assert [item["name"] for item in shown["destinations"]] == ["board"]
+
+
+async def test_refusal_speaks_of_the_request_and_of_no_type_of_ours(world):
+    answer = await world.call("POST", "/v1/deliveries:retry", json={"destination": "board"})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "the body of the request cannot be accepted"
+    assert "Order" not in answer.text

@@ -18,7 +18,7 @@ def test_nesting_of_any_depth_is_a_refusal(depth, field):
     body = b'{"%s": %s1%s}' % (field.encode(), b"[" * depth, b"]" * depth)
 
     with pytest.raises(RecordError) as caught:
-        RecordReader(Dossier).read(body)
+        RecordReader(Dossier, what="dossier record").read(body)
 
     assert caught.value.violations
 
@@ -41,12 +41,12 @@ TEXT = json.dumps(KNOWN, ensure_ascii=False)
 
 def refused(body):
     with pytest.raises(RecordError) as caught:
-        RecordReader(Dossier).read(body.encode())
+        RecordReader(Dossier, what="dossier record").read(body.encode())
     return {found.pointer: found.code for found in caught.value.violations}
 
 
 def test_record_whose_texts_look_like_keys_is_taken():
-    assert RecordReader(Dossier).read(TEXT.encode()).summary == KNOWN["summary"]
+    assert RecordReader(Dossier, what="dossier record").read(TEXT.encode()).summary == KNOWN["summary"]
 
 
 @pytest.mark.parametrize(

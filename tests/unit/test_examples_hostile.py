@@ -71,7 +71,7 @@ def test_unreadable_lines_are_refused_with_exactly_their_pointers(
     line: bytes, verdict: dict[str, list[str]]
 ) -> None:
     with pytest.raises(RecordError) as caught:
-        RecordReader(Dossier).read(line)
+        RecordReader(Dossier, what="dossier record").read(line)
     assert {violation.pointer for violation in caught.value.violations} == set(verdict["pointers"])
 
 
