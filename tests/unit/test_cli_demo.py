@@ -15,7 +15,7 @@ from gateway.cli.demo.kinds import ENDINGS, KINDS, Doubts, settled_doubts, troub
 from gateway.cli.demo.reading import Done, Figures
 from gateway.cli.demo.stage import Result
 from gateway.cli.demo.summary import Summary
-from gateway.cli.demo.words import TEXTS, Language, say
+from gateway.cli.demo.words import TEXTS, Language, figure, say
 from gateway.cli.importing.verdict import Tally
 from gateway.cli.importing.verdict import Verdict as LineVerdict
 from gateway.cli.sandbox import Faults
@@ -142,3 +142,14 @@ def test_every_doubt_has_an_ending():
     rows = [doubt("delivered", "found_at_partner"), doubt("delivered", "accepted")]
     rows += [doubt("superseded", "superseded"), doubt("in_doubt", "timeout"), doubt("rejected", "x")]
     assert settled_doubts(rows) == Doubts(found=1, resent=1, replaced=1, open=2)
+
+
+@pytest.mark.parametrize(("language", "steps"), [(Language.VI, "4.915"), (Language.EN, "4,915")])
+def test_figures_are_written_as_the_language_does(language, steps):
+    told = shown(result(), language)
+    other = steps.translate(str.maketrans(".,", ",."))
+
+    assert told.count(steps) == 2  # the table, and the title of the comparison
+    assert other not in told
+    assert figure(language, 1_234_567) == ("1.234.567" if language is Language.VI else "1,234,567")
+    assert say(language, "catalogues", count=1044, entries=5).count(figure(language, 1044)) == 1

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.text import Text
 
 from gateway.cli.demo.reading import Figures
-from gateway.cli.demo.words import Language, say
+from gateway.cli.demo.words import Language, figure, say
 
 
 class Display:
@@ -43,15 +43,19 @@ class Display:
         """Bring everything else up to date."""
         for task, progress in ((self._dossiers, figures.dossiers), (self._steps, figures.steps)):
             self._bars.update(task, completed=progress.done, total=max(1, progress.all))
-        said = self._say
+        said, count = self._say, self._figure
         breaker = said("breaker.open") if figures.breaker_open else said("breaker.closed")
         self._counts.plain = (
-            f"{figures.retries:,} {said('live.retries')}  ·  {figures.doubts_settled:,} {said('live.doubts')}"
-            f"  ·  {figures.doubts_open:,} {said('live.open_doubts')}  ·  {said('live.breaker')}: {breaker}"
+            f"{count(figures.retries)} {said('live.retries')}"
+            f"  ·  {count(figures.doubts_settled)} {said('live.doubts')}"
+            f"  ·  {count(figures.doubts_open)} {said('live.open_doubts')}  ·  {said('live.breaker')}: {breaker}"
         )
 
     def _say(self, name: str) -> str:
         return say(self._language, name)
+
+    def _figure(self, count: int) -> str:
+        return figure(self._language, count)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gateway.cli.demo.kinds import ENDINGS
 from gateway.cli.demo.stage import Result
-from gateway.cli.demo.words import Language, say
+from gateway.cli.demo.words import Language, figure, say
 from gateway.deadlines.classify import Verdict
 
 _COLUMNS = ("missing", "out_of_order", "duplicated", "different")
@@ -48,6 +48,9 @@ class Summary:
     def _say(self, name: str, **values: object) -> str:
         return say(self._language, name, **values)
 
+    def _figure(self, count: int) -> str:
+        return figure(self._language, count)
+
     def _figures(self, result: Result) -> Table:
         figures, verdict = result.figures, result.verdict
         rows = {
@@ -77,7 +80,7 @@ class Summary:
         for name in ENDINGS:
             counts = (getattr(figures.dossier_doubts, name), getattr(figures.step_doubts, name))
             if any(counts) or name in _ALWAYS:
-                table.add_row(self._say(f"doubt.{name}"), *(f"{count:,}" for count in counts))
+                table.add_row(self._say(f"doubt.{name}"), *map(self._figure, counts))
         return table
 
     def _classes(self, result: Result) -> Iterator[tuple[str, int]]:
@@ -88,7 +91,7 @@ class Summary:
     def _counts(self, heading: str, rows: Iterator[tuple[str, int]]) -> Table:
         table = self._table(heading)
         for name, count in rows:
-            table.add_row(name, f"{count:,}")
+            table.add_row(name, self._figure(count))
         return table
 
     def _table(self, heading: str) -> Table:
@@ -117,7 +120,9 @@ class Summary:
         for place, name in enumerate(_COLUMNS):
             count = getattr(verdict, name)
             text.append("   " if place else "")
-            text.append(f"{self._say(name)} {count}", style="bold green" if count == 0 else "bold red")
+            text.append(
+                f"{self._say(name)} {self._figure(count)}", style="bold green" if count == 0 else "bold red"
+            )
         text.append("\n\n")
         text.append(
             self._say("holds") if result.holds else self._say("fails", folder=folder),
@@ -125,5 +130,5 @@ class Summary:
         )
         text.append(f"\n{self._say('injected', count=sum(result.injected.values()))}")
         text.append(f"\n{self._say('took', seconds=result.seconds)}   {self._say('kept', folder=folder)}")
-        title = self._say("comparison", compared=f"{verdict.compared:,}", steps=f"{verdict.steps:,}")
+        title = self._say("comparison", compared=verdict.compared, steps=verdict.steps)
         return Panel(text, title=title, title_align="left", expand=False, padding=(1, 2))

@@ -139,7 +139,16 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 
 def say(language: Language, name: str, **values: object) -> str:
-    """Text ``name`` in ``language``."""
+    """Text ``name`` in ``language``; whole numbers among ``values`` are written as the language does."""
     vietnamese, english = TEXTS[name]
     text = vietnamese if language is Language.VI else english
-    return text.format(**values) if values else text
+    written = {
+        each: figure(language, value) if type(value) is int else value for each, value in values.items()
+    }
+    return text.format(**written) if values else text
+
+
+def figure(language: Language, count: int) -> str:
+    """A whole number with its thousands apart: 4.915 in Vietnamese, 4,915 in English."""
+    written = f"{count:,}"
+    return written.replace(",", ".") if language is Language.VI else written
