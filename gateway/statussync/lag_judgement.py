@@ -91,7 +91,7 @@ def _as_news(item: Judged, known: set[Telling], planned: Mapping[tuple[int, str,
 
 
 def _with_ends(connection: Connection, items: Sequence[Judged], rules: Rules) -> list[Judged]:
-    """Find what tells the end of a dossier for the first time; a step is told once, whatever it says."""
+    """Find what tells the end of a dossier for the first time: a repair that tells it again is drift, not lag."""
     codes = {item.delivery.dossier_code for item in items if item.told.may_end}
     if not codes:
         return list(items)
@@ -108,7 +108,7 @@ def _with_ends(connection: Connection, items: Sequence[Judged], rules: Rules) ->
 def _with_end(item: Judged, history: Sequence[Heard], known: set[Telling], rules: Rules) -> Judged:
     delivery = item.delivery
     end = ended(item.told, history, by=delivery.settled_at or rules.now)
-    if end is None or (item.told.snapshot and not _first(known, delivery, end.ended_at)):
+    if end is None or not _first(known, delivery, end.ended_at):
         return item
     heard_at = item.received_at if end.heard_at is None else min(item.received_at, end.heard_at)
     whole = End(
