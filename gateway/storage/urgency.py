@@ -111,12 +111,17 @@ def _behind() -> sa.ColumnElement[bool]:
             dossier_version.c.dossier_code == lane.c.dossier_code,
             dossier_version.c.version == lane.c.acknowledged_version,
         )
+        .correlate(lane)
         .scalar_subquery()
     )
-    return sa.exists().where(
-        delivery.c.lane_id == lane.c.id,
-        delivery.c.settled_at.is_(None),
-        delivery.c.created_at <= sa.func.coalesce(acknowledged, sa.literal_column(str(_NEVER))),
+    return (
+        sa.exists()
+        .where(
+            delivery.c.lane_id == lane.c.id,
+            delivery.c.settled_at.is_(None),
+            delivery.c.created_at <= sa.func.coalesce(acknowledged, sa.literal_column(str(_NEVER))),
+        )
+        .correlate(lane)
     )
 
 

@@ -379,6 +379,19 @@ async def test_lane_is_behind_until_everything_of_the_acknowledged_version_is_to
     assert not glance(world).behind
 
 
+async def test_every_lane_is_compared_with_its_own_version(world):
+    """Two dossiers, of which one partner knows everything and the other nothing."""
+    for code in ("H99-a", "H99-b"):
+        await world.accept(code, snapshot("1"), version=1, account=heard(account(code)))
+    lane = await world.claim_one()
+    await world.send(lane, acknowledged=("finished", 1))
+    other = {"H99-a", "H99-b"} - {lane.dossier}
+
+    found = world.database.ask(lambda connection: urgency.lanes_of(connection, ["H99-a", "H99-b"]))
+
+    assert {code for code, [each] in found.items() if each.behind} == other
+
+
 async def test_calmable_are_only_lanes_that_something_was_heard_of(world):
     for code in ("H99-a", "H99-b", "H99-c"):
         await world.accept(code, snapshot("1"), event("2"))
