@@ -64,6 +64,7 @@ class Destination:
             secret_fields=adapter.manifest.secret_fields,
             secret_headers=adapter.manifest.secret_headers,
         )
+        self._exchange_seconds = EXCHANGE_SECONDS.labels(name)
         self.client = HttpClient(self.capacity, transport=transport)
         self.authenticator = Authenticator(adapter.credentials, self._exchange_credential)
         limits = Limits(
@@ -95,7 +96,7 @@ class Destination:
         try:
             return await self.client.exchange(request)
         finally:
-            EXCHANGE_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+            self._exchange_seconds.observe(time.perf_counter() - started)
 
     async def recorded_exchange(
         self,

@@ -54,7 +54,9 @@ def redact_body(body: bytes, *, fields: tuple[str, ...], secrets: Iterable[str] 
 
 def redact_url(url: str, *, fields: tuple[str, ...], secrets: Iterable[str] = ()) -> str:
     """``url`` without secret query values and without a password before the host."""
-    plain = _USER_INFO.sub(lambda found: (found[1] or b"") + _MARK, _bytes(url))
+    plain = _bytes(url)
+    if b"@" in plain:
+        plain = _USER_INFO.sub(lambda found: (found[1] or b"") + _MARK, plain)
     return redact_body(plain, fields=fields, secrets=secrets).decode("utf-8", "replace")
 
 
@@ -67,17 +69,24 @@ def redact_headers(
 ) -> list[list[str]]:
     """Header pairs with the values of ``names`` and ``fields`` (any case, ``-`` or ``_``) and any of ``secrets``
     replaced, wherever they stand in a value."""
-    hidden = _ALWAYS_HIDDEN | {_plain_name(name) for name in (*names, *fields)}
-    listed = tuple(secrets)
-    return [
-        [
-            _bytes(key).decode(),
-            REDACTED
-            if _plain_name(key) in hidden
-            else redact_body(_bytes(value), fields=fields, secrets=listed).decode("utf-8", "replace"),
-        ]
-        for key, value in headers
-    ]
+    hidden, kept = _hidden(tuple(names), fields), tuple(secrets)
+    listed = [(_bytes(key).decode(), _bytes(value)) for key, value in headers]
+    # one look at all values together: nearly always there is nothing in any of them
+    together = b"\n".join([value for _, value in listed]).lower()
+    clean = b"\0" not in together and not _net(fields, kept).suspects(together)
+
+    def stored(key: str, value: bytes) -> str:
+        if _plain_name(key) in hidden:
+            return REDACTED
+        shown = value if clean else redact_body(value, fields=fields, secrets=kept)
+        return shown.decode("utf-8", "replace")
+
+    return [[key, stored(key, value)] for key, value in listed]
+
+
+@functools.lru_cache(maxsize=128)
+def _hidden(names: tuple[str, ...], fields: tuple[str, ...]) -> frozenset[str]:
+    return _ALWAYS_HIDDEN | {_plain_name(name) for name in (*names, *fields)}
 
 
 def _plain_name(name: str) -> str:
