@@ -28,10 +28,14 @@ from gateway.port import (
     CredentialLayer,
     Denied,
     Grant,
+    NoRecord,
+    PartnerRecord,
     Read,
     Refusal,
     Report,
+    ShowsRecords,
     WireResponse,
+    record_reader,
 )
 
 FEW_STATUSES = (100, 204, 206, 301, 400, 401, 404, 429, 500, 503, 599)
@@ -48,16 +52,23 @@ class Kind(StrEnum):
     SEND = "interpret"
     QUERY = "interpret_query"
     READ = "interpret_read"
+    RECORD = "interpret_record"
     CREDENTIAL = "credential"
     CALLBACK = "read_callback"
 
 
 _RESULTS: dict[Kind, tuple[type, ...]] = {
     Kind.READ: (Read, CannotRead),
+    Kind.RECORD: (PartnerRecord, NoRecord, CannotRead),
     Kind.CREDENTIAL: (Grant, Denied),
     Kind.CALLBACK: (Report, Refusal),
 }
-_SUCCESS: dict[Kind, type] = {Kind.READ: Read, Kind.CREDENTIAL: Grant, Kind.CALLBACK: Report}
+_SUCCESS: dict[Kind, tuple[type, ...]] = {
+    Kind.READ: (Read,),
+    Kind.RECORD: (PartnerRecord, NoRecord),  # "surely nothing" is a claim as well
+    Kind.CREDENTIAL: (Grant,),
+    Kind.CALLBACK: (Report,),
+}
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +87,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         match self.kind:
             case Kind.SEND | Kind.QUERY:
                 return sorted({*STATUSES, self.success.status})
-            case Kind.READ | Kind.CREDENTIAL:
+            case Kind.READ | Kind.RECORD | Kind.CREDENTIAL:
                 return sorted({*READ_STATUSES, self.success.status})
             case Kind.CALLBACK:
                 return [self.success.status]
@@ -129,6 +140,7 @@ def readers_of(rehearsal: Rehearsal) -> list[Reader]:
     rehearsal.start()
     found += _delivery_readers(rehearsal)
     found += _read_readers(rehearsal)
+    found += _record_readers(rehearsal)
     found += _callback_readers(rehearsal)
     return found
 
@@ -198,6 +210,28 @@ def _read_readers(rehearsal: Rehearsal) -> Iterator[Reader]:
             success=rehearsal.call(request),
             layers=frozenset(layer.name for layer in adapter.credentials),
         )
+
+
+def _record_readers(rehearsal: Rehearsal) -> Iterator[Reader]:
+    """The partner's record of what was told, and of what it has never heard of."""
+    adapter, reader = rehearsal.adapter, record_reader(rehearsal.adapter)
+    told = rehearsal.sendable()[:1] if reader is not None else []
+    for code in (*(dossier.code for dossier in told), "H99.99-260928-9999"):
+        if reader is None:
+            return
+        codes = next((adapter.partner_codes(each) for each in told if each.code == code), (code,))
+        context = rehearsal.context({"partner_code": codes[0]} if codes else {})
+        yield Reader(
+            kind=Kind.RECORD,
+            where="record" if told and code == told[0].code else "record (none)",
+            read=partial(_record, reader, code, context),
+            success=rehearsal.call(reader.encode_record(code, context)),
+            layers=frozenset(layer.name for layer in adapter.credentials),
+        )
+
+
+def _record(reader: ShowsRecords, code: str, context: Context, response: WireResponse) -> object:
+    return reader.interpret_record(code, response, context)
 
 
 def _callback_readers(rehearsal: Rehearsal) -> Iterator[Reader]:

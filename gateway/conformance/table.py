@@ -17,6 +17,7 @@ from gateway.conformance.checks import (
     manifest,
     plan,
     purity,
+    records,
     renewal,
     secrets,
     simulators,
@@ -116,6 +117,12 @@ CHECKS: tuple[Check, ...] = (
         meaning="an expired credential is renewed and the call succeeds; it is no refusal and no answer",
         cure="Deferred(renew=…, retry_after=0.0) after a send, InDoubt(ask_again=True, renew=…) after a question",
         run=renewal.renewal_rule,
+    ),
+    Check(
+        code="record-rule",
+        meaning="where the partner shows its record: what was told is found in it, what was not is missed",
+        cure="read both sides with one function; give a step one key on both; go by the payload, not by the key",
+        run=records.record_rule,
     ),
     Check(
         code="sturdy-simulator",

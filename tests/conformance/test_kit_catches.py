@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from gateway.conformance import CHECKS, Waiver, examine, findings_of, judge
+from gateway.conformance import CHECKS, Waiver, examine, findings_of, judge, load
 from gateway.conformance.finding import STALE
 from tests.conformance.conftest import BROKEN, broken_module, broken_subject, reference_source
 
@@ -17,6 +17,12 @@ WHOLE = BY_CODE["manifest"]
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
 def test_reference_adapter_passes(check, reference):
     assert list(findings_of(reference, check)) == []
+
+
+@pytest.mark.parametrize("code", ["record-rule", "hostile-answers", "renewal-rule", "query-rule"])
+def test_reference_adapter_of_a_partner_that_shows_records_passes(code):
+    source = msgspec.structs.replace(reference_source(), package="tests.conformance.remembering")
+    assert list(findings_of(load(source), BY_CODE[code])) == []
 
 
 @pytest.mark.parametrize("name", BROKEN)
