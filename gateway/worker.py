@@ -7,7 +7,6 @@ the observer's own monotonic clock. Invariant: whatever a dead worker held is ta
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -162,6 +161,8 @@ class Worker:
                 log.warning("storage_was_lost", reason=str(fault)[:200])
                 await asyncio.sleep(STORAGE_PAUSE_SECONDS)
         self._hub.database.identifiers.renew(self._id)
+        for dispatcher in self._dispatchers.values():
+            dispatcher.destination.gate.worker = self._id
         self._registered.set()
         log.info("worker_started", worker=self._id, destinations=sorted(self._dispatchers))
 
@@ -185,7 +186,10 @@ class Worker:
             await self._reap(dead)
 
     async def _reap(self, dead: list[int]) -> None:
+        now = to_micros(self._hub.clock())
         await self._hub.database.write(lambda tx: upkeep.cut_off(tx, dead))
+        # a probe that died with its worker must not keep a breaker open
+        await self._hub.database.write(lambda tx: upkeep.return_probes_of(tx, dead, now=now))
         closing = {name: item.closing_entry for name, item in self._dispatchers.items()}
         fallback = next(iter(closing.values()), None)
         if fallback is None:
@@ -197,10 +201,7 @@ class Worker:
             closing=lambda lost: closing.get(lost.destination, fallback)(lost),
         )
         lost = await self._hub.database.apply(reap_lanes, order)
-        if await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, dead)):
-            now = to_micros(self._hub.clock())
-            for name in self._dispatchers:  # a probe that died with its worker must not keep a breaker open
-                await self._hub.database.write(functools.partial(upkeep.return_probe, name=name, now=now))
+        await self._hub.database.write(lambda tx: upkeep.forget_workers(tx, dead))
         log.warning("dead_workers_were_replaced", workers=dead, attempts_in_doubt=len(lost))
         for dispatcher in self._dispatchers.values():
             dispatcher.wake()

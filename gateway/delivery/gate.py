@@ -41,7 +41,11 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gate:
-    """The gate of one destination in this process."""
+    """The gate of one destination in this process.
+
+    ``share``: how many processes share the rate. ``worker``: who takes probes here, so that they can be given back
+    when it dies.
+    """
 
     def __init__(self, name: str, database: Database, limits: Limits, clock: Callable[[], datetime]) -> None:
         self._name = name
@@ -58,6 +62,7 @@ class Gate:
         self._tokens = 1.0
         self._filled_at = asyncio.get_event_loop().time() if limits.rate else 0.0
         self.share = 1
+        self.worker: int | None = None
 
     async def permit(self, *, probe_for: float, idle: bool) -> Permit:
         """Whether lanes may be claimed now. A probe keeps other processes from probing for ``probe_for`` s;
@@ -171,7 +176,7 @@ class Gate:
     async def _probe(self, now: datetime, probe_for: float) -> Permit:
         until = to_micros(now + timedelta(seconds=probe_for))
         mine = await self._database.write(
-            lambda tx: upkeep.take_probe(tx, self._name, now=to_micros(now), until=until)
+            lambda tx: upkeep.take_probe(tx, self._name, now=to_micros(now), until=until, owner=self.worker)
         )
         self._refreshed_at = -REFRESH_SECONDS
         self._probing = mine

@@ -140,10 +140,10 @@ _FIND = Statement("""
 _ADD = Statement("INSERT INTO destination (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
 _OPEN = Statement("""
     UPDATE destination SET failures = :failures, openings = openings + 1, open_until = :open_until,
-        opened_at = COALESCE(opened_at, :now), last_failure = :failure WHERE name = :name
+        probe_owner = NULL, opened_at = COALESCE(opened_at, :now), last_failure = :failure WHERE name = :name
 """)
 _CLOSE = Statement("""
-    UPDATE destination SET failures = 0, openings = 0, open_until = NULL, opened_at = NULL,
+    UPDATE destination SET failures = 0, openings = 0, open_until = NULL, probe_owner = NULL, opened_at = NULL,
         last_success_at = :now WHERE name = :name
 """)
 _AWAY = Statement("""
@@ -151,7 +151,11 @@ _AWAY = Statement("""
     ON CONFLICT (destination) WHERE ended_at IS NULL DO NOTHING
 """)
 _BACK = Statement("UPDATE outage SET ended_at = :now WHERE destination = :name AND ended_at IS NULL")
-_PROBE = Statement("UPDATE destination SET open_until = :open_until WHERE name = :name")
+_PROBE = Statement("UPDATE destination SET open_until = :open_until, probe_owner = :owner WHERE name = :name")
+_RETURN_PROBES = Statement("""
+    UPDATE destination SET open_until = :now, probe_owner = NULL
+    WHERE probe_owner IN_ARRAY(:workers) AND open_until IS NOT NULL
+""")
 _HASTEN = Statement("""
     WITH chosen AS MATERIALIZED (
         SELECT id FROM lane WHERE destination = :name AND state = 'waiting' AND hasten AND due_at > :now
@@ -183,12 +187,14 @@ def read_breaker(connection: sa.Connection, name: str) -> Breaker:
     return Breaker(name=name) if row is None else Breaker(**row._mapping)  # noqa: SLF001 - its public name
 
 
-def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> bool:
-    """Whether the caller may send the one probe of a half-open breaker; the next chance comes at ``until``."""
+def take_probe(
+    transaction: Transaction, name: str, *, now: int, until: int, owner: int | None = None
+) -> bool:
+    """Whether worker ``owner`` may send the one probe of a half-open breaker; the next chance comes at ``until``."""
     current = breaker(transaction, name)
     if current.open_until is None or current.open_until > now:
         return False
-    transaction.run(_PROBE, {"name": name, "open_until": until})
+    transaction.run(_PROBE, {"name": name, "open_until": until, "owner": owner})
     if transaction.one(_ANY_DUE, {"name": name, "now": now}) is None:
         hasten_lanes(transaction, name, now=now, most=1)
     return True
@@ -197,7 +203,12 @@ def take_probe(transaction: Transaction, name: str, *, now: int, until: int) -> 
 def return_probe(transaction: Transaction, name: str, *, now: int) -> None:
     """Let the next probe leave at once, if the breaker is still open."""
     if breaker(transaction, name).open_until is not None:
-        transaction.run(_PROBE, {"name": name, "open_until": now})
+        transaction.run(_PROBE, {"name": name, "open_until": now, "owner": None})
+
+
+def return_probes_of(transaction: Transaction, workers: Sequence[int], *, now: int) -> int:
+    """Let the next probe leave at once wherever one of ``workers``, which are dead, had it; how many."""
+    return transaction.run(_RETURN_PROBES, {"workers": transaction.array(workers), "now": now})
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ from tests.storage.builders import World
 
 FAST = settings(beat=0.05, dead_after=0.3)
 
+PROBE = timedelta(minutes=5)
+
 
 class Process:
     """An engine with a worker of its own, running."""
@@ -79,18 +81,42 @@ async def test_lanes_of_a_worker_that_is_gone_are_taken_over_without_anybodys_he
 async def test_probe_of_a_worker_that_died_does_not_keep_the_breaker_open(fast, partner):
     """It had the only probe for as long as an exchange may take: minutes."""
     await fast.steps("H99-a", 2)
-    await fast.database.write(lambda tx: upkeep.register_worker(tx, 0))
-    far = to_micros(fast.clock() + timedelta(minutes=5))
-    opening = upkeep.Opening(
-        name="portal", failures=6, open_until=far, failure="away", now=to_micros(fast.clock())
-    )
-    await fast.database.write(lambda tx: upkeep.open_breaker(tx, opening))
+    dead = await fast.database.write(lambda tx: upkeep.register_worker(tx, 0))
+    await probed(fast, by=dead)
     process = Process(fast)
 
     await until(lambda: partner.taken["H99-a"] == ["1", "2"])
     await process.stop()
 
     assert fast.breaker().open_until is None
+
+
+async def test_worker_that_died_without_the_probe_gives_no_other_one(fast, partner):
+    """Somebody else's probe is under way, or the pause is not over yet: one probe at a time all the same."""
+    await fast.steps("H99-a", 2)
+    await fast.steps("H99-b", 1)
+    dead = await fast.database.write(lambda tx: upkeep.register_worker(tx, 0))
+    fast.worker = dead
+    await fast.claim()  # so that there is something to take over
+    await probed(fast, by=4711)
+    process = Process(fast)
+
+    await until(lambda: fast.lane_state("H99-a") == fast.lane_state("H99-b") == "ready")
+    await process.stop()
+
+    assert partner.calls == 0
+    assert fast.breaker().open_until == to_micros(fast.clock() + PROBE)
+
+
+async def probed(engine, *, by):
+    """An open breaker whose one probe ``by`` has."""
+    now = to_micros(engine.clock())
+    opening = upkeep.Opening(name="portal", failures=6, open_until=now, failure="away", now=now)
+    far = to_micros(engine.clock() + PROBE)
+    await engine.database.write(lambda tx: upkeep.open_breaker(tx, opening))
+    assert await engine.database.write(
+        lambda tx: upkeep.take_probe(tx, "portal", now=now, until=far, owner=by)
+    )
 
 
 async def test_attempt_lost_at_a_destination_unknown_here_is_logged_under_its_own_name(fast):

@@ -199,6 +199,41 @@ async def test_probe_is_given_to_one_and_only_when_it_is_time(world):
     assert await take(lambda tx: upkeep.take_probe(tx, "portal", now=5000, until=9000))
 
 
+async def test_probes_of_dead_workers_are_given_back_and_no_others(world):
+    write = world.database.write
+    for name, owner in (("a", 7), ("b", 8), ("c", None)):
+        opening = upkeep.Opening(name=name, failures=6, open_until=1000, failure="away", now=100)
+        await write(lambda tx, opening=opening: upkeep.open_breaker(tx, opening))
+        await write(
+            lambda tx, name=name, owner=owner: upkeep.take_probe(tx, name, now=1000, until=9000, owner=owner)
+        )
+
+    given = await write(lambda tx: upkeep.return_probes_of(tx, [7, 9], now=1500))
+    again = await write(lambda tx: upkeep.return_probes_of(tx, [7, 9], now=1600))
+
+    until = [
+        world.database.ask(lambda connection, name=name: upkeep.read_breaker(connection, name)).open_until
+        for name in "abc"
+    ]
+    assert (given, again, until) == (1, 0, [1500, 9000, 9000])
+
+
+@pytest.mark.parametrize("used_up_by", ["failure", "success", "return"])
+async def test_probe_that_was_used_up_is_nobodys(world, used_up_by):
+    write = world.database.write
+    await open_breaker(world, 1000)
+    await write(lambda tx: upkeep.take_probe(tx, "portal", now=1000, until=9000, owner=7))
+
+    if used_up_by == "failure":
+        await open_breaker(world, 5000)
+    elif used_up_by == "success":
+        await write(lambda tx: upkeep.close_breaker(tx, "portal", now=1100))
+    else:
+        await write(lambda tx: upkeep.return_probe(tx, "portal", now=1100))
+
+    assert await write(lambda tx: upkeep.return_probes_of(tx, [7], now=1500)) == 0
+
+
 async def test_one_of_many_processes_gets_the_probe(postgresql_url):
     databases = [Database(postgresql_url) for _ in range(3)]
     try:
