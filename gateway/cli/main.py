@@ -18,6 +18,7 @@ from gateway.cli import (
     destinations,
     encode,
     log,
+    reconcile,
     running,
     sandbox,
     status,
@@ -73,6 +74,7 @@ for _name, _command, _examples in (
 for _name, _group in (
     ("deliveries", deliveries.app),
     ("destinations", destinations.app),
+    ("reconcile", reconcile.app),
     ("deadline", deadline.app),
     ("log", log.app),
     ("adapters", adapters.app),

@@ -123,7 +123,7 @@ class Drift:
             one = _Pass(self._database, Chunk(self._database, inquiry, self._clock, terms), marks, context)
             await (one.single(given["dossier"]) if "dossier" in given else one.run(self._horizon(given)))
         counts = await self._database.read(drift.drift_counts)
-        return tally.summary(counts)
+        return tally.summary(counts, dry_run=context.dry_run)
 
     def _horizon(self, given: Mapping[str, str]) -> int:
         """The instant before which partners had time to show what they acknowledged."""

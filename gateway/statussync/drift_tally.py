@@ -57,9 +57,12 @@ class Tally(msgspec.Struct):
                     }
                 )
 
-    def summary(self, standing: Mapping[str, Mapping[str, int]]) -> Summary:
-        """The record of the run. ``standing``: what is on record now, by state and kind."""
+    def summary(self, standing: Mapping[str, Mapping[str, int]], *, dry_run: bool) -> Summary:
+        """The record of the run. ``standing``: what is on record now, by state and kind. Its ``answer`` is no while a
+        difference is open, or when a dry run has found one."""
+        differs = bool(standing.get("open")) or bool(dry_run and self.found)
         return {
+            "answer": "no" if differs else "yes",
             "looked": self.looked,
             "in_step": self.in_step,
             "differing": self.differing,

@@ -18,17 +18,18 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
-    *("deliveries", "destinations", "deadline", "log", "adapters", "clients"),
+    *("deliveries", "destinations", "reconcile", "deadline", "log", "adapters", "clients"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
     "destinations": ("pause", "resume"),
+    "reconcile": ("list", "show", "run", "apply", "tolerate"),
     "deadline": ("compute", "classify", "calendar"),
     "log": ("list", "show", "verify"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),
 }
-LATER = ("sync", "reconcile", "report", "evidence")
+LATER = ("sync", "report", "evidence")
 
 
 @pytest.fixture
