@@ -84,12 +84,8 @@ class Form06a(msgspec.Struct, frozen=True, kw_only=True):
     by: Grouping
     rows: list[Row]
     total: Row
+    sound: bool
     checks: list[Check]
-
-    @property
-    def sound(self) -> bool:
-        """Whether every identity holds."""
-        return all(check.holds for check in self.checks)
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,12 +115,14 @@ def form_06a(connection: Any, asked: Asked, terms: Terms, now: datetime) -> Form
         if any(codes_with_place(codes))
     ]
     total = row_of(counted.total, None, None, strict=strict)
+    checks = check_06a(connection, asked, terms, counted.units)
     return Form06a(
         stamp=stamp(asked, terms, "date+instant", now, known.versions),
         by=asked.by,
         rows=rows if asked.by != "total" else [],
         total=total,
-        checks=check_06a(connection, asked, terms, counted.units),
+        sound=all(check.holds for check in checks),
+        checks=checks,
     )
 
 
