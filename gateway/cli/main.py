@@ -28,6 +28,7 @@ from gateway.cli.demo import command as demo
 from gateway.cli.doctor import command as doctor
 from gateway.cli.exits import guarded
 from gateway.cli.importing import command as importing
+from gateway.cli.sync import command as sync
 
 app = typer.Typer(
     name="lienthong",
@@ -74,6 +75,7 @@ for _name, _command, _examples in (
 for _name, _group in (
     ("deliveries", deliveries.app),
     ("destinations", destinations.app),
+    ("sync", sync.app),
     ("reconcile", reconcile.app),
     ("deadline", deadline.app),
     ("log", log.app),

@@ -36,9 +36,18 @@ class ParameterView(msgspec.Struct, frozen=True, kw_only=True):
     default: str | None
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator has set over the configured schedule; null: as configured."""
+
+    cron: str | None = None
+    time_zone: str | None = None
+    missed: Missed | None = None
+    enabled: bool | None = None
+
+
 class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
-    """When a job runs by itself. ``cron`` null: never. ``source``: shipped, configuration, or operator with
-    ``changed_by``. ``upcoming``: the next starts."""
+    """When a job runs by itself, as it holds. ``cron`` null: never. ``source``: shipped, configuration, or operator
+    with ``changed_by`` and the ``override``. ``upcoming``: the next starts."""
 
     cron: str | None
     time_zone: str
@@ -46,6 +55,7 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     source: str
     changed_by: str | None
+    override: Override | None
     upcoming: list[datetime]
 
 
@@ -235,12 +245,15 @@ class Jobs:
 
 
 def _schedule(plan: Plan, row: JobRow, now: datetime) -> ScheduleView:
+    by_operator = plan.source == "operator"
+    override = Override(cron=row.cron, time_zone=row.time_zone, missed=row.missed, enabled=row.enabled)
     return ScheduleView(
         cron=plan.cron,
         time_zone=plan.time_zone,
         missed=plan.missed,
         enabled=plan.enabled,
         source=plan.source,
-        changed_by=row.changed_by if plan.source == "operator" else None,
+        changed_by=row.changed_by if by_operator else None,
+        override=override if by_operator else None,
         upcoming=[] if plan.timing is None else plan.timing.upcoming(now, UPCOMING),
     )

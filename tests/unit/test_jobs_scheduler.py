@@ -414,12 +414,14 @@ async def test_run_here_gives_way_to_a_living_process(processes, monkeypatch):
     await living.look()
     await work.begun.wait()
     task = asyncio.create_task(run_here(process))
-    await asyncio.sleep(0.05)
 
-    await living.database.apply(upkeep.beat, living.worker)
+    async with asyncio.timeout(10):
+        while not task.done():
+            await living.database.apply(upkeep.beat, living.worker)
+            await asyncio.sleep(0.02)
 
     with pytest.raises(ConflictError, match="is being run already"):
-        await asyncio.wait_for(task, 10)
+        await task
     work.allow()
     assert (await living.ended())[0].state == "done"
 

@@ -1,0 +1,1 @@
+"""``lienthong sync``: jobs, from the command line."""
