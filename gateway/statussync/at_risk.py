@@ -10,7 +10,6 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
-import sqlalchemy as sa
 
 from gateway.deadlines.classes import Verdict
 from gateway.deadlines.instants import from_micros
@@ -21,7 +20,7 @@ from gateway.statussync.risk import Risk, risks_of
 from gateway.statussync.rules import Rules
 from gateway.statussync.sentences import OF_RISK
 from gateway.statussync.thresholds import near_from, risk_begins
-from gateway.storage.queries_standings import standings_of
+from gateway.storage.queries_standings import Connection, standings_of
 from gateway.storage.standings import StandingRow
 from gateway.storage.urgency import LaneGlance, candidates, lanes_of
 
@@ -61,7 +60,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     upcoming: bool = False
 
 
-def at_risk(connection: sa.Connection, question: Question, rules: Rules) -> list[tuple[Key, AtRisk]]:
+def at_risk(connection: Connection, question: Question, rules: Rules) -> list[tuple[Key, AtRisk]]:
     """The next entries, each with the key to go on from."""
     horizon = Moment(question.now, rules.calendar, rules.options).near_until
     found: list[tuple[Key, AtRisk]] = []

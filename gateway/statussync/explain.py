@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-import sqlalchemy as sa
 
 from gateway.deadlines.account import Account
 from gateway.deadlines.calendar import Calendar, CalendarGap
@@ -32,7 +31,7 @@ from gateway.statussync.risk import Reason, risk
 from gateway.statussync.rules import Rules
 from gateway.statussync.thresholds import Threshold
 from gateway.storage import queries_standings
-from gateway.storage.queries_standings import VersionRow
+from gateway.storage.queries_standings import Connection, VersionRow
 from gateway.storage.schema_status import STILL
 from gateway.storage.standings import StandingRow
 from gateway.storage.urgency import LaneGlance, lanes_of
@@ -49,7 +48,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     destinations: Collection[str]
 
 
-def explain(connection: sa.Connection, asked: Asked, rules: Rules) -> views.Explanation:
+def explain(connection: Connection, asked: Asked, rules: Rules) -> views.Explanation:
     """Everything about the deadline of one dossier. NotFoundError: nothing was ever said about its times."""
     said = queries_standings.versions(connection, asked.code)
     if not said:
@@ -134,7 +133,7 @@ def _dues(row: StandingRow) -> views.Dues:
     )
 
 
-def _changes(connection: sa.Connection, code: str) -> list[views.Change]:
+def _changes(connection: Connection, code: str) -> list[views.Change]:
     return [
         views.Change(
             version=row.version,
@@ -243,7 +242,7 @@ def _flags(flags: Iterable[Flag]) -> list[views.Named]:
     return [views.Named(name=name, sentence=sentences.OF_FLAG[Flag(name)]) for name in names_of(flags)]
 
 
-def _oddities(connection: sa.Connection, code: str) -> list[views.Oddity]:
+def _oddities(connection: Connection, code: str) -> list[views.Oddity]:
     return [
         views.Oddity(
             kind=row.kind,
@@ -259,7 +258,7 @@ def _oddities(connection: sa.Connection, code: str) -> list[views.Oddity]:
     ]
 
 
-def _crossed(connection: sa.Connection, code: str) -> list[views.Crossed]:
+def _crossed(connection: Connection, code: str) -> list[views.Crossed]:
     return [
         views.Crossed(
             threshold=row.kind,
@@ -272,7 +271,7 @@ def _crossed(connection: sa.Connection, code: str) -> list[views.Crossed]:
 
 
 def _outlooks(
-    connection: sa.Connection,
+    connection: Connection,
     asked: Asked,
     rules: Rules,
     row: StandingRow | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -13,6 +13,8 @@ from gateway.storage.schema_status import STILL, anomaly, crossing, dossier_vers
 from gateway.storage.standings import AnomalyRow, DueChangeRow, StandingRow
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
+Connection: TypeAlias = sa.Connection
+"""What ``Database.read`` lends."""
 _PORTION = 500
 # in the words of the partial indexes, so that both engines see that they may use them
 _UNASSESSED: sa.ColumnElement[bool] = sa.literal_column("NOT dossier_version.assessed")
