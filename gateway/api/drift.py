@@ -56,13 +56,13 @@ class RepairOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     reason: Reason
-    ids: Annotated[list[Identifier], Meta(max_length=100)] = []
+    ids: Annotated[list[Identifier], Meta(max_length=500)] = []
     destination: Word | None = None
     dossier: DossierCode | None = None
     kind: DriftKind | None = None
     allow_backwards: bool = False
     dry_run: bool = True
-    limit: Annotated[int, Meta(ge=1, le=100)] = 100
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
 async def list_drift(api: Api, call: Call) -> Answer:

@@ -213,7 +213,7 @@ def apply(
         bool, typer.Option("--allow-backwards", help="A status that the partner has may be taken back.")
     ] = False,
     dry_run: DryRun = False,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many differences.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many differences.")] = 100,
     by: Changing,
 ) -> None:
     """Ask the partner anew and send again what it lacks. Exit code 1: something is left to a person."""
