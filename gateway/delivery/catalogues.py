@@ -29,6 +29,10 @@ FAILED_SECONDS = 20.0  # so long a failure to provide an entry answers everybody
 PER_ROUND = 50
 
 
+class Unreached(CannotRead, frozen=True, kw_only=True):
+    """No answer came at all: the next question would fare no better."""
+
+
 async def ask(destination: Destination, name: str, parameters: Mapping[str, str]) -> Read | CannotRead:
     """Ask the partner read operation ``name``; logged like every exchange, once more after a renewed session."""
     answer = await _ask_once(destination, name, parameters)
@@ -40,11 +44,11 @@ async def ask(destination: Destination, name: str, parameters: Mapping[str, str]
 async def _ask_once(destination: Destination, name: str, parameters: Mapping[str, str]) -> Read | CannotRead:
     credentials = await destination.authenticator.obtain()
     if isinstance(credentials, NoCredential):
-        return CannotRead(code=credentials.code, reason=credentials.reason)
+        return Unreached(code=credentials.code, reason=credentials.reason)
     request = destination.adapter.encode_read(name, parameters, destination.context(credentials, {}))
     result = await destination.recorded_exchange(name, request)
     if not isinstance(result, Answered):
-        return CannotRead(code=result.code, reason=result.reason)
+        return Unreached(code=result.code, reason=result.reason)
     answer = destination.adapter.interpret_read(name, parameters, result.response)
     if isinstance(answer, CannotRead) and answer.renew:
         destination.authenticator.spoil(answer.renew, credentials)
@@ -69,6 +73,7 @@ class CatalogueKeeper:
         self._loaded: dict[str, int | None] = {}
         self._provided: dict[tuple[str, str, str], float] = {}
         self._failed: dict[tuple[str, str, str], tuple[float, str]] = {}
+        self._away: set[str] = set()
         self._providing = {name: asyncio.Lock() for name in destinations}
         for name, destination in destinations.items():
             destination.provide = functools.partial(self.provide, name)
@@ -117,7 +122,10 @@ class CatalogueKeeper:
                 return
 
     async def run(self, context: RunContext) -> Summary:
-        """Refresh what is older than a day; what failed is tried again after five minutes. The job ``catalogues``."""
+        """Refresh what is older than a day; what failed is tried again after five minutes. The job ``catalogues``.
+
+        A partner that does not answer one question is left alone with the others until the next run.
+        """
         wanted = context.parameters.get("destination")
         stale = [
             (destination, operation.name, parameters)
@@ -128,12 +136,18 @@ class CatalogueKeeper:
         if context.dry_run:
             return {"stale": [[each.name, name, parameters] for each, name, parameters in stale]}
         done: list[Refreshed] = []
+        silent: set[str] = set()
         for place, (destination, name, parameters) in enumerate(stale):
             await context.report(place, total=len(stale))
+            if destination.name in silent:
+                continue
             done.append(await self.refresh(destination.name, name, parameters))
+            silent |= self._away & {destination.name}
         await context.report(len(stale), total=len(stale))
         failures = [f"{each.destination} {each.catalogue}: {each.failure}" for each in done if each.failure]
-        return {"refreshed": len(done) - len(failures), "failed": len(failures), "failures": failures[:10]}
+        left = {"left_for_later": len(stale) - len(done)} if len(stale) > len(done) else {}
+        told = {"refreshed": len(done) - len(failures), "failed": len(failures), "failures": failures[:10]}
+        return {**told, **left}
 
     async def refresh(
         self, name: str, catalogue: str, parameters: Mapping[str, str] | None = None
@@ -157,13 +171,26 @@ class CatalogueKeeper:
             whole=not known[catalogue].parameters,
         )
         await self._hub.database.write(lambda tx: reference.save_fetch(tx, outcome))
+        self._tell(outcome, reached=not isinstance(answer, Unreached))
         if outcome.entries is None:
-            log.warning(
-                "catalogue_was_not_refreshed", destination=name, catalogue=catalogue, reason=outcome.failure
-            )
             return Refreshed(destination=name, catalogue=catalogue, entries=None, failure=outcome.failure)
         self._replace(destination, outcome)
         return Refreshed(destination=name, catalogue=catalogue, entries=len(outcome.entries))
+
+    def _tell(self, outcome: reference.Fetch, *, reached: bool) -> None:
+        """Log a failure; of a partner that does not answer at all once, however much it was to be asked."""
+        told = outcome.destination in self._away and not reached
+        if reached:
+            self._away.discard(outcome.destination)
+        else:
+            self._away.add(outcome.destination)
+        if outcome.failure is not None and not told:
+            log.warning(
+                "catalogue_was_not_refreshed",
+                destination=outcome.destination,
+                catalogue=outcome.name,
+                reason=outcome.failure,
+            )
 
     @staticmethod
     def _replace(destination: Destination, outcome: reference.Fetch) -> None:
