@@ -131,6 +131,7 @@ def end_with_standard_input() -> None:
 
 def _announce(running: Sandbox, *, as_json: bool) -> None:
     from gateway.cli.screen import print_json
+    from gateway.sandbox import PREFIX
 
     stands: dict[str, Any] = {name: running.url(name) for name in running.names}
     if as_json:
@@ -138,5 +139,6 @@ def _announce(running: Sandbox, *, as_json: bool) -> None:
         return
     for name, url in stands.items():
         print(f"{name:<24} {url}")
-    print(f"{'control':<24} {running.control_url}", flush=True)
-    print("Record: GET /-/record   Faults: GET /-/faults   Stop: Ctrl-C", flush=True)
+        for door in ("record", "faults"):
+            print(f"  {f'its {door}':<22} {running.control_url}/{name}{PREFIX}{door}")
+    print("Stop: Ctrl-C", flush=True)

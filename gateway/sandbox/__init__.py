@@ -6,7 +6,7 @@ which concurrent requests arrive is the network's.
 
 from __future__ import annotations
 
-from gateway.sandbox.admin import PushOrder
+from gateway.sandbox.admin import PREFIX, PushOrder
 from gateway.sandbox.courier import Receipt
 from gateway.sandbox.damage import SOCKET_FAULTS
 from gateway.sandbox.faults import ANY, PRESETS, FaultPlan, FaultRule, calm, decide, five_percent, storm
@@ -17,6 +17,7 @@ __all__ = [
     "ANY",
     "APPLICATION_FAULTS",
     "CONTROL",
+    "PREFIX",
     "PRESETS",
     "SOCKET_FAULTS",
     "FaultPlan",

@@ -306,3 +306,24 @@ def test_clients_are_managed_while_the_gateway_runs(world):
     }
     assert reads(second) == 401
     assert lienthong("clients", "disable", "nobody/else", *why).code == 1
+
+
+def test_sandbox_names_addresses_that_answer(tmp_path):
+    arguments = (
+        "sandbox",
+        "national_portal",
+        "--port",
+        "0",
+        "--faults",
+        "calm",
+        "-c",
+        configuration(tmp_path),
+    )
+    with running(*arguments) as process:
+        told = [process.stdout.readline().decode() for _ in range(4)]
+        addresses = {words[-2]: words[-1] for words in map(str.split, told[:3])}
+
+        assert set(addresses) == {"national_portal", "record", "faults"}
+        assert httpx.get(addresses["record"]).json()["writes"] == 0
+        assert "counts" in httpx.get(addresses["faults"]).json()
+        assert told[3].startswith("Stop")
