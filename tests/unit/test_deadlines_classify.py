@@ -146,6 +146,24 @@ def test_day_is_vietnams_day_not_utcs() -> None:
     assert classify(facts).by_date is Verdict.LATE
 
 
+@pytest.mark.parametrize("due", [DUE, "03-05 00:00"])
+@pytest.mark.parametrize(
+    ("when", "ended", "running"),
+    [
+        ("2026-03-05T23:59:59", "ON_TIME", "IN_TIME"),
+        ("2026-03-06T00:00:00", "LATE", "OVERDUE"),
+        ("2026-03-05T00:00:00", "ON_TIME", "IN_TIME"),
+        ("2026-03-04T23:59:59", "EARLY", "IN_TIME"),
+    ],
+)
+def test_day_of_the_promise_begins_and_ends_at_midnight(
+    due: str, when: str, ended: str, running: str
+) -> None:
+    instant = datetime.fromisoformat(f"{when}+07:00")
+    assert told(facts(9, due_at=due, finished_at=instant))[0] == ended
+    assert told(facts(4, due_at=due, as_of=instant))[0] == running
+
+
 @pytest.mark.parametrize(
     ("changes", "flag"),
     [

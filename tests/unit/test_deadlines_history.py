@@ -110,6 +110,17 @@ def test_f03_holds_when_both_come_at_once() -> None:
     assert (found.now.due_at, found.now.due_original_at) == (at(NEW), at(DUE))
 
 
+def test_third_apology_is_as_invalid_as_the_second() -> None:
+    papers = (
+        apology("2026-03-06 10:00", NEW),
+        apology("2026-03-07 10:00", "2026-03-20 09:00", old=NEW, number="15/XL"),
+        apology("2026-03-08 10:00", "2026-03-25 09:00", old=NEW, number="16/XL"),
+    )
+    story = told((account(1, 4, due_at="2026-03-25 09:00", reappointments=papers), "2026-03-08 10:01"))
+    assert causes(story) == [("reappointment", True), ("reappointment", False), ("reappointment", False)]
+    assert story[0].now.due_at == at(NEW)
+
+
 def test_f04_promise_that_moves_without_a_paper_stays_where_it_was() -> None:
     story = told(
         (account(1, 4), "2026-03-02 09:01"),
@@ -515,6 +526,34 @@ def test_wait_goes_on_from_supplement_to_payment() -> None:
     (found,) = told((account(1, 6, steps=steps), "2026-03-12 09:01"))
     assert found.now.waiting_since == at("2026-03-03 09:00")
     assert classes(found)[0] == "PAUSED"
+
+
+def test_wait_keeps_its_beginning_over_accounts() -> None:
+    first, second = step("2026-03-03 09:00", 5), step("2026-03-12 09:00", 6)
+    story = told(
+        (account(1, 5, steps=(first,)), "2026-03-03 09:01"),
+        (account(2, 6, steps=(first, second)), "2026-03-12 09:01"),
+        (account(3, 6, steps=(first, second)), "2026-03-13 09:01"),
+    )
+    assert shown(story[2]) == [("03-12 09:00", None, 6, "03-09 09:00")]
+    assert story[2].now.waiting_since == at("2026-03-03 09:00")
+
+
+def test_last_promise_holds_although_its_cause_is_older() -> None:
+    paper = apology("2026-03-06 10:00", NEW)
+    steps = (*WAY[:3], step("2026-03-03 09:00", 6), step("2026-03-05 09:00", 4))
+    (found,) = told(
+        (account(1, 4, steps=steps, due_at="2026-03-16 09:00", reappointments=(paper,)), "2026-03-06 16:00")
+    )
+    assert causes([found]) == [("reappointment", True), ("payment", True)]
+    assert shown(found)[-1] == ("03-06 10:00", None, 4, "03-16 09:00")
+
+
+def test_handed_over_at_the_instant_of_its_end_is_no_recall() -> None:
+    steps = (*WAY[:4], step("2026-03-05 15:00", 10))
+    (found,) = told((account(1, 10, steps=steps, finished_at="2026-03-05 15:00"), "2026-03-05 15:01"))
+    assert [row[2] for row in shown(found)] == [1, 2, 4, 10]
+    assert kinds(found) == set()
 
 
 def test_promise_parts_a_period_at_the_time_of_its_paper() -> None:
