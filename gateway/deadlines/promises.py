@@ -19,7 +19,7 @@ from gateway.deadlines.instants import DAY, OFFSET, SECOND, day_of, to_micros
 from gateway.deadlines.judge import promise_of
 from gateway.deadlines.policy import Policy, WaitPolicy
 from gateway.deadlines.standing import Cause, DueChange, Standing
-from gateway.deadlines.waits import Promise, Wait, due_after
+from gateway.deadlines.waits import Promise, Wait, latest_after
 
 _NOTHING = frozenset[Flag]()
 ROUNDING = timedelta(minutes=15)  # R5: absorbs a system that rounds to quarters of an hour
@@ -243,7 +243,7 @@ class _Chain:
             return frozenset({Flag.ASKED_AFTER_DUE})
         promise = Promise(received_at=received, due_at=held, duration=self._law.policy.duration)
         try:
-            return too_late(new, due_after(promise, wait, policy, self._law.calendar))
+            return too_late(new, latest_after(promise, wait, policy, self._law.calendar))
         except CalendarGap:
             return frozenset({Flag.CALENDAR_GAP})
 

@@ -13,9 +13,11 @@ import msgspec
 
 from gateway.deadlines.calendar import Calendar
 from gateway.deadlines.duration import Due, Duration, due
-from gateway.deadlines.instants import DAY, day_of, from_micros, to_micros
+from gateway.deadlines.instants import DAY, VIETNAM, day_of, from_micros, to_micros
 from gateway.deadlines.judge import promise_of
 from gateway.deadlines.policy import WaitPolicy
+
+_MONTHS_DIFFER = timedelta(days=3)
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,21 @@ def due_after(promise: Promise, wait: Wait, policy: WaitPolicy, calendar: Calend
             return _on(moved + (landed - moved.date()))
         case _:
             assert_never(policy)
+
+
+def latest_after(promise: Promise, wait: Wait, policy: WaitPolicy, calendar: Calendar) -> Due:
+    """The latest that may be promised after ``wait``. CalendarGap when the calendar does not reach so far.
+
+    A restart whose duration is not known may have been counted in any unit: in working time, or in days or months,
+    which are up to three days longer from one month to another and may end on a day off.
+    """
+    expected = due_after(promise, wait, policy, calendar)
+    lapsed = to_micros(wait.since) > promise_of(to_micros(promise.due_at))
+    if policy is not WaitPolicy.RESET or promise.duration is not None or lapsed:
+        return expected
+    moved = wait.until.astimezone(VIETNAM) + (promise.due_at - promise.received_at) + _MONTHS_DIFFER
+    landed = moved + (calendar.working_day_from(day_of(moved)) - day_of(moved))
+    return _on(max(expected.due_at, landed))
 
 
 def _restarted(promise: Promise, wait: Wait, calendar: Calendar) -> Due:

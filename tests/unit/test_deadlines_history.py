@@ -344,6 +344,31 @@ def test_policy_decides_what_a_supplement_may_add() -> None:  # R12
     assert paused[-1].now.due_at == at("2026-03-17 14:00")  # flagged, and still the promise
 
 
+@pytest.mark.parametrize(
+    ("new", "kind"),
+    [
+        ("2026-03-17 14:00", set()),  # five working days again
+        ("2026-03-20 14:00", set()),  # a week again, or a month that is three days longer
+        ("2026-03-20 14:16", {"DUE_TOO_LATE"}),
+        ("2026-04-17 14:00", {"DUE_TOO_LATE"}),
+    ],
+)
+def test_restart_in_an_unknown_unit_is_late_only_when_it_is_so_in_every_unit(
+    new: str, kind: set[str]
+) -> None:
+    answered = supplement("2026-03-04 10:00", "2026-03-10 14:00", new=new)
+    (found,) = told((account(1, 4, due_at=new, supplements=(answered,)), "2026-03-10 14:01"))
+    assert kinds(found) == kind
+
+
+def test_restart_in_a_known_unit_is_checked_exactly() -> None:
+    late = supplement("2026-03-04 10:00", "2026-03-10 14:00", new="2026-03-17 14:16")
+    (found,) = told(
+        (account(1, 4, due_at="2026-03-17 14:16", supplements=(late,)), "2026-03-10 14:01"), policy=FIVE_DAYS
+    )
+    assert kinds(found) == {"DUE_TOO_LATE"}
+
+
 # R5: the check of the first promise
 
 
