@@ -44,6 +44,7 @@ _TAGS = {
     "messages": "The message log.",
     "events": "What the one-door system is told: a feed, and webhooks.",
     "clients": "Who may call, and with what rights.",
+    "reports": "Form 06a, the progress indicator of Decision 766, lists.",
     "status": "Health, metrics, this description.",
     "tokens": "OAuth2.",
 }

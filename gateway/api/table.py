@@ -49,6 +49,7 @@ from gateway.api.table_drift import DRIFT
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_lag import LAG
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
+from gateway.api.table_reports import REPORTS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
 from gateway.inbound.feed import FeedPage
 from gateway.inbound.webhooks import Endpoint, Revealed, Tested
@@ -310,6 +311,7 @@ ROUTES: tuple[Route, ...] = (
     *EVENTS,
     *CLIENTS,
     *LAG,
+    *REPORTS,
     *OVERVIEW,
     *TOKENS,
     *CALLBACKS,

@@ -31,7 +31,7 @@ MOST = 50
 Units = Mapping[str | None, Mapping[int, int]]
 
 
-class Breach(msgspec.Struct, frozen=True, kw_only=True):
+class FormBreach(msgspec.Struct, frozen=True, kw_only=True):
     """Where an identity does not hold. ``unit`` null: the total, or a unit that is not known.
 
     ``dossiers``: some that break it, those of the greater side; ``others``: those of the lesser side.
@@ -44,7 +44,7 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
     others: list[str] = []
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class FormCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One identity. ``rule`` null: it does not depend on how lateness is counted."""
 
     identity: str
@@ -52,7 +52,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     title_vi: str
     rule: Rule | None
     holds: bool
-    breaches: list[Breach]
+    breaches: list[FormBreach]
 
 
 class _Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ _UNITS = "sum of units = total"
 _ONCE = "no dossier twice"
 
 
-def check_06a(connection: Any, asked: Asked, terms: Terms, units: Units) -> list[Check]:
+def check_06a(connection: Any, asked: Asked, terms: Terms, units: Units) -> list[FormCheck]:
     """Every identity, on every unit and the total."""
     extent, strict = asked.extent(terms), asked.is_strict(terms)
     unplaced = _unplaced(connection, extent, units)
@@ -95,7 +95,7 @@ def check_06a(connection: Any, asked: Asked, terms: Terms, units: Units) -> list
     ]
 
 
-def _sum_check(each: _Sum, rule: Rule, units: Units, *, strict: bool, unplaced: list[str]) -> Check:
+def _sum_check(each: _Sum, rule: Rule, units: Units, *, strict: bool, unplaced: list[str]) -> FormCheck:
     def figure(codes: Mapping[int, int], column: Column) -> int:
         return sum(number for code, number in codes.items() if _stands_in(code, column, rule, strict=strict))
 
@@ -103,8 +103,8 @@ def _sum_check(each: _Sum, rule: Rule, units: Units, *, strict: bool, unplaced: 
     for unit, codes in units.items():
         left, right = figure(codes, each.whole), sum(figure(codes, part) for part in each.parts)
         if left != right:
-            breaches.append(Breach(unit=unit or None, left=left, right=right, dossiers=unplaced))
-    return Check(
+            breaches.append(FormBreach(unit=unit or None, left=left, right=right, dossiers=unplaced))
+    return FormCheck(
         identity=each.identity,
         title=f"column {each.identity.replace('=', 'is')}",
         title_vi=f"Cột {each.identity}",
@@ -136,7 +136,7 @@ def _unplaced(connection: Any, extent: Extent, units: Units) -> list[str]:
     return [line.dossier_code for line in lines]
 
 
-def _carried_check(connection: Any, asked: Asked, terms: Terms, units: Units) -> Check:
+def _carried_check(connection: Any, asked: Asked, terms: Terms, units: Units) -> FormCheck:
     """Who was pending then is carried over now, in the same unit. A dossier that was refused, withdrawn before the
     period, recalled, moved or corrected since breaks it."""
     before: dict[str | None, int] = {}
@@ -153,7 +153,7 @@ def _carried_check(connection: Any, asked: Asked, terms: Terms, units: Units) ->
         now, then = asked.extent(terms), asked.extent_before(terms)
         found = queries.unbalanced(connection, now, then, asked.by, MOST)
     breaches = [
-        Breach(
+        FormBreach(
             unit=unit or None,
             left=carried.get(unit, 0),
             right=before.get(unit, 0),
@@ -162,7 +162,7 @@ def _carried_check(connection: Any, asked: Asked, terms: Terms, units: Units) ->
         )
         for unit in sorted(differing, key=lambda unit: unit or "")
     ]
-    return Check(
+    return FormCheck(
         identity=_CARRIED,
         title="column 6 is column 11 at the end of the period before",
         title_vi="Cột 6 bằng cột 11 của kỳ trước",
@@ -172,25 +172,25 @@ def _carried_check(connection: Any, asked: Asked, terms: Terms, units: Units) ->
     )
 
 
-def _units_check(seen: int, units: Units) -> Check:
+def _units_check(seen: int, units: Units) -> FormCheck:
     counted = sum(number for codes in units.values() for number in codes.values())
     holds = seen == counted
-    return Check(
+    return FormCheck(
         identity=_UNITS,
         title="every dossier that is looked at is in one unit",
         title_vi="Tổng các đơn vị bằng tổng chung",
         rule=None,
         holds=holds,
-        breaches=[] if holds else [Breach(unit=None, left=counted, right=seen)],
+        breaches=[] if holds else [FormBreach(unit=None, left=counted, right=seen)],
     )
 
 
-def _once_check(doubled: list[str]) -> Check:
-    return Check(
+def _once_check(doubled: list[str]) -> FormCheck:
+    return FormCheck(
         identity=_ONCE,
         title="no dossier is counted twice",
         title_vi="Không hồ sơ nào được đếm hai lần",
         rule=None,
         holds=not doubled,
-        breaches=[Breach(unit=None, left=len(doubled), right=0, dossiers=doubled)] if doubled else [],
+        breaches=[FormBreach(unit=None, left=len(doubled), right=0, dossiers=doubled)] if doubled else [],
     )

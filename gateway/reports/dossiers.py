@@ -17,7 +17,7 @@ from gateway.deadlines.classes import Verdict, flags_of, names_of
 from gateway.deadlines.instants import SECOND, from_micros, to_micros
 from gateway.deadlines.judge import Moment, Row
 from gateway.domain.status import Status
-from gateway.reports.terms import Asked, Stamp, Terms, stamp
+from gateway.reports.terms import Asked, ReportStamp, Terms, stamp
 from gateway.storage import queries_reports as queries
 from gateway.storage.queries_reports import Page, StandingLine
 from gateway.storage.report_rules import Figure
@@ -39,7 +39,7 @@ _FIGURES: dict[ListKind, Figure] = {
 }
 
 
-class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+class DossierLine(msgspec.Struct, frozen=True, kw_only=True):
     """One dossier as of the cut-off; no applicant's data. ``late_*``: against the promise that holds."""
 
     code: str
@@ -66,9 +66,9 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """Some dossiers of a list or behind a figure. ``last``: where the next page goes on; null at the end."""
 
-    stamp: Stamp
+    stamp: ReportStamp
     what: str
-    items: list[Dossier]
+    items: list[DossierLine]
     last: tuple[str, int] | None
 
 
@@ -109,13 +109,13 @@ def _lines(connection: Any, asked: Asked, terms: Terms, wish: Wish) -> list[Stan
     return queries.opened(connection, extent, chosen, wish.page)
 
 
-def judged(lines: Sequence[StandingLine], terms: Terms, cutoff: int) -> list[Dossier]:
+def judged(lines: Sequence[StandingLine], terms: Terms, cutoff: int) -> list[DossierLine]:
     """The dossiers with their classes as of ``cutoff``, in the same order."""
     as_of = cutoff - cutoff % SECOND
     agencies: dict[str, list[int]] = {}
     for place, line in enumerate(lines):
         agencies.setdefault(line.agency_code, []).append(place)
-    found: dict[int, Dossier] = {}
+    found: dict[int, DossierLine] = {}
     for agency, places in agencies.items():
         rows = (_row(lines[place], as_of) for place in places)
         results = classify_rows(rows, terms.calendar_of(agency), as_of, terms.options)
@@ -132,11 +132,11 @@ def _row(line: StandingLine, as_of: int) -> Row:
     return status, line.received_at, line.due_at, line.due_original_at, ended, line.waiting_since
 
 
-def _dossier(line: StandingLine, result: tuple[Any, ...]) -> Dossier:
+def _dossier(line: StandingLine, result: tuple[Any, ...]) -> DossierLine:
     by_date, by_instant, _, _, bits, days, working_days, minutes = result
     status = _STATUS[line.status]
     lacks_reception = line.received_at is None and status in _RUNS
-    return Dossier(
+    return DossierLine(
         code=line.dossier_code,
         procedure=line.procedure_code,
         agency=line.agency_code,

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.reports.checks import Check, check_06a
-from gateway.reports.terms import Asked, Stamp, Terms, stamp
+from gateway.reports.checks import FormCheck, check_06a
+from gateway.reports.terms import Asked, ReportStamp, Terms, stamp
 from gateway.storage import queries_reports as queries
 from gateway.storage.queries_reports import Grouping, Tally
 from gateway.storage.report_rules import (
@@ -34,7 +34,7 @@ Codes = Mapping[int, int]
 """Code of ``gateway.storage.report_rules`` to the number of dossiers that have it."""
 
 
-class Columns(msgspec.Struct, frozen=True, kw_only=True):
+class FormColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Columns 3 to 13 of the form by one counting rule."""
 
     c3: int
@@ -50,7 +50,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     c13: int
 
 
-class Beside(msgspec.Struct, frozen=True, kw_only=True):
+class FormBeside(msgspec.Struct, frozen=True, kw_only=True):
     """What the columns do not show. ``withdrawn`` is in 9, ``waiting`` in 12 (or 13), ``no_due`` in 9 and 12.
 
     ``paused_late``: late when the wait began. ``disputed``: late by instant and not by date. ``refused`` and
@@ -67,25 +67,25 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     data_errors: int
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class FormRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the form. ``code`` null: the unit is not known, or it is the total."""
 
     code: str | None
     name: str | None
-    by_date: Columns
-    by_instant: Columns
-    beside: Beside
+    by_date: FormColumns
+    by_instant: FormColumns
+    beside: FormBeside
 
 
 class Form06a(msgspec.Struct, frozen=True, kw_only=True):
     """The form. ``sound``: every check holds."""
 
-    stamp: Stamp
+    stamp: ReportStamp
     by: Grouping
-    rows: list[Row]
-    total: Row
+    rows: list[FormRow]
+    total: FormRow
     sound: bool
-    checks: list[Check]
+    checks: list[FormCheck]
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,9 +145,9 @@ def codes_with_place(codes: Codes) -> list[int]:
     return [code for code, number in codes.items() if code and number]
 
 
-def row_of(codes: Codes, code: str | None, name: str | None, *, strict: bool) -> Row:
+def row_of(codes: Codes, code: str | None, name: str | None, *, strict: bool) -> FormRow:
     """A line of the form."""
-    return Row(
+    return FormRow(
         code=code,
         name=name,
         by_date=columns_of(codes, "date", strict=strict),
@@ -156,7 +156,7 @@ def row_of(codes: Codes, code: str | None, name: str | None, *, strict: bool) ->
     )
 
 
-def columns_of(codes: Codes, rule: Rule, *, strict: bool) -> Columns:
+def columns_of(codes: Codes, rule: Rule, *, strict: bool) -> FormColumns:
     """Columns 3 to 13."""
 
     def received(*columns: int) -> int:
@@ -166,7 +166,7 @@ def columns_of(codes: Codes, rule: Rule, *, strict: bool) -> Columns:
         chosen = classes_of(column, strict=strict)
         return sum(number for code, number in codes.items() if class_of(code, rule) in chosen)
 
-    return Columns(
+    return FormColumns(
         c3=sum(number for code, number in codes.items() if reception_of(code)),
         c4=received(ONLINE),
         c5=received(OTHER),
@@ -181,12 +181,12 @@ def columns_of(codes: Codes, rule: Rule, *, strict: bool) -> Columns:
     )
 
 
-def _beside(codes: Codes) -> Beside:
+def _beside(codes: Codes) -> FormBeside:
     def classed(column: Column, rule: Rule = "date") -> int:
         chosen = classes_of(column)
         return sum(number for code, number in codes.items() if class_of(code, rule) in chosen)
 
-    return Beside(
+    return FormBeside(
         withdrawn=classed("withdrawn"),
         waiting=classed("waiting"),
         paused_late=classed("paused_late"),

@@ -18,6 +18,7 @@ from gateway.deadlines.instants import day_number, day_of, from_micros, start_of
 END_OF_MONTH = 0
 LATEST_CLOSING = 27  # every month has it, and a day after it
 NAMES = "2026-03, 2026-Q1, 2026-H1, 2026, this-month, last-month, this-quarter, last-quarter, this-year, last-year"
+_EARLIEST_YEAR = 1970
 _NAME = re.compile(r"(?P<year>[0-9]{4})(?:-(?:(?P<month>[0-9]{2})|Q(?P<quarter>[1-4])|H(?P<half>[12])))?")
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -58,6 +59,28 @@ class Span(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A period as somebody asks for it: by name, or by both days; ``cutoff`` as it was asked for."""
+
+    name: str | None = None
+    first: date | None = None
+    last: date | None = None
+    cutoff: datetime | None = None
+
+
+def period_of(wanted: Wanted, *, now: datetime, closing: int = END_OF_MONTH) -> Period:
+    """The period asked for; with nothing said, the month of the cut-off so far. PeriodError."""
+    if wanted.cutoff is not None and wanted.cutoff.year <= _EARLIEST_YEAR:
+        raise PeriodError(f"cut-off {wanted.cutoff.isoformat()}: nothing before {_EARLIEST_YEAR} is counted")
+    if wanted.name is None and wanted.first is not None and wanted.last is not None:
+        span = Span(wanted.first, wanted.last)
+    elif wanted.first is None and wanted.last is None:
+        span = named(wanted.name or "this-month", today=day_of(wanted.cutoff or now), closing=closing)
+    else:
+        raise PeriodError("give a period by name, or its first and its last day together")
+    return as_of(span, now, wanted.cutoff)
+
+
 def end_of(day: date) -> datetime:
     """The last microsecond of a day in Viet Nam."""
     return from_micros(start_of_day(day_number(day) + 1) - 1)
@@ -67,6 +90,8 @@ def as_of(span: Span, now: datetime, cutoff: datetime | None = None) -> Period:
     """The period of ``span`` as of ``cutoff``; without one as of its end, or now while it runs. PeriodError."""
     if span.last < span.first:
         raise PeriodError(f"the period ends ({span.last}) before it begins ({span.first})")
+    if span.first.year < _EARLIEST_YEAR:
+        raise PeriodError(f"the period begins on {span.first}; nothing before {_EARLIEST_YEAR} is counted")
     if day_of(now) < span.first:
         raise PeriodError(f"the period from {span.first} has not begun; name an earlier one")
     end = end_of(span.last)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.reports.form_06a import Columns, Form06a, Row, form_06a
+from gateway.reports.form_06a import Form06a, FormColumns, FormRow, form_06a
 from gateway.reports.ratios import Ratio, ratio
-from gateway.reports.terms import Asked, Stamp, Terms
+from gateway.reports.terms import Asked, ReportStamp, Terms
 from gateway.settings import ReportSettings
 from gateway.storage import queries_reports as queries
 from gateway.storage.queries_reports import Grouping, PortalTally
@@ -29,7 +29,7 @@ DEFINITIONS = {
 }
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class ProgressRow(msgspec.Struct, frozen=True, kw_only=True):
     """One unit. ``on_time``: early and on time by date, of the resolved or of the received, as the setting says.
 
     ``points``: of Decision 766, by the formula that counts; null over nothing. ``below``: ``on_time`` is below the
@@ -52,15 +52,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class Report766(msgspec.Struct, frozen=True, kw_only=True):
     """The indicator by unit. ``formula``: the one that counts. ``least``: the threshold, 0 to 1."""
 
-    stamp: Stamp
+    stamp: ReportStamp
     by: Grouping
     formula: Literal["balance", "portal"]
     on_time_of: Literal["resolved", "received"]
     least: float
     most_points: float
     definitions: dict[str, str]
-    rows: list[Progress]
-    total: Progress
+    rows: list[ProgressRow]
+    total: ProgressRow
 
 
 def compute_766(
@@ -96,13 +96,13 @@ def report_766(form: Form06a, portal: Sequence[PortalTally], settings: ReportSet
     )
 
 
-def _progress(row: Row, portal: PortalTally, settings: ReportSettings) -> Progress:
+def _progress(row: FormRow, portal: PortalTally, settings: ReportSettings) -> ProgressRow:
     columns = row.by_date
     in_time = columns.c8 + columns.c9
     on_time = {"resolved": ratio(in_time, columns.c7), "received": ratio(in_time, columns.c3)}
     formulas = {"balance": _balance(columns), "portal": ratio(portal.in_time, portal.received)}
     counts = formulas[settings.progress]
-    return Progress(
+    return ProgressRow(
         code=row.code,
         name=row.name,
         on_time=on_time[settings.on_time_of],
@@ -117,7 +117,7 @@ def _progress(row: Row, portal: PortalTally, settings: ReportSettings) -> Progre
     )
 
 
-def _balance(columns: Columns) -> Ratio:
+def _balance(columns: FormColumns) -> Ratio:
     return ratio(columns.c8 + columns.c9 + columns.c12, columns.c7 + columns.c11)
 
 

@@ -5,12 +5,13 @@ Invariant: both counting rules stand side by side wherever lateness is counted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 from gateway.reports import words
-from gateway.reports.dossiers import Dossier, Listed
-from gateway.reports.form_06a import Columns, Form06a, Row
-from gateway.reports.progress import Progress, Report766
+from gateway.reports.dossiers import KINDS, DossierLine, Listed
+from gateway.reports.form_06a import Form06a, FormColumns, FormRow
+from gateway.reports.progress import ProgressRow, Report766
 from gateway.reports.ratios import Ratio
 from gateway.reports.sheet import Cell, Heading, Section, Sheet
 from gateway.storage.report_rules import Column
@@ -53,7 +54,7 @@ def sheet_06a(form: Form06a) -> Sheet:
     )
 
 
-def _figures(row: Row) -> tuple[int, ...]:
+def _figures(row: FormRow) -> tuple[int, ...]:
     return (
         *(_column(row.by_date, column) for column in _FORM),
         *(_column(row.by_instant, column) for column in _LATENESS),
@@ -61,7 +62,7 @@ def _figures(row: Row) -> tuple[int, ...]:
     )
 
 
-def _column(columns: Columns, column: Column) -> int:
+def _column(columns: FormColumns, column: Column) -> int:
     found: int = getattr(columns, f"c{column}")
     return found
 
@@ -92,7 +93,7 @@ def narrow_06a(form: Form06a) -> Sheet:
     )
 
 
-def _narrow(row: Row, label: str) -> tuple[Cell, ...]:
+def _narrow(row: FormRow, label: str) -> tuple[Cell, ...]:
     def both(column: Column) -> str:
         date, instant = _column(row.by_date, column), _column(row.by_instant, column)
         return words.number(date) if date == instant else f"{words.number(date)} ({words.number(instant)})"
@@ -140,7 +141,7 @@ def sheet_766(report: Report766) -> Sheet:
     )
 
 
-def _progress(row: Progress, label: str) -> tuple[Cell, ...]:
+def _progress(row: ProgressRow, label: str) -> tuple[Cell, ...]:
     ratios = (
         row.on_time_of_resolved,
         row.on_time_of_received,
@@ -161,7 +162,7 @@ def narrow_766(report: Report766) -> Sheet:
     """For a screen: percentages with their fractions."""
     wide = sheet_766(report)
 
-    def line(row: Progress, label: str) -> tuple[Cell, ...]:
+    def line(row: ProgressRow, label: str) -> tuple[Cell, ...]:
         ratios = (row.on_time_of_resolved, row.on_time_of_received, row.balance, row.portal)
         name = f"{label} {row.name}" if row.name else label
         warning = "DƯỚI NGƯỠNG" if row.below else ""
@@ -220,20 +221,50 @@ def sheet_of_list(listed: Listed) -> Sheet:
         Heading("Quá hạn (phút làm việc)", "number", 10),
         Heading("Ghi chú", "text", 30),
     )
-    sections, place = [], 0
-    for (agency, unit), group in groupby(listed.items, key=lambda item: (item.agency, item.unit)):
-        rows = [_dossier(item, place + number) for number, item in enumerate(group, start=1)]
-        place += len(rows)
-        sections.append(Section(rows, f"{agency} – {unit or words.UNKNOWN}: {words.number(len(rows))} hồ sơ"))
+    sections = _sections(listed, _dossier)
+    return _list_sheet(listed, headings, sections)
+
+
+def narrow_list(listed: Listed) -> Sheet:
+    """For a screen: agency and room stand over their dossiers, lateness is one cell."""
+    headings = (
+        Heading("STT", "number"),
+        Heading("Mã hồ sơ"),
+        Heading("Thủ tục"),
+        Heading("Cán bộ"),
+        Heading("Trạng thái"),
+        Heading("Tiếp nhận", "instant"),
+        Heading("Hẹn trả", "instant"),
+        Heading("Kết thúc", "instant"),
+        Heading("Quá hạn"),
+        Heading("Ghi chú"),
+    )
+    return _list_sheet(listed, headings, _sections(listed, _narrow_dossier))
+
+
+def _list_sheet(listed: Listed, headings: tuple[Heading, ...], sections: list[Section]) -> Sheet:
     more = ["Danh sách còn tiếp."] if listed.last else []
     return Sheet(
         name=listed.what,
-        title=_title(listed),
+        title=_TITLES[listed.what],
         provenance=words.provenance(listed.stamp),
         headings=headings,
         sections=sections,
-        notes=[f"Tổng số: {words.number(place)} hồ sơ.", *more],
+        notes=[f"Tổng số: {words.number(len(listed.items))} hồ sơ.", *more],
     )
+
+
+def _sections(listed: Listed, line: Callable[[DossierLine, int], tuple[Cell, ...]]) -> list[Section]:
+    """A list for desks has a section for each room; what stands behind a figure is one page by number."""
+    if listed.what not in KINDS:
+        return [Section([line(item, place) for place, item in enumerate(listed.items, start=1)])]
+    sections: list[Section] = []
+    place = 0
+    for (agency, unit), group in groupby(listed.items, key=lambda item: (item.agency, item.unit)):
+        rows = [line(item, place + number) for number, item in enumerate(group, start=1)]
+        place += len(rows)
+        sections.append(Section(rows, f"{agency} – {unit or words.UNKNOWN}: {words.number(len(rows))} hồ sơ"))
+    return sections
 
 
 _TITLES: dict[str, str] = {
@@ -242,11 +273,7 @@ _TITLES: dict[str, str] = {
 }
 
 
-def _title(listed: Listed) -> str:
-    return _TITLES[listed.what]
-
-
-def _dossier(item: Dossier, place: int) -> tuple[Cell, ...]:
+def _dossier(item: DossierLine, place: int) -> tuple[Cell, ...]:
     return (
         place,
         item.code,
@@ -261,5 +288,20 @@ def _dossier(item: Dossier, place: int) -> tuple[Cell, ...]:
         item.late_calendar_days or None,
         item.late_working_days or None,
         item.late_working_minutes or None,
+        words.remarks(item.flags) or None,
+    )
+
+
+def _narrow_dossier(item: DossierLine, place: int) -> tuple[Cell, ...]:
+    return (
+        place,
+        item.code,
+        item.procedure,
+        item.officer,
+        words.STATUSES[item.status],
+        item.received_at,
+        item.due_at,
+        item.ended_at,
+        words.late(item.late_calendar_days, item.late_working_days, item.late_working_minutes) or None,
         words.remarks(item.flags) or None,
     )

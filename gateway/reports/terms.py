@@ -42,7 +42,7 @@ class Terms(Protocol):
         """The calendar by which an agency works."""
 
 
-class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportScope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which dossiers; everything left out means all."""
 
     agency: str | None = None
@@ -54,7 +54,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to know. ``strict`` None: as the rules have it."""
 
     period: Period
-    scope: Scope = Scope()
+    scope: ReportScope = ReportScope()
     by: Grouping = "total"
     strict: bool | None = None
 
@@ -82,21 +82,21 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Versions(msgspec.Struct, frozen=True):
+class RuleVersions(msgspec.Struct, frozen=True):
     """Rules and calendar under which dossiers were assessed."""
 
     rules: str
     calendar: str
 
 
-class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+class ReportStamp(msgspec.Struct, frozen=True, kw_only=True):
     """What makes a figure a statement. ``rule_version`` and ``calendar_version``: of the rules that counted.
 
     ``assessed_under``: versions behind the oldest and the newest of the assessments that were counted. ``complete``
     false: the period was still running at the cut-off.
     """
 
-    scope: Scope
+    scope: ReportScope
     first: date
     last: date
     period: str | None
@@ -106,16 +106,16 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     strict_waiting: bool
     rule_version: str
     calendar_version: str
-    assessed_under: list[Versions]
+    assessed_under: list[RuleVersions]
     computed_at: datetime
 
 
 def stamp(
     asked: Asked, terms: Terms, counting: str, computed_at: datetime, versions: list[tuple[str, str]]
-) -> Stamp:
+) -> ReportStamp:
     """The stamp of a report. ``counting``: ``date``, ``instant`` or both."""
     period = asked.period
-    return Stamp(
+    return ReportStamp(
         scope=asked.scope,
         first=period.first,
         last=period.last,
@@ -126,6 +126,6 @@ def stamp(
         strict_waiting=asked.is_strict(terms),
         rule_version=terms.version,
         calendar_version=terms.calendar.version,
-        assessed_under=[Versions(*pair) for pair in versions],
+        assessed_under=[RuleVersions(*pair) for pair in versions],
         computed_at=computed_at,
     )

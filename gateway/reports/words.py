@@ -10,9 +10,9 @@ from datetime import date, datetime
 from gateway.deadlines.classes import Flag
 from gateway.deadlines.instants import VIETNAM
 from gateway.domain.status import Status
-from gateway.reports.checks import Check
+from gateway.reports.checks import FormCheck
 from gateway.reports.dossiers import NO_RECEPTION, ListKind
-from gateway.reports.terms import Stamp
+from gateway.reports.terms import ReportStamp
 from gateway.storage.queries_reports import Grouping
 from gateway.storage.report_rules import Column
 
@@ -128,7 +128,14 @@ def remarks(flags: list[str]) -> str:
     return "; ".join(REMARKS.get(flag, flag) for flag in flags)
 
 
-def scope(stamp: Stamp) -> str:
+def late(days: int, working_days: int, working_minutes: int) -> str:
+    """How late: in days, or in minutes of the day that was promised."""
+    if days:
+        return f"{number(days)} ngày ({number(working_days)} ngày làm việc)"
+    return f"{number(working_minutes)} phút làm việc" if working_minutes else ""
+
+
+def scope(stamp: ReportStamp) -> str:
     """Which dossiers a report covers."""
     chosen = (
         ("cơ quan", stamp.scope.agency),
@@ -139,7 +146,7 @@ def scope(stamp: Stamp) -> str:
     return ", ".join(named) or "toàn bộ hồ sơ của tỉnh"
 
 
-def provenance(stamp: Stamp) -> tuple[tuple[str, str], ...]:
+def provenance(stamp: ReportStamp) -> tuple[tuple[str, str], ...]:
     """What every figure was computed from: headings and values."""
     unfinished = "" if stamp.complete else " (kỳ chưa kết thúc)"
     name = f" ({stamp.period})" if stamp.period else ""
@@ -162,7 +169,7 @@ def seconds(value: datetime) -> str:
     return value.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M:%S (+07:00)")
 
 
-def checks(found: list[Check]) -> list[str]:
+def checks(found: list[FormCheck]) -> list[str]:
     """What holds and what does not, one line each."""
     broken = [check for check in found if not check.holds]
     lines = [f"Kiểm tra số liệu: {len(found) - len(broken)}/{len(found)} đẳng thức đúng."]

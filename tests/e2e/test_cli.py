@@ -18,18 +18,29 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
-    *("deliveries", "destinations", "reconcile", "deadline", "log", "adapters", "clients"),
+    *("deliveries", "destinations", "reconcile", "deadline", "report", "log", "adapters", "clients"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
     "destinations": ("pause", "resume"),
     "reconcile": ("list", "show", "run", "apply", "tolerate"),
     "deadline": ("compute", "classify", "calendar"),
+    "report": (
+        "06a",
+        "766",
+        "overdue",
+        "near-due",
+        "paused-late",
+        "withdrawn-after-due",
+        "no-due",
+        "disputed",
+    )
+    + ("refused", "data-error"),
     "log": ("list", "show", "verify"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),
 }
-LATER = ("sync", "report", "evidence")
+LATER = ("sync", "evidence")
 
 
 @pytest.fixture
