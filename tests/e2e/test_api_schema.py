@@ -1,6 +1,8 @@
 """The description against the behaviour: whatever fits the document, or nearly fits it, is answered as it says."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 import requests
@@ -43,7 +45,8 @@ def as_lines(ctx, value):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A gateway that has something to show; nobody sends anything from it."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('schema') / 'lienthong.db'}"
+    file = tmp_path_factory.mktemp("schema") / "lienthong.db"
+    url = f"sqlite:///{file}"
     with process(url, work=False, long_poll=0.05) as running, requests.Session() as session:
         session.headers.update(running.headers)
         address = running.address
@@ -60,6 +63,7 @@ def server(tmp_path_factory):
                 f"{address}/v1/webhooks", json={"url": "https://motcua.h99.example/hooks"}
             ).json()["endpoint"]["id"],
             "client": "night",
+            "drift": difference(file),
             "job": "tidy",
             "run": session.post(f"{address}/v1/jobs/tidy/runs", json={}).json()["id"],
         }
@@ -70,6 +74,19 @@ def server(tmp_path_factory):
         running.terminate()
         assert running.wait()[0] == 0
         assert "request_failed" not in running.told()
+
+
+def difference(file):
+    """A difference on record; nobody here could be asked for one."""
+    repair = json.dumps({"deliveries": [{"delivery": "1", "operation": "step", "key": "s1"}]})
+    row = (7, 1, "board", "H99-1", "STEPS_MISSING", "k", "received", None, repair, "open", 1, 1)
+    with contextlib.closing(sqlite3.connect(file, timeout=30)) as database, database:
+        database.execute(
+            "INSERT INTO drift (id, run_id, destination, dossier_code, kind, field, ours, theirs, repair, state, "
+            "found_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+    return "7"
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "nearly"])
