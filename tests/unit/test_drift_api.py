@@ -1,0 +1,166 @@
+"""Differences over the API: listed with their explanation, mended only on the word, bodies only for who may read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.api.app import application, build_api
+from gateway.storage.clients import NewClient, Scope, create_client
+from tests.drift_world import PORTAL, World, code_of, dossier, drift_world
+
+WHY = {"reason": "the portal lost a step"}
+CODE = code_of(7)
+
+
+class Door:
+    """The API of a world, for one client a set of scopes."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(application(build_api(world.gateway))),
+            base_url="http://gateway.example",
+        )
+        self._keys: dict[frozenset[Scope], str] = {}
+
+    async def call(self, method: str, path: str, *scopes: Scope, **options: Any) -> httpx.Response:
+        wanted = frozenset(scopes or Scope)
+        if wanted not in self._keys:
+            new = NewClient(id=f"client-{len(self._keys)}", name="x", scopes=wanted)
+            issued = await self.world.gateway.database.write(
+                lambda tx: create_client(tx, new, self.world.gateway.hub.clock())
+            )
+            self._keys[wanted] = issued.secret
+        headers = {"authorization": f"Bearer {self._keys[wanted]}"}
+        return await self._http.request(method, path, headers=headers, **options)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+@pytest.fixture
+async def door(sqlite_url):
+    """A portal that has lost the end of one dossier and moved the due time of another."""
+    async with drift_world(sqlite_url) as world:
+        await world.accept(dossier(7), dossier(8))
+        await world.deliver()
+        await world.look()
+        world.tamper(7, drop_steps=[{"TrangThai": "9"}])
+        world.tamper(8, fields={"NgayHenTra": None})
+        await world.look(scope="all")
+        opened = Door(world)
+        yield opened
+        await opened.close()
+
+
+async def listed(door: Door, **query: Any) -> list[dict[str, Any]]:
+    answer = await door.call("GET", "/v1/drift", params=query)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["items"])
+
+
+async def test_differences_are_listed_with_their_explanation(door):
+    items = await listed(door)
+    assert {each["kind"] for each in items} == {"END_MISSING", "DUE_DIFFERS"}
+    assert all("Cổng Dịch vụ công quốc gia" in each["explanation"] for each in items)
+    assert all(each["repair"]["deliveries"] for each in items)
+
+
+async def test_list_is_narrowed_and_paged(door):
+    assert [each["dossier"] for each in await listed(door, kind="END_MISSING")] == [CODE]
+    assert [each["kind"] for each in await listed(door, dossier=code_of(8))] == ["DUE_DIFFERS"]
+    assert await listed(door, destination="elsewhere") == []
+    assert await listed(door, state="gone") == []
+    first = (await door.call("GET", "/v1/drift", params={"limit": 1})).json()
+    rest = (await door.call("GET", "/v1/drift", params={"limit": 1, "cursor": first["next"]})).json()
+    assert {first["items"][0]["id"], rest["items"][0]["id"]} == {each["id"] for each in await listed(door)}
+
+
+async def test_one_difference_is_read_by_its_identifier(door):
+    (known,) = await listed(door, kind="DUE_DIFFERS")
+    assert (await door.call("GET", f"/v1/drift/{known['id']}")).json() == known
+    assert (await door.call("GET", "/v1/drift/4711")).status_code == 404
+
+
+async def test_without_the_word_nothing_is_planned(door):
+    answer = await door.call("POST", "/v1/drift/apply", json={"dossier": CODE, **WHY})
+    (told,) = answer.json()["dossiers"]
+    assert (answer.json()["dry_run"], told["outcome"]) == (True, "would_order")
+    assert "CapNhatTienDoHoSoMC" in told["requests"][0]["body"]
+    assert {each["state"] for each in await listed(door)} == {"open"}
+
+
+async def test_bodies_are_for_who_may_read_dossiers(door):
+    order = {"dossier": CODE, **WHY}
+    answer = await door.call("POST", "/v1/drift/apply", Scope.DELIVERIES_OPERATE, json=order)
+    (told,) = answer.json()["dossiers"]
+    assert (told["outcome"], told["requests"]) == ("would_order", [])
+
+
+async def test_order_is_carried_out_in_the_clients_name(door):
+    (known,) = await listed(door, kind="END_MISSING")
+    order = {"ids": [known["id"]], "dry_run": False, **WHY}
+    answer = await door.call("POST", "/v1/drift/apply", json=order)
+    (done,) = answer.json()["dossiers"]
+    assert (done["outcome"], done["deliveries"][0]["key"]) == ("ordered", "repair:1:s4")
+    (row,) = await listed(door, kind="END_MISSING")
+    assert (row["state"], row["applied_by"], row["applied_reason"]) == (
+        "repairing",
+        "client-0",
+        WHY["reason"],
+    )
+    await door.world.deliver()
+    await door.world.look()
+    assert [each["kind"] for each in await listed(door)] == ["DUE_DIFFERS"]
+    story = (await door.call("GET", f"/v1/dossiers/{CODE}/timeline")).json()["items"]
+    assert [each["action"] for each in story if each["kind"] == "action"] == ["repair"]
+
+
+async def test_many_are_mended_at_once(door):
+    order = {"destination": PORTAL, "dry_run": False, **WHY}
+    answer = await door.call("POST", "/v1/drift/apply", json=order)
+    assert sorted(each["outcome"] for each in answer.json()["dossiers"]) == ["ordered", "ordered"]
+    await door.world.deliver()
+    assert await door.world.in_step()
+
+
+async def test_difference_is_tolerated(door):
+    (known,) = await listed(door, kind="DUE_DIFFERS")
+    path = f"/v1/drift/{known['id']}/tolerate"
+    assert (await door.call("POST", path, json=WHY)).json()["drift"] == known["id"]
+    assert [each["state"] for each in await listed(door, kind="DUE_DIFFERS")] == ["tolerated"]
+    assert (await door.call("POST", path, json=WHY)).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("order", "status"),
+    [
+        ({}, 422),
+        (WHY, 422),
+        ({"dossier": CODE}, 422),
+        ({"kind": "ODD", **WHY}, 422),
+        ({"ids": ["x"], **WHY}, 422),
+        ({"ids": ["4711"], **WHY}, 404),
+        ({"dossier": CODE, "limit": 0, **WHY}, 422),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(door, order, status):
+    assert (await door.call("POST", "/v1/drift/apply", json=order)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", "/v1/drift", Scope.DELIVERIES_READ),
+        ("GET", "/v1/drift/1", Scope.DELIVERIES_READ),
+        ("POST", "/v1/drift/apply", Scope.DELIVERIES_OPERATE),
+        ("POST", "/v1/drift/1/tolerate", Scope.DELIVERIES_OPERATE),
+    ],
+)
+async def test_every_address_wants_its_scope(door, method, path, scope):
+    others = frozenset(Scope) - {scope}
+    assert (await door.call(method, path, *others, json=WHY)).status_code == 403
+    assert (await door.call(method, path, scope, json=WHY)).status_code != 403
