@@ -28,6 +28,8 @@ from gateway.jobs.book import JobBook
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.port import Adapter, Secret
+from gateway.reports.job import Desk as ReportDesk
+from gateway.reports.job import report_job
 from gateway.settings import DestinationSettings, Settings, database_url, decode
 from gateway.statussync.assessor import Assessor
 from gateway.statussync.desk import Desk
@@ -139,7 +141,8 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
     drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
     desk = Desk(database=database, clock=hub.clock, rules=rules, destinations=frozenset(destinations))
-    every_job = (catalogue_job(catalogues), tidy_job(database, hub.clock), drift.job(), *_deadline_jobs(desk))
+    own_jobs = (catalogue_job(catalogues), tidy_job(database, hub.clock), drift.job())
+    every_job = (*own_jobs, *_deadline_jobs(desk), _report_job(desk, settings))
     jobs = Jobs(JobBook(every_job, settings.jobs), database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
     feed = Feed(database, worker.wait_for_events)
@@ -176,6 +179,12 @@ async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Databas
         await webhooks.close()
         database.close()
         raise
+
+
+def _report_job(desk: Desk, settings: Settings) -> Job:
+    return report_job(
+        ReportDesk(database=desk.database, clock=desk.clock, terms=desk.rules, settings=settings.reports)
+    )
 
 
 def _deadline_jobs(desk: Desk) -> tuple[Job, ...]:
