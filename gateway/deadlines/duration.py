@@ -89,7 +89,8 @@ def due(
     *,
     cut_off: time = CUT_OFF,
 ) -> Due:
-    """When something received at an aware instant is due.
+    """When something received at an aware instant is due. R2: that of the slip; where any office of a province may
+    receive, that at which the competent agency has it.
 
     ``windows``: working hours of this office instead of the calendar's. CalendarGap when the calendar does not reach
     so far; ValueError when ``received_at`` has no offset.
