@@ -272,8 +272,8 @@ def settings_keys(kind: type[msgspec.Struct], section: str = "") -> Iterator[str
         inner = field.type
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from settings_keys(inner, name)
-        elif field.name == "destination":
-            yield from settings_keys(inner.__args__[1], "destination.<name>")
+        elif field.name in {"destination", "jobs"}:
+            yield from settings_keys(inner.__args__[1], f"{field.name}.<name>")
         else:
             yield name
 
