@@ -18,11 +18,12 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
-    *("deliveries", "destinations", "reconcile", "deadline", "report", "log", "adapters", "clients"),
+    *("deliveries", "destinations", "sync", "reconcile", "deadline", "report", "log", "adapters", "clients"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
     "destinations": ("pause", "resume"),
+    "sync": ("list", "run", "history", "show", "stop", "schedule"),
     "reconcile": ("list", "show", "run", "apply", "tolerate"),
     "deadline": ("compute", "classify", "calendar"),
     "report": (
@@ -40,7 +41,7 @@ GROUPS = {
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),
 }
-LATER = ("sync", "evidence")
+LATER = ("evidence",)
 
 
 @pytest.fixture
