@@ -145,7 +145,11 @@ def _window(item: object) -> Window:
     match item:
         case str():
             return parse_window(item.strip())
-        case [str() as start, str() as end] | {"start": str() as start, "end": str() as end}:
+        case (
+            [str() as start, str() as end]
+            | {"start": str() as start, "end": str() as end}
+            | {"from": str() as start, "to": str() as end}
+        ):
             return Window(parse_clock(start), parse_clock(end))
         case _:
             raise ValueError(f"got {shown(item)}")
