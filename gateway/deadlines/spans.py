@@ -62,7 +62,7 @@ def split(spans: Iterable[Span], promised: Sequence[tuple[datetime, datetime | N
     for span in spans:
         due, start = None, span.start
         for at, promise in promised:
-            if at <= span.start:
+            if at <= start:  # of two changes at one instant the later one holds
                 due = promise
             elif span.end is None or at < span.end:
                 yield msgspec.structs.replace(span, start=start, end=at, due_at=due)
