@@ -118,7 +118,19 @@ MINI: tuple[tuple[int, str, str, str | None, str | None, int], ...] = (
     (15, "online", "04-01 09:00", "04-03 17:00", None, 2),
     (16, "online", "03-30 09:00", "04-02 17:00", "04-02 10:00", 4),
 )
-MINI_ROW = {"c3": 12, "c4": 5, "c5": 4, "c6": 3, "c7": 7, "c8": 2, "c9": 3, "c10": 2, "c11": 5, "c12": 3, "c13": 2}
+MINI_ROW = {
+    "c3": 12,
+    "c4": 5,
+    "c5": 4,
+    "c6": 3,
+    "c7": 7,
+    "c8": 2,
+    "c9": 3,
+    "c10": 2,
+    "c11": 5,
+    "c12": 3,
+    "c13": 2,
+}
 MINI_AGENCIES = {number: f"H99.{14 + number % 3}" for number, *_ in MINI}
 
 
@@ -142,7 +154,9 @@ def _mini_dossier(
     code = f"H99.14-26-{number:04d}"
     ids = iter(range(number * 10, number * 10 + 10))
     if status in {1, 3}:  # filed; refused two hours later
-        filed = standing(next(ids), code, start, STILL if status == 1 else start + 2 * HOUR, status=1, **shared)
+        filed = standing(
+            next(ids), code, start, STILL if status == 1 else start + 2 * HOUR, status=1, **shared
+        )
         refused = standing(next(ids), code, start + 2 * HOUR, status=3, **shared)
         return [filed] if status == 1 else [filed, refused]
     shared["received_at"] = start
@@ -161,6 +175,12 @@ def _mini_dossier(
     if status == 10:
         rows.append(standing(next(ids), code, handed, status=10, ended_at=end, **shared))
     return rows
+
+
+_COURSES: tuple[tuple[int, ...], ...] = (
+    *((1,), (1, 3), (1, 5), (1, 7), (2,), (2, 3), (2, 4), (2, 6), (2, 7), (2, 8), (2, 4, 5), (2, 4, 8)),
+    *((2, 4, 9), (2, 4, 9, 10), (1, 2, 4, 9, 10), (2, 5, 4, 9), (4, 9, 4), (4, 9, 4, 9, 10)),
+)
 
 
 class Chance:
@@ -193,10 +213,7 @@ class Chance:
     def _periods(self, code: str, received: int, shared: dict[str, Any]) -> list[StandingRow]:
         """States after each other; each begins after a while, the last is open."""
         pick = self.random
-        states = pick.choice(
-            ((1,), (1, 3), (1, 5), (2,), (2, 4), (2, 4, 9), (2, 4, 9, 10), (1, 2, 4, 9, 10), (2, 5, 4, 9))
-            + ((2, 4, 5), (2, 6), (2, 8), (2, 7), (4, 9, 4), (4, 9, 4, 9, 10), (1, 7), (2, 3), (2, 4, 8))
-        )
+        states = pick.choice(_COURSES)
         filed = received - pick.randrange(1, 60) * HOUR
         begins = [filed if states[0] == 1 else received]
         for status in states[1:]:
@@ -247,11 +264,13 @@ _CLASS = {
 }
 
 
-def naive_code(row: StandingRow, wanted: Extent) -> int:
+def naive_code(row: StandingRow, wanted: Extent) -> int:  # noqa: PLR0911 - as many answers as the table has rows
     """Where a standing falls, by the rules' own function for one dossier."""
     second = wanted.cutoff - wanted.cutoff % 1_000_000
     status, ended = row.status, row.ended_at
-    if ended is not None and second < ended <= row.recorded_at:  # known since; at the cut-off it had not ended
+    if (
+        ended is not None and second < ended <= row.recorded_at
+    ):  # known since; at the cut-off it had not ended
         status, ended = (8 if status == 8 else 4 if status in {7, 9, 10} else status), None
     if row.received_at is not None and second < row.received_at <= row.recorded_at:
         later = msgspec.structs.replace(wanted, cutoff=STILL)  # wrong whenever one looks, or not received yet
@@ -281,7 +300,9 @@ def _refused(row: StandingRow, wanted: Extent) -> int:
 
 
 def _moment(wanted: Extent) -> Moment:
-    return Moment(wanted.cutoff - wanted.cutoff % 1_000_000, None, Options(stopped=StopReading(wanted.stopped)))
+    return Moment(
+        wanted.cutoff - wanted.cutoff % 1_000_000, None, Options(stopped=StopReading(wanted.stopped))
+    )
 
 
 def _reception(row: StandingRow, wanted: Extent) -> int:
