@@ -41,10 +41,12 @@ class RunContext(Protocol):
 
     @property
     def watermark(self) -> str | None:
-        """Where the last run of this job stopped, in the job's own words; None to begin from the start."""
+        """Where the last run of this job with the same parameters stopped, in the job's own words; None to begin
+        from the start. A dry run goes on from the last dry run."""
 
     async def report(self, done: int, *, total: int | None = None, watermark: str | None = None) -> None:
-        """Make progress durable and visible. Call it at least every few seconds.
+        """Make progress durable and visible, and give way to others. Call it at least every few seconds, and after
+        every unit of work that needs no waiting: written is at most once a second.
 
         ``watermark`` "" forgets it: the next run begins from the start. Raises RunStopped.
         """

@@ -118,6 +118,8 @@ class Scheduler:
             worker=worker,
         )
         start = await self._database.write(lambda tx: jobs.claim_start(tx, due))
+        if row.schedule not in {None, schedule}:
+            log.info("schedule_was_changed", job=name, schedule=schedule or "none")
         if start.run is not None:
             self._begin(desk, start.run, seen, worker)
         elif start.dropped is not None:
