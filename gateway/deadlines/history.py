@@ -69,7 +69,7 @@ def assess(  # noqa: PLR0913 - everything that an answer rests on, by name
         calendar=calendar,
         policy=policy,
     )
-    found = tuple(findings(told))
+    found = tuple({anomaly.key: anomaly for anomaly in findings(told)}.values())
     writer = _Writer(told, lasting(told, found), as_of, options)
     waiting_since = None if before is None or story.whole else before.waiting_since
     spans = spans_of(events, told.ended_at, waiting_since)

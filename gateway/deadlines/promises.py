@@ -102,8 +102,9 @@ def _papers(account: Account, received_at: datetime | None) -> list[_Paper]:
         and received_at is not None
         and item.requested_at >= received_at
     ]
-    papers: list[_Paper] = [*rounds, *account.reappointments]
-    return sorted(papers, key=_effective_at)
+    listed: list[_Paper] = [*rounds, *account.reappointments]
+    once = {_key(paper): paper for paper in listed}  # one paper, however often it is listed
+    return sorted(once.values(), key=_effective_at)
 
 
 def _effective_at(paper: _Paper) -> datetime:

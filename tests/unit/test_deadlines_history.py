@@ -110,6 +110,13 @@ def test_f03_holds_when_both_come_at_once() -> None:
     assert (found.now.due_at, found.now.due_original_at) == (at(NEW), at(DUE))
 
 
+def test_paper_that_is_listed_twice_is_one_paper() -> None:
+    paper = apology("2026-03-06 10:00", NEW)
+    (found,) = told((account(1, 4, due_at=NEW, reappointments=(paper, paper)), "2026-03-06 10:01"))
+    assert causes([found]) == [("reappointment", True)]
+    assert kinds(found) == set()
+
+
 def test_third_apology_is_as_invalid_as_the_second() -> None:
     papers = (
         apology("2026-03-06 10:00", NEW),
