@@ -154,19 +154,19 @@ async def _pages(way: Way, asked: dict[str, Any]) -> list[LateDossier]:
 
 
 def _print_report(told: LagReport) -> None:
-    from gateway.cli.screen import age, console, table
+    from gateway.cli.screen import age, console, local, table
 
     out = console()
-    out.print(f"{told.first} to {told.last}, as of {told.as_of:%Y-%m-%d %H:%M} UTC", markup=False)
+    out.print(f"{told.first} to {told.last}, as of {local(told.as_of)} (+07:00)", markup=False)
     for each in told.destinations:
         out.print(headline(each), markup=False, soft_wrap=True)
-    kept = f"within {age(told.target)} (goal {told.goal:.0%})"
+    within = f"in {age(told.target)}"
     parts = ("event to us", "us to sending", "sending to answer", "in all")
     out.print(
         table(
-            ("day", "destination", "deliveries", kept, *parts),
+            ("day", "destination", "deliveries", within, *parts),
             map(_day, told.days),
-            title="half of all / 9 of 10 / 99 of 100 / longest",
+            title=f"half of all, 9 of 10, 99 of 100, longest; the goal is {told.goal:.0%} {within}",
         )
     )
     if told.absences:
@@ -200,13 +200,17 @@ def _day(each: DayLag) -> tuple[Any, ...]:
 def _lengths(found: Lengths | None) -> str:
     if found is None:
         return ""
-    return " / ".join(map(_short, (found.p50, found.p90, found.p99, found.longest)))
+    return ", ".join(map(_short, (found.p50, found.p90, found.p99, found.longest)))
+
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def _short(seconds: float) -> str:
-    from gateway.cli.screen import age
-
-    return f"{seconds:.2g} s" if seconds < 10 else age(seconds)
+    """A length in its largest unit, two figures of it."""
+    size, unit = next((item for item in _UNITS if seconds >= item[0]), _UNITS[-1])
+    value = seconds / size
+    return f"{value:.0f}{unit}" if value >= 10 else f"{value:.2g}{unit}"
 
 
 def _print_dossiers(found: Sequence[LateDossier]) -> None:
@@ -214,19 +218,31 @@ def _print_dossiers(found: Sequence[LateDossier]) -> None:
 
     headings = (
         *("dossier", "destination", "agency", "promised", "ended", "we heard", "acknowledged"),
-        *("by date", "by instant"),
+        *("late by date", "late by instant"),
     )
-    console().print(table(headings, map(_dossier, found)))
+    console().print(table(headings, map(_dossier, found), title="times: +07:00"))
 
 
 def _dossier(each: LateDossier) -> tuple[Any, ...]:
+    known = f"not yet ({each.waits})" if each.acknowledged_at is None else _minute(each.acknowledged_at)
     return (
-        *(each.dossier, each.destination, each.agency, each.due_at, each.ended_at, each.received_at),
-        each.acknowledged_at or f"not yet ({each.waits})",
+        *(each.dossier, each.destination, each.agency),
+        *map(_minute, (each.due_at, each.ended_at, each.received_at)),
+        known,
         _verdict(each.shown_by_date, each.cause_by_date),
         _verdict(each.shown_by_instant, each.cause_by_instant),
     )
 
 
+def _minute(instant: datetime) -> str:
+    from gateway.cli.screen import local
+
+    return local(instant)[:-3]
+
+
+_VERDICTS = {"in_time": "in time", "late": "late"}
+_THROUGH = {"gateway": "through us", "source": "through the source", "partner": "through the partner"}
+
+
 def _verdict(shown: str, cause: str | None) -> str:
-    return {"in_time": "in time", "late": "late"}.get(shown, f"in time, shown late through the {cause}")
+    return _VERDICTS[shown] if cause is None else _THROUGH[cause]
