@@ -193,6 +193,8 @@ def _lines(found: Explanation) -> Iterator[str]:
             ("Hẹn trả do hệ thống một cửa khai", found.dues.declared),
         ):
             yield f"{name}: {'không có' if at is None else local(at)}"
+    if found.reception is not None:
+        yield f"{found.reception.sentence} Hạn tiếp nhận: {local(found.reception.limit_at)}"
     yield _check_line(found.check)
     for flag in found.flags:
         yield f"• {flag.sentence} [{flag.name}]"

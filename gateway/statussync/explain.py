@@ -6,7 +6,6 @@ For an official who is asked "why is this late?". Invariant: nothing here is sto
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -14,16 +13,17 @@ from gateway.deadlines.account import Account
 from gateway.deadlines.calendar import Calendar, CalendarGap
 from gateway.deadlines.classes import LATE_CLASSES, Flag, Verdict, names_of
 from gateway.deadlines.classify import Classification
-from gateway.deadlines.duration import Due, due
-from gateway.deadlines.instants import day_of, from_micros
+from gateway.deadlines.instants import MINUTE, from_micros
 from gateway.deadlines.judge import Moment
 from gateway.deadlines.policy import Policy, WaitPolicy
+from gateway.deadlines.reception import Filing, judge_reception
 from gateway.deadlines.standing import Cause
-from gateway.deadlines.waits import Promise, Wait, due_after
+from gateway.domain.dossier import Channel
 from gateway.domain.errors import NotFoundError
 from gateway.domain.status import Status
 from gateway.statussync import explain_views as views
 from gateway.statussync import sentences
+from gateway.statussync.check import check_of
 from gateway.statussync.judgement import read_account
 from gateway.statussync.outlook import Shown, shown
 from gateway.statussync.periods import flags_in, instant, judged_now
@@ -37,6 +37,10 @@ from gateway.storage.standings import StandingRow
 from gateway.storage.urgency import LaneGlance, lanes_of
 
 _BY_NUMBER = {status.national: status for status in Status}
+_ANSWERS = frozenset(
+    status.national
+    for status in (Status.RECEIVED, Status.REFUSED, Status.SUPPLEMENT_REQUESTED, Status.WITHDRAWN)
+)
 _WAITS = frozenset({Status.SUPPLEMENT_REQUESTED, Status.PAYMENT_REQUESTED, Status.STOPPED})
 
 
@@ -76,7 +80,8 @@ def explain(connection: Connection, asked: Asked, rules: Rules) -> views.Explana
         dues=None if row is None else _dues(row),
         changes=_changes(connection, asked.code),
         pauses=pauses,
-        check=_check(row, policy, pauses, calendar),
+        reception=_reception(periods, calendar, asked.now, rules),
+        check=check_of(row, policy, pauses, calendar),
         classes=None if classified is None else _classes(classified[0]),
         lateness=None if classified is None else classified[1],
         flags=[] if row is None or classified is None else _flags(flags_in(row) | classified[0].flags),
@@ -180,52 +185,27 @@ def _effect(status: Status, policy: Policy | None) -> WaitPolicy | None:
     }.get(status)
 
 
-def _check(
-    row: StandingRow | None, policy: Policy | None, pauses: Sequence[views.Pause], calendar: Calendar
-) -> views.Check:
-    """R2 to R8, R12, R13, for a check only."""
-    received = None if row is None else instant(row.received_at)
-    first = None if row is None else instant(row.due_original_at)
-    if policy is None or received is None:
-        return views.Check(basis="none", note="Hồ sơ chưa được tiếp nhận nên chưa tính được hạn.")
-    if policy.duration is None and first is None:
-        return views.Check(
-            basis="none", note="Thủ tục chưa khai báo thời hạn và hồ sơ không có ngày hẹn trả."
-        )
-    about = views.Check(
-        basis="first_promise" if policy.duration is None else "duration",
-        duration=None if policy.duration is None else policy.duration.value,
-        unit=None if policy.duration is None else policy.duration.unit,
-        source=policy.source,
-    )
+def _reception(
+    periods: Sequence[StandingRow], calendar: Calendar, now: int, rules: Rules
+) -> views.Reception | None:
+    """R1: the clock of an online filing, stopped by the first state that answers it; None where there is none."""
+    filed = next((row.submitted_at for row in periods if row.submitted_at is not None), None)
+    if filed is None or periods[-1].channel != Channel.ONLINE:
+        return None
+    stopped = next((row.effective_from for row in periods if row.status in _ANSWERS), None)
+    filing = Filing(submitted_at=from_micros(filed), stopped_at=instant(stopped))
+    minutes = rules.limits.reception // MINUTE
     try:
-        found = _expected(received, first, policy, pauses, calendar)
-    except CalendarGap as gap:
-        return msgspec.structs.replace(about, note=f"Lịch làm việc chưa đủ ngày để tính ({gap}).")
-    return msgspec.structs.replace(about, due_at=found.due_at, legal_last_day=found.legal_last_day)
-
-
-def _expected(
-    received: datetime,
-    first: datetime | None,
-    policy: Policy,
-    pauses: Sequence[views.Pause],
-    calendar: Calendar,
-) -> Due:
-    if policy.duration is not None:
-        found = due(received, policy.duration, calendar)
-    elif first is not None:
-        found = Due(due_at=first, legal_last_day=day_of(first))
-    else:
-        raise ValueError("neither a duration nor a first promise")
-    start = received
-    for pause in pauses:
-        if pause.until is None or pause.effect is None or pause.since < received:
-            continue  # R11: before the reception the resolution clock has not started
-        promise = Promise(received_at=start, due_at=found.due_at, duration=policy.duration)
-        found = due_after(promise, Wait(since=pause.since, until=pause.until), pause.effect, calendar)
-        start = pause.until if pause.effect is WaitPolicy.RESET else start
-    return found
+        found = judge_reception(filing, calendar, from_micros(now), limit_minutes=minutes)
+    except (CalendarGap, ValueError):
+        return None  # the calendar does not reach so far; nothing is guessed
+    return views.Reception(
+        limit_at=found.limit_at,
+        answered_at=filing.stopped_at,
+        by_date=found.by_date,
+        by_instant=found.by_instant,
+        sentence=sentences.OF_RECEPTION[found.by_instant],
+    )
 
 
 def _classes(found: Classification) -> views.Classes:

@@ -14,6 +14,7 @@ from gateway.deadlines.classes import Verdict
 from gateway.deadlines.duration import DurationUnit
 from gateway.deadlines.lateness import Lateness
 from gateway.deadlines.policy import WaitPolicy
+from gateway.deadlines.reception import ReceptionVerdict
 from gateway.deadlines.standing import Cause
 from gateway.domain.status import Status
 from gateway.statussync.risk import Reason
@@ -90,6 +91,16 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     effect: WaitPolicy | None
 
 
+class Reception(msgspec.Struct, frozen=True, kw_only=True):
+    """The reception clock of an online filing. ``answered_at`` null: it still runs."""
+
+    limit_at: datetime
+    answered_at: datetime | None
+    by_date: ReceptionVerdict
+    by_instant: ReceptionVerdict
+    sentence: str
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """The due time as the rules compute it, to check the promise and never to replace it.
 
@@ -163,7 +174,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about the deadline of one dossier as of ``as_of``.
 
     ``judged_by_*``: the rules and the calendar behind what is stored; ``rule_version`` and ``calendar_version``: those
-    behind the classes here. ``classes`` null: no version was judged yet.
+    behind the classes here. ``classes`` null: no version was judged yet. ``reception`` null: handed in at a counter.
     """
 
     code: str
@@ -177,6 +188,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     dues: Dues | None
     changes: list[Change]
     pauses: list[Pause]
+    reception: Reception | None
     check: Check
     classes: Classes | None
     lateness: Lateness | None

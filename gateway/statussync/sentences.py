@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.deadlines.classes import Flag, Verdict
+from gateway.deadlines.reception import ReceptionVerdict
 from gateway.deadlines.standing import Cause
 from gateway.statussync.judgement import ASSESSMENT_FAILED
 from gateway.statussync.risk import Reason
@@ -77,6 +78,12 @@ OF_CAUSE: Mapping[Cause, str] = {
     Cause.CALENDAR: "Dời hẹn vì ngày hẹn trở thành ngày nghỉ.",
     Cause.CORRECTION: "Sửa lại ngày hẹn ghi sai.",
     Cause.NONE: "Ngày hẹn thay đổi mà không rõ lý do.",
+}
+
+OF_RECEPTION: Mapping[ReceptionVerdict, str] = {
+    ReceptionVerdict.OK: "Việc tiếp nhận hồ sơ trực tuyến đúng thời gian quy định.",
+    ReceptionVerdict.DUE_SOON: "Sắp hết thời gian tiếp nhận hồ sơ trực tuyến.",
+    ReceptionVerdict.LATE_RECEPTION: "Hồ sơ trực tuyến được tiếp nhận chậm.",
 }
 
 OF_RISK: Mapping[Reason, str] = {

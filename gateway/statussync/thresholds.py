@@ -14,8 +14,9 @@ import msgspec
 
 from gateway.deadlines.calendar import Calendar, CalendarGap
 from gateway.deadlines.classify import Verdict
-from gateway.deadlines.instants import DAY, HOUR, MINUTE, start_of_day
+from gateway.deadlines.instants import DAY, HOUR, MINUTE, from_micros, start_of_day, to_micros
 from gateway.deadlines.judge import promise_of
+from gateway.deadlines.reception import Filing, reception_limit
 from gateway.domain.dossier import Channel
 from gateway.domain.status import Status
 from gateway.storage.standings import StandingRow
@@ -127,14 +128,15 @@ def _reception(row: StandingRow, calendar: Calendar, limits: Limits) -> Iterator
     """R1: the reception clock runs for what was filed online; at the counter it is received on the spot."""
     if row.submitted_at is None or row.channel != Channel.ONLINE:
         return
-    limit = reception_limit(row.submitted_at, calendar, limits)
+    limit = reception_limit_of(row.submitted_at, calendar, limits)
     yield _Moment(Threshold.RECEPTION_LATE, limit, limit + 1)
 
 
-def reception_limit(submitted_at: int, calendar: Calendar, limits: Limits) -> int:
+def reception_limit_of(submitted_at: int, calendar: Calendar, limits: Limits) -> int:
     """Until when an online filing must be accepted, refused or sent back."""
+    filing = Filing(submitted_at=from_micros(submitted_at))
     try:
-        return calendar.after_work(submitted_at, limits.reception)
+        return to_micros(reception_limit(filing, calendar, limits.reception // MINUTE))
     except CalendarGap:
         return submitted_at + DAY  # 24 clock hours, as for NEAR_DUE below
 

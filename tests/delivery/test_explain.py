@@ -7,7 +7,9 @@ import pytest
 
 from gateway.deadlines.account import ReappointmentAccount, SupplementAccount
 from gateway.deadlines.classes import Flag, Verdict
+from gateway.deadlines.reception import ReceptionVerdict
 from gateway.deadlines.standing import Cause
+from gateway.domain.dossier import Channel
 from gateway.domain.errors import NotFoundError
 from gateway.domain.status import Status
 from gateway.settings import DeadlineSettings
@@ -225,6 +227,34 @@ async def test_check_beyond_the_calendar_says_so(database, tmp_path):
     assert "Lịch làm việc chưa đủ ngày" in explained(province).check.note
 
 
+@pytest.mark.parametrize(
+    ("accepted", "by_date", "by_instant"),
+    [
+        ("03-03 09:59", "OK", "OK"),
+        ("03-03 10:01", "OK", "LATE_RECEPTION"),
+        ("03-04 07:05", "LATE_RECEPTION", "LATE_RECEPTION"),
+    ],
+    ids=["R01", "R02", "R03"],
+)
+async def test_reception_clock_of_an_online_filing_is_explained(province, accepted, by_date, by_instant):
+    province.at("03-05 08:00")
+    await province.hear(
+        said(CODE, channel=Channel.ONLINE, submitted_at=moment("03-02 10:00"), received_at=moment(accepted))
+    )
+
+    found = explained(province).reception
+
+    assert found is not None
+    assert (found.limit_at, found.answered_at) == (moment("03-03 10:00"), moment(accepted))
+    assert (found.by_date, found.by_instant) == (by_date, by_instant)
+
+
+async def test_filing_at_the_counter_has_no_reception_clock(province):
+    await province.hear(said(CODE, submitted_at=START))
+
+    assert explained(province).reception is None
+
+
 async def test_what_was_told_is_shown(province):
     await province.hear(said(CODE))
     province.at("03-05 08:00")
@@ -258,6 +288,7 @@ async def test_version_that_cannot_be_read_does_not_hide_the_others(province):
         (sentences.OF_CLASS, Verdict),
         (sentences.OF_FLAG, Flag),
         (sentences.OF_CAUSE, Cause),
+        (sentences.OF_RECEPTION, ReceptionVerdict),
         (sentences.OF_RISK, Reason),
         (sentences.OF_THRESHOLD, Threshold),
     ],
