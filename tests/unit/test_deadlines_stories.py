@@ -106,7 +106,7 @@ def told(story: list[tuple[Account, datetime]], policy: Policy, *, blind: bool) 
 
 
 @given(stories(), policies, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_periods_are_without_gaps_and_end_in_what_was_said_last(story, policy: Policy, blind: bool) -> None:
     for (said, _), found in zip(story, told(story, policy, blind=blind), strict=True):
         rows = found.standings
@@ -118,7 +118,7 @@ def test_periods_are_without_gaps_and_end_in_what_was_said_last(story, policy: P
 
 
 @given(stories(), policies)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_promise_moves_by_an_applied_change_and_by_nothing_else(story, policy: Policy) -> None:
     held = None
     for found in told(story, policy, blind=False):
@@ -132,7 +132,7 @@ def test_promise_moves_by_an_applied_change_and_by_nothing_else(story, policy: P
 
 
 @given(stories(), policies)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_first_values_stay_what_they_were(story, policy: Policy) -> None:
     assessments = told(story, policy, blind=False)
     for before, after in pairwise(assessments):
@@ -146,7 +146,7 @@ def test_first_values_stay_what_they_were(story, policy: Policy) -> None:
 
 
 @given(stories(), policies)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_same_account_once_more_changes_nothing(story, policy: Policy) -> None:
     assessments = told(story, policy, blind=False)
     said, at = story[-1]
@@ -163,7 +163,7 @@ def test_same_account_once_more_changes_nothing(story, policy: Policy) -> None:
 
 
 @given(stories(), policies)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_class_of_the_open_period_follows_from_what_is_stored(story, policy: Policy) -> None:
     """Each figure can be computed again from its row, years later."""
     for (_, at), found in zip(story, told(story, policy, blind=False), strict=True):
@@ -181,7 +181,7 @@ def test_class_of_the_open_period_follows_from_what_is_stored(story, policy: Pol
 
 
 @given(stories(), policies)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_impossible_times_are_never_in_time(story, policy: Policy) -> None:
     good = {Verdict.EARLY, Verdict.ON_TIME, Verdict.IN_TIME}
     for (_, at), found in zip(story, told(story, policy, blind=False), strict=True):
