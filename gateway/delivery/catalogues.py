@@ -237,4 +237,5 @@ def catalogue_job(keeper: CatalogueKeeper) -> Job:
         cron="* * * * *",
         parameters=(Parameter(name="destination", help="only this destination", pattern=r"[^\s]{1,100}"),),
         can_dry_run=True,
+        at_first=True,
     )

@@ -62,7 +62,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job by name. ``cron``: five fields in ``time_zone``; None: on demand only. ``run`` gives the summary."""
+    """A job by name. ``cron``: five fields in ``time_zone``; None: on demand only. ``run`` gives the summary.
+
+    ``at_first``: where it has never been seen before, it does not wait for its first start.
+    """
 
     name: str
     title: str
@@ -73,3 +76,4 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     missed: Missed = "once"
     parameters: tuple[Parameter, ...] = ()
     can_dry_run: bool = False
+    at_first: bool = False

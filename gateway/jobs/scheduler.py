@@ -116,6 +116,7 @@ class Scheduler:
             missed=plan.missed,
             grace=GRACE_SECONDS * 1_000_000,
             worker=worker,
+            at_first=self._book.job(name).at_first,
         )
         start = await self._database.write(lambda tx: jobs.claim_start(tx, due))
         if row.schedule not in {None, schedule}:

@@ -99,7 +99,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule to look at: ``schedule`` in words, the ``next_at`` that follows ``now`` (None: never again), and what
-    to do with a start that is more than ``grace`` late."""
+    to do with a start that is more than ``grace`` late. ``at_first``: seen for the first time, it is due."""
 
     job: str
     schedule: str
@@ -108,6 +108,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     missed: Literal["skip", "once"]
     grace: int
     worker: int
+    at_first: bool = False
 
 
 class Reschedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -308,9 +309,9 @@ def claim_start(transaction: Transaction, due: Due) -> Start:
     if known and not 0 < planned <= due.now:
         return Start()
     transaction.run(_PLAN, {"job": due.job, "next_at": due.next_at or 0, "schedule": due.schedule})
-    if not known:
+    if not known and not (row is None and due.at_first):
         return Start()
-    late = due.now - planned > due.grace
+    late = known and due.now - planned > due.grace
     if late and due.missed == "skip":
         return Start(dropped="nobody was there for it")
     new = NewRun(

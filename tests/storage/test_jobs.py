@@ -288,6 +288,17 @@ async def test_start_begins_when_it_is_due_and_only_then(desk):
     assert (due.run.trigger, due.run.actor) == ("schedule", "schedule")
 
 
+async def test_job_that_does_not_wait_begins_when_it_is_seen_for_the_first_time(desk):
+    worker = await desk.worker()
+
+    first = await desk.claim(worker, at_first=True)
+    again = await desk.claim(worker, at_first=True)
+    other = await desk.claim(worker, at_first=True, schedule="every hour")
+
+    assert first.run.trigger == "schedule"
+    assert again == other == jobs.Start()
+
+
 async def test_start_that_falls_into_a_run_is_dropped(desk):
     worker = await desk.worker()
     await desk.claim(worker)

@@ -73,28 +73,31 @@ async def test_ordered_run_waits_for_a_worker_and_can_be_looked_at(world):
     assert (await world.call("GET", "/v1/jobs/catalogues")).json()["running"] == run
 
 
-async def ended(world, run):
-    """The run, once it has ended."""
+async def eventually(world, path, expected):
+    """What is at ``path``, once it is as expected."""
     async with asyncio.timeout(20):
         while True:
-            found = (await world.call("GET", f"/v1/runs/{run}")).json()
-            if found["ended_at"] is not None:
+            found = (await world.call("GET", path)).json()
+            if expected(found):
                 return found
             await asyncio.sleep(0.02)
 
 
-async def test_worker_of_this_process_does_what_was_ordered(world):
+async def test_worker_of_this_process_does_what_is_due_and_what_was_ordered(world):
     working = asyncio.create_task(world.gateway.worker.run())
     try:
+        fresh = await eventually(world, "/v1/jobs/catalogues", lambda job: job["last"])
         run = (await post(world, "/v1/jobs/catalogues/runs")).json()["id"]
-        found = await ended(world, run)
+        found = await eventually(world, f"/v1/runs/{run}", lambda run: run["ended_at"])
     finally:
         world.gateway.worker.stop()
         await working
 
-    assert found["state"] == "done", found
-    assert found["summary"] == {"refreshed": 1, "failed": 0, "failures": []}
-    assert found["answer"] == "yes"
+    # nothing was ever fetched: it does not wait for its first minute
+    assert fresh["last"]["trigger"] == "schedule"
+    assert fresh["last"]["summary"]["refreshed"] == 1
+    assert (found["state"], found["trigger"], found["answer"]) == ("done", "operator", "yes")
+    assert found["summary"]["refreshed"] == 0
     metrics = (await world.call("GET", "/metrics")).text
     assert 'lienthong_job_last_success_timestamp_seconds{job="catalogues"}' in metrics
     assert 'lienthong_job_runs_total{job="catalogues",state="done"}' in metrics
