@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import msgspec
+
 from gateway.domain.errors import RecordError
 from gateway.domain.job import Job, Parameter
 from gateway.domain.violation import Violation, shown
@@ -26,6 +28,11 @@ def checked(job: Job, given: Mapping[str, str], *, dry_run: bool) -> dict[str, s
         raise RecordError(f"job {job.name} cannot be run like that", found)
     defaults = {item.name: item.default for item in job.parameters if item.default is not None}
     return {**defaults, **given}
+
+
+def written(parameters: Mapping[str, str]) -> str:
+    """The one text for a set of parameters: a run goes on where the last one of the same text stopped."""
+    return msgspec.json.encode(parameters, order="sorted").decode()
 
 
 def _dry_run(job: Job, *, dry_run: bool) -> list[Violation]:

@@ -15,6 +15,7 @@ import structlog
 
 from gateway.domain.errors import StorageUnavailable
 from gateway.jobs.book import JobBook, Plan
+from gateway.jobs.parameters import checked, written
 from gateway.jobs.run import Desk, execute
 from gateway.storage import jobs
 from gateway.storage.database import Database
@@ -107,7 +108,7 @@ class Scheduler:
             return
         if name in self._at_work and all(run.job != name for run in seen.open):
             return  # as above
-        following = plan.next_after(now)
+        job, following = self._book.job(name), plan.next_after(now)
         due = jobs.Due(
             job=name,
             schedule=schedule,
@@ -116,7 +117,8 @@ class Scheduler:
             missed=plan.missed,
             grace=GRACE_SECONDS * 1_000_000,
             worker=worker,
-            at_first=self._book.job(name).at_first,
+            parameters=written(checked(job, {}, dry_run=False)),
+            at_first=job.at_first,
         )
         start = await self._database.write(lambda tx: jobs.claim_start(tx, due))
         if row.schedule not in {None, schedule}:

@@ -15,7 +15,7 @@ import msgspec
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.job import Missed
 from gateway.jobs.book import JobBook, Plan
-from gateway.jobs.parameters import checked
+from gateway.jobs.parameters import checked, written
 from gateway.jobs.run import Desk, execute
 from gateway.jobs.scheduler import Scheduler, clear_up
 from gateway.storage import jobs, queries_jobs
@@ -165,13 +165,13 @@ class Jobs:
 
     def _new_run(self, order: RunOrder, *, worker: int | None) -> jobs.NewRun:
         job = self.book.job(order.job)
-        parameters = checked(job, order.parameters, dry_run=order.dry_run)
+        parameters = written(checked(job, order.parameters, dry_run=order.dry_run))
         return jobs.NewRun(
             job=order.job,
             trigger="operator",
             actor=order.actor,
             now=to_micros(self._clock()),
-            parameters=msgspec.json.encode(parameters, order="sorted").decode(),
+            parameters=parameters,
             dry_run=order.dry_run,
             from_start=order.from_start,
             worker=worker,

@@ -27,7 +27,9 @@ async def _tidy(database: Database, clock: Callable[[], datetime], context: RunC
     expired = await database.write(functools.partial(forget_expired, now=clock()))
     forgotten = 0
     for name in await database.read(queries_jobs.job_rows):
-        while dropped := await database.write(functools.partial(jobs.forget_runs, job=name, kept=jobs.KEPT_RUNS)):
+        while dropped := await database.write(
+            functools.partial(jobs.forget_runs, job=name, kept=jobs.KEPT_RUNS)
+        ):
             forgotten += dropped
             await context.report(forgotten)
     return {"expired": expired, "runs": forgotten}

@@ -99,7 +99,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule to look at: ``schedule`` in words, the ``next_at`` that follows ``now`` (None: never again), and what
-    to do with a start that is more than ``grace`` late. ``at_first``: seen for the first time, it is due."""
+    to do with a start that is more than ``grace`` late. ``parameters``: canonical JSON, as an operator's run without
+    any would have it. ``at_first``: seen for the first time, it is due."""
 
     job: str
     schedule: str
@@ -108,6 +109,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     missed: Literal["skip", "once"]
     grace: int
     worker: int
+    parameters: str = "{}"
     at_first: bool = False
 
 
@@ -319,6 +321,7 @@ def claim_start(transaction: Transaction, due: Due) -> Start:
         trigger="missed" if late else "schedule",
         actor="schedule",
         now=due.now,
+        parameters=due.parameters,
         worker=due.worker,
     )
     run = begin_run(transaction, new)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.domain.errors import ConflictError, NotFoundError, RecordError
+from gateway.domain.job import Parameter
 from gateway.jobs import scheduler as scheduler_module
 from gateway.jobs import service as service_module
 from gateway.jobs.service import NewSchedule, RunOrder
@@ -59,6 +60,32 @@ async def test_runs_begin_at_their_times(processes, clock):
     assert [run.trigger for run in process.runs(job="sweep")] == ["schedule"] * 3
     assert len(process.runs(job="drift")) == 1
     assert {run.actor for run in process.runs()} == {"schedule"}
+
+
+async def test_run_by_the_schedule_is_one_without_parameters_and_goes_on_like_one(processes, clock):
+    work = Work(3)
+    parameters = (
+        Parameter(name="rate", help="a second", pattern=r"\d+", default="20"),
+        Parameter(name="destination", help="one partner"),
+    )
+    process = await processes(job(work, parameters=parameters, **EVERY_MINUTE))
+    await process.look()
+    clock.move(minutes=1)
+    await process.look()
+    await process.ended()
+    await process.jobs.start(ORDER)
+    await process.look()
+    await process.ended(2)
+    await process.jobs.start(RunOrder(job="sweep", actor="cli:mai", parameters={"destination": "portal"}))
+    await process.look()
+    await process.ended(3)
+
+    assert [dict(context.parameters) for context in work.seen] == [
+        {"rate": "20"},
+        {"rate": "20"},
+        {"rate": "20", "destination": "portal"},
+    ]
+    assert [context.watermark for context in work.seen] == [None, "3", None]
 
 
 async def test_many_processes_begin_a_run_once(processes, clock):
