@@ -30,7 +30,7 @@ POLL_SECONDS = 1.0
 GATHER_SECONDS = 0.2  # what comes in together is judged together
 HELP_AFTER_SECONDS = 10.0
 SLICE_SECONDS = 0.003  # so long others wait for the loop
-REST_SECONDS = 0.006
+REST_SECONDS = 0.012
 BUSY_SECONDS = 0.0005
 
 
@@ -41,7 +41,6 @@ class Assessor:
         self._desk = desk
         self._owner = owner
         self._news = asyncio.Event()
-        self._counted_at = 0.0
 
     def wake(self) -> None:
         """There may be a new version."""
