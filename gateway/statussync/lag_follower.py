@@ -7,6 +7,8 @@ place, with the same rows.
 from __future__ import annotations
 
 import asyncio
+import functools
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -21,11 +23,12 @@ from gateway.statussync.lag_judgement import Judged, judged, row
 from gateway.statussync.lag_troubles import Rules
 from gateway.storage import lag
 from gateway.storage.database import Database
-from gateway.storage.lag import Stretch
+from gateway.storage.lag import Connection, Delivered, LagRow, Stretch
 from gateway.telemetry import LAG_BEHIND, LAG_SECONDS
 
 log = structlog.get_logger(__name__)
-BATCH = 200
+BATCH = 100
+REST = 4  # times as long as the work: at most a fifth of the time
 ROUND_SECONDS = 0.5
 PAUSE_SECONDS = 1.0  # figures need not be younger, and batches grow meanwhile
 TAKEOVER_SECONDS = 5.0
@@ -99,6 +102,7 @@ class LagFollower:
         stored = position
         while not stopping.is_set():
             await self._watch.beyond(position, ROUND_SECONDS)
+            began = time.monotonic()
             stretch, newest = await self._stretch(position, since=stored)
             position = stretch.upto
             LAG_BEHIND.set(newest - position)
@@ -111,16 +115,16 @@ class LagFollower:
             if position >= newest:
                 await self._closing.close_one()
                 await _pause(stopping, PAUSE_SECONDS)
+            else:  # much to do: leave most of the time to the deliveries themselves
+                await _pause(stopping, min(PAUSE_SECONDS, REST * (time.monotonic() - began)))
 
     async def _stretch(self, position: int, *, since: int | None = None) -> tuple[Stretch, int]:
         """The next stretch after ``position``, and the newest position of the feed."""
         page = await self._database.read(partial(lag.page, after=position, limit=BATCH))
-        rows: list[lag.LagRow] = []
+        rows: list[LagRow] = []
         if page.delivered:
             rules = Rules(longest=self._longest, now=to_micros(self._clock()))
-            items = await self._database.read(partial(judged, deliveries=page.delivered, rules=rules))
-            _observe(items)
-            rows = [row(item) for item in items]
+            rows = await self._database.read(partial(_rows, deliveries=page.delivered, rules=rules))
         before = position if since is None else since
         return Stretch(owner=self._owner(), before=before, upto=page.upto, rows=rows), page.newest
 
@@ -142,25 +146,36 @@ class LagFollower:
             log.info("lag_follower_left_its_place_taken")  # free again when this worker's row is gone
 
 
+def _rows(connection: Connection, deliveries: Sequence[Delivered], rules: Rules) -> list[LagRow]:
+    """What is kept of ``deliveries``; counted here, in the reader's thread, where nobody waits."""
+    items = judged(connection, deliveries, rules)
+    _observe(items)
+    return [row(item) for item in items]
+
+
 def _observe(items: Sequence[Judged]) -> None:
     for item in items:
         delivery, acknowledged_at = item.delivery, item.delivery.settled_at
         if acknowledged_at is None:
             continue
-        parts = {
-            "source": _between(item.event_at, item.received_at),
-            "queue": _between(item.received_at, delivery.sent_at),
-            "wire": _between(delivery.sent_at, acknowledged_at),
-            "total": _between(item.event_at, acknowledged_at),
-        }
-        for part, seconds in parts.items():
-            if seconds is not None:
-                LAG_SECONDS.labels(delivery.destination, part).observe(seconds)
+        source, queue, wire, total = _observers(delivery.destination)
+        if item.event_at is not None:
+            source(_between(item.event_at, item.received_at))
+            total(_between(item.event_at, acknowledged_at))
+        if delivery.sent_at is not None:
+            queue(_between(item.received_at, delivery.sent_at))
+            wire(_between(delivery.sent_at, acknowledged_at))
 
 
-def _between(start: int | None, stop: int | None) -> float | None:
+@functools.cache
+def _observers(destination: str) -> list[Callable[[float], None]]:
+    parts = ("source", "queue", "wire", "total")
+    return [LAG_SECONDS.labels(destination, part).observe for part in parts]
+
+
+def _between(start: int, stop: int) -> float:
     """Seconds; a source's clock that runs ahead of ours gives 0, not less."""
-    return None if start is None or stop is None else max(0, stop - start) / SECOND
+    return max(0, stop - start) / SECOND
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

@@ -155,7 +155,7 @@ def _ways(items: Iterable[Judged], rules: Rules) -> Iterator[Way]:
 
 
 def _verdict(item: Judged, end: End, record: Evidence | None, rules: Rules) -> Judged:
-    stood = troubles(record or Evidence(), rules)
+    stood = [] if record is None else troubles(record, rules)
     return msgspec.structs.replace(
         item,
         by_date=judge(end, stood, Grain.DATE, now=rules.now),

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.storage.schema import _Id, _partial, lane, metadata
+from gateway.storage.schema import _Id, _partial, lane, metadata, one_of
 
 STILL = 2**62
 """``effective_to`` of the period that still holds."""
@@ -179,11 +179,14 @@ sync_lag = Table(
     Column("late_cause", Text),
     Column("late_cause_by_instant", Text),
     Column("late", Boolean, nullable=False, server_default=text("false")),  # by date or by instant
-    CheckConstraint("by_date IN ('in_time', 'late', 'sync_late')", name="by_date"),
-    CheckConstraint("by_instant IN ('in_time', 'late', 'sync_late')", name="by_instant"),
-    CheckConstraint("late_cause IN ('gateway', 'source', 'partner')", name="late_cause"),
-    CheckConstraint(
-        "late_cause_by_instant IN ('gateway', 'source', 'partner')", name="late_cause_by_instant"
+    *(
+        CheckConstraint(one_of(name, values), name=name)
+        for name, values in {
+            "by_date": ("in_time", "late", "sync_late"),
+            "by_instant": ("in_time", "late", "sync_late"),
+            "late_cause": ("gateway", "source", "partner"),
+            "late_cause_by_instant": ("gateway", "source", "partner"),
+        }.items()
     ),
     CheckConstraint("(COALESCE(by_date, '') = 'sync_late') = (late_cause IS NOT NULL)", name="caused"),
 )

@@ -294,19 +294,24 @@ def upgrade() -> None:
         sa.Column("late_cause", sa.Text(), nullable=True),
         sa.Column("late_cause_by_instant", sa.Text(), nullable=True),
         sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.CheckConstraint("by_date IN ('in_time', 'late', 'sync_late')", name=op.f("ck_sync_lag_by_date")),
         sa.CheckConstraint(
-            "by_instant IN ('in_time', 'late', 'sync_late')", name=op.f("ck_sync_lag_by_instant")
+            "by_date = 'in_time' OR by_date = 'late' OR by_date = 'sync_late'",
+            name=op.f("ck_sync_lag_by_date"),
+        ),
+        sa.CheckConstraint(
+            "by_instant = 'in_time' OR by_instant = 'late' OR by_instant = 'sync_late'",
+            name=op.f("ck_sync_lag_by_instant"),
         ),
         sa.CheckConstraint(
             "(COALESCE(by_date, '') = 'sync_late') = (late_cause IS NOT NULL)",
             name=op.f("ck_sync_lag_caused"),
         ),
         sa.CheckConstraint(
-            "late_cause IN ('gateway', 'source', 'partner')", name=op.f("ck_sync_lag_late_cause")
+            "late_cause = 'gateway' OR late_cause = 'source' OR late_cause = 'partner'",
+            name=op.f("ck_sync_lag_late_cause"),
         ),
         sa.CheckConstraint(
-            "late_cause_by_instant IN ('gateway', 'source', 'partner')",
+            "late_cause_by_instant = 'gateway' OR late_cause_by_instant = 'source' OR late_cause_by_instant = 'partner'",
             name=op.f("ck_sync_lag_late_cause_by_instant"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_sync_lag")),
