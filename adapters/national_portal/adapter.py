@@ -42,7 +42,7 @@ from mappings.national_portal import RESPONSES, TABLES, catalogue, code_tables, 
 from mappings.national_portal.dong_bo_ho_so_mc import NOT_CACHED
 from mappings.national_portal.dossier_parts import identities
 from mappings.national_portal.lgsp_document import DONE_CODES
-from mappings.national_portal.record_view import Layout
+from mappings.national_portal.record_view import STEP_KEYS, Layout
 from mappings.national_portal.responses import WORD_LISTS
 from mappings.national_portal.scope import Options, PortalScope
 
@@ -68,6 +68,7 @@ class PortalAdapter:
         self._classifier = RESPONSES.bind(_words(settings))
         self._encoders = _encoders(settings, self._codes)
         self._layout = Layout(frozenset({settings.profile}), self._codes)
+        self._step_keys = STEP_KEYS.compile(Variant(codes=self._codes, strings=settings.all_strings))
         self._dossiers = trusted.decoder(Dossier)
         self._steps = trusted.decoder(_StepPayload)
 
@@ -165,14 +166,19 @@ class PortalAdapter:
         return record.interpret(meaning, reply.result, number, self._settings, self._layout)
 
     def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
-        return record.expected(deliveries, lambda delivery: self._item(delivery, context), self._layout)
+        return record.expected(deliveries, lambda each: self._telling(each, context), self._layout)
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return callback.read(request, context, self._settings, self._codes)
 
     # Encoding one delivery
 
-    def _item(self, delivery: Delivery, context: Context) -> dict[str, Any]:
+    def _telling(self, delivery: Delivery, context: Context) -> dict[str, Any]:
+        """What a comparison looks at in one delivery: of a step, what makes it that step."""
+        step = self._step_keys if delivery.operation == STEP else None
+        return self._item(delivery, context, step)
+
+    def _item(self, delivery: Delivery, context: Context, encoder: Encoder | None = None) -> dict[str, Any]:
         """The official object of one delivery; CannotEncode with everything that is wrong with it."""
         number = _number(delivery, context)
         scope = self._scope(number, context.catalogues, on=local_date(context.now))
@@ -188,7 +194,7 @@ class PortalAdapter:
                 f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: "
                 f"the stored payload cannot be read: {str(fault)[:200]}"
             ) from fault
-        item = self._encoders[delivery.operation].encode(record, scope, at)
+        item = (encoder or self._encoders[delivery.operation]).encode(record, scope, at)
         if scope.problems:
             raise CannotEncode(_told(delivery, scope.problems), scope.problems, missing=_missing(scope))
         return item

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from gateway.domain.errors import PartnerUnavailable
-from gateway.domain.job import RunContext, RunStopped
+from gateway.domain.job import RunContext
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
 from gateway.statussync.drift_look import (
     Look,
@@ -67,7 +68,6 @@ class Chunk:
         self._limits = terms.limits
         self._context = terms.context
         self._patience = _Patience(inquiry, terms.limits.patience)
-        self._slots = asyncio.Semaphore(terms.limits.concurrency)
         self._snapshots = snapshot_operations(inquiry)
 
     async def look(self, codes: Sequence[str], *, unknown: bool = False) -> None:
@@ -78,7 +78,7 @@ class Chunk:
         if not codes:
             return
         files, standing = await self._database.read(functools.partial(self._files, codes=codes))
-        looks = await self._all([self._one(code, files.get(code), unknown=unknown) for code in codes])
+        looks = await self._all(deque((code, files.get(code)) for code in codes), unknown=unknown)
         still = await self._still(looks)
         seen = [each for each in still if isinstance(each, Seen)]
         if not self._context.dry_run:
@@ -92,29 +92,36 @@ class Chunk:
         name = self.inquiry.name
         return lane_files(connection, name, codes, self._snapshots), drift_dossiers(connection, name, codes)
 
+    async def _all(self, queue: deque[tuple[str, LaneFile | None]], *, unknown: bool) -> list[Look]:
+        """Every look; reports progress meanwhile. What has begun is finished before anything is raised."""
+        looks: list[Look] = []
+
+        async def work() -> None:
+            while queue:
+                looks.append(await self._one(*queue.popleft(), unknown=unknown))
+                await self._context.report(self.tally.looked + len(looks))
+
+        tasks = [asyncio.create_task(work()) for _ in range(min(self._limits.concurrency, len(queue)))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:  # exchanges in flight are waited for, whatever ends the pass
+            if any(not task.done() or task.exception() for task in tasks):
+                self._patience.stop()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for fault in ended:
+            if fault is not None and not isinstance(fault, _Ended):
+                raise fault
+        return looks
+
     async def _one(self, code: str, file: LaneFile | None, *, unknown: bool) -> Look:
         if file is None and not unknown:
             return Silent(dossier=code, why=Silence.NOTHING_TOLD)
-        async with self._slots:
-            if file is None:
-                return await look_for_unknown(code, self._patience.ask)
-            age = to_micros(self._clock()) - file.settled_at
-            if file.settled_at and age < self._limits.grace * 1e6:
-                return Silent(dossier=code, why=Silence.TOO_FRESH)
-            return await look(self.inquiry, file, self._patience.ask)
-
-    async def _all(self, works: Sequence[Coroutine[None, None, Look]]) -> list[Look]:
-        """Every look; reports progress meanwhile. What has begun is finished before anything is raised."""
-        tasks = [asyncio.create_task(work) for work in works]
-        try:
-            for place, finished in enumerate(asyncio.as_completed(tasks), start=1):
-                await finished
-                await self._context.report(self.tally.looked + place)
-        except BaseException:  # why: exchanges in flight are waited for, whatever ends the pass
-            self._patience.stop()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
-        return [task.result() for task in tasks]
+        if file is None:
+            return await look_for_unknown(code, self._patience.ask)
+        age = to_micros(self._clock()) - file.settled_at
+        if file.settled_at and age < self._limits.grace * 1e6:
+            return Silent(dossier=code, why=Silence.TOO_FRESH)
+        return await look(self.inquiry, file, self._patience.ask)
 
     async def _still(self, looks: Sequence[Look]) -> list[Look]:
         """The looks, without those at lanes that have moved meanwhile."""
@@ -140,6 +147,10 @@ class Chunk:
         self.tally.gone += sum(each.gone for each in recorded)
 
 
+class _Ended(Exception):
+    """The pass ends for a reason that another question has met."""
+
+
 class _Patience:
     """Asks again while the partner is away, until nothing has come back for too long."""
 
@@ -159,7 +170,7 @@ class _Patience:
         tries = 0
         while True:
             if self._stopped.is_set():
-                raise RunStopped("the pass ends")
+                raise _Ended
             answer = await self._inquiry.ask(dossier, memory)
             if not isinstance(answer, Unasked):
                 self._answered_at = asyncio.get_running_loop().time()

@@ -15,7 +15,14 @@ import msgspec
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CannotEncode
 from gateway.port import Expected, NoRecord, OperationKind, PartnerRecord
-from gateway.statussync.compare import Comparison, Difference, Underway, compare, unknown_here
+from gateway.statussync.compare import (
+    NOTHING_UNDERWAY,
+    Comparison,
+    Difference,
+    Underway,
+    compare,
+    unknown_here,
+)
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
 from gateway.storage.drift import Findings, Found, RepairPart, RepairPlan
 from gateway.storage.drift_lanes import LaneFile
@@ -131,6 +138,8 @@ def _found(difference: Difference, told: Mapping[int, Delivery]) -> Found:
 
 
 async def _underway(inquiry: Inquiry, file: LaneFile) -> Underway:
+    if not file.open and not file.skipped:
+        return NOTHING_UNDERWAY
     snapshots = snapshot_operations(inquiry)
     steps: set[str] = set()
     instead: list[PartnerRecord] = []

@@ -7,6 +7,7 @@ missing element never counts as the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from gateway.mapping.formats import line
@@ -16,12 +17,13 @@ Item: TypeAlias = Mapping[str, Any]
 
 PROGRESS = "TienDo"
 # §2.9: what makes two steps the same step.
-_STEP = ("ThoiDiemXuLy", "TrangThai", "NguoiXuLy", "NoiDungXuLy")
+STEP_PARTS = ("ThoiDiemXuLy", "TrangThai", "NguoiXuLy", "NoiDungXuLy")
 _STATUS = "TrangThaiHoSo"
 # §2.9: attachments are merged by their id, so the portal may have more of them than the last message.
 MERGED = {"TaiLieuNop": "TepDinhKemId"}
 REMOVED = "IsDeleted"
 
+_SHORT = 100
 _TRUTHS = frozenset({"True", "False", "TRUE", "FALSE"})
 
 StepKey: TypeAlias = tuple[str, ...]
@@ -56,7 +58,7 @@ def step_keys(kept: Item) -> set[StepKey] | None:
 
 def step_key(step: Item) -> StepKey:
     """What makes a step this step."""
-    return tuple(plain(step.get(name)) for name in _STEP)
+    return tuple([plain(step.get(name)) for name in STEP_PARTS])
 
 
 def _same(name: str, ours: object, theirs: object) -> bool:
@@ -83,9 +85,7 @@ def plain(value: object) -> str:
     # §2.10: null, absent and "" are alike; numbers and booleans may come back as text in any case.
     match value:
         case str():
-            clean = value.isascii() and value.isprintable() and " " not in value
-            written = value if clean else line(value)
-            return written.lower() if written in _TRUTHS else written
+            return _seen_before(value) if len(value) <= _SHORT else _written(value)
         case None:
             return ""
         case bool():
@@ -94,3 +94,12 @@ def plain(value: object) -> str:
             return str(as_text(value))
         case _:
             return str(value)
+
+
+def _written(value: str) -> str:
+    written = line(value)
+    return written.lower() if written in _TRUTHS else written
+
+
+# What was sent and what is shown are mostly the same texts, and most texts are codes.
+_seen_before = lru_cache(maxsize=8192)(_written)

@@ -17,8 +17,16 @@ from gateway.domain.status import Status
 from gateway.mapping import CodeTable, Field, Table
 from gateway.mapping.formats import parse_date14
 from gateway.port import PartnerRecord, RecordStep
+from mappings.national_portal.cap_nhat_tien_do_ho_so_mc import STEP
 from mappings.national_portal.dong_bo_ho_so_mc import DOSSIER
-from mappings.national_portal.lookup import MERGED, PROGRESS, REMOVED, plain, step_key
+from mappings.national_portal.lookup import MERGED, PROGRESS, REMOVED, STEP_PARTS, plain, step_key
+
+# What makes a step this step, and nothing else of it (§2.9): a comparison reads every step of every dossier.
+STEP_KEYS = Table(
+    name="TienDo",
+    clause=STEP.clause,
+    fields=tuple(field for field in STEP.fields if field.name in STEP_PARTS),
+)
 
 Item: TypeAlias = Mapping[str, Any]
 
@@ -26,7 +34,6 @@ Item: TypeAlias = Mapping[str, Any]
 _APART = frozenset({"MaHoSo", "TrangThaiHoSo", "NgayHenTra", "NgayKetThucXuLy"})
 _ENCODER = msgspec.json.Encoder()
 _KEY_DIGITS = 12
-_instant = lru_cache(maxsize=4096)(parse_date14)  # both sides name the same moments
 
 
 class Layout:
@@ -41,11 +48,27 @@ class Layout:
             for field in fields
             if field.name in MERGED and field.rows is not None
         ]
-        self.places: dict[str, list[tuple[str, _Columns | None]]] = {}
+        places: dict[str, list[tuple[str, _Columns | None]]] = {}
         for field in fields:
             if field.name not in MERGED:
                 columns = None if field.rows is None else _columns(field.rows, variants)
-                self.places.setdefault(field.place(), []).append((field.name, columns))
+                places.setdefault(field.place(), []).append((field.name, columns))
+        single = {place: members[0] for place, members in places.items() if len(members) == 1}
+        self.scalars = [(place, name) for place, (name, columns) in single.items() if columns is None]
+        self.lists = [
+            (place, name, columns) for place, (name, columns) in single.items() if columns is not None
+        ]
+        self.step = lru_cache(maxsize=8192)(self._step)  # both sides name the same steps
+        self.joint = [(place, members) for place, members in places.items() if len(members) > 1]
+
+    def _step(self, parts: tuple[str, ...]) -> RecordStep:
+        moment, state = parts[:2]
+        digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:_KEY_DIGITS]
+        return RecordStep(
+            key=f"{moment[:14]} {state[:4]} {digest}",
+            at=parse_date14(moment),
+            status=self.statuses.get(state),
+        )
 
 
 _STATUSES = frozenset(str(status) for status in Status)
@@ -58,9 +81,9 @@ def view(item: Item, layout: Layout) -> PartnerRecord:
     steps = None if not isinstance(rows, list) else tuple(step(row, layout) for row in rows if _is_item(row))
     return PartnerRecord(
         status=layout.statuses.get(plain(item.get("TrangThaiHoSo"))),
-        received_at=_instant(plain(item.get("NgayTiepNhan"))),
-        due_at=_instant(plain(item.get("NgayHenTra"))),
-        finished_at=_instant(plain(item.get("NgayKetThucXuLy"))),
+        received_at=parse_date14(plain(item.get("NgayTiepNhan"))),
+        due_at=parse_date14(plain(item.get("NgayHenTra"))),
+        finished_at=parse_date14(plain(item.get("NgayKetThucXuLy"))),
         steps=steps,
         fields=_fields(item, layout),
         raw=item,
@@ -69,12 +92,7 @@ def view(item: Item, layout: Layout) -> PartnerRecord:
 
 def step(row: Item, layout: Layout) -> RecordStep:
     """One processing step. Its key names moment and state and hides who did what in a digest (§2.9)."""
-    parts = step_key(row)
-    moment, state = parts[:2]
-    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:_KEY_DIGITS]
-    return RecordStep(
-        key=f"{moment[:14]} {state[:4]} {digest}", at=_instant(moment), status=layout.statuses.get(state)
-    )
+    return layout.step(step_key(row))
 
 
 def reported_status(report: Item, layout: Layout) -> Status | None:
@@ -83,12 +101,11 @@ def reported_status(report: Item, layout: Layout) -> Status | None:
 
 
 def _fields(item: Item, layout: Layout) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for place, members in layout.places.items():
-        if len(members) == 1:
-            found[place] = _told(item, *members[0])
-        else:  # several elements tell of one place
-            found[place] = _ENCODER.encode([_told(item, *member) for member in members]).decode()
+    found = {place: plain(item.get(name)) for place, name in layout.scalars}
+    for place, name, columns in layout.lists:
+        found[place] = _told(item, name, columns)
+    for place, members in layout.joint:  # several elements tell of one place
+        found[place] = _ENCODER.encode([_told(item, *member) for member in members]).decode()
     for place, name, key, columns in layout.merged:
         # §2.9: the portal merges files by their id, so each is a field of its own, and a removed one is empty
         for row in _rows(item.get(name)):
