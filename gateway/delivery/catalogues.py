@@ -105,9 +105,8 @@ class CatalogueKeeper:
             )
             cached = functools.partial(reference.catalogues, destination=name)
             found = await self._hub.database.read(cached)
-            if (
-                destination.catalogues is before
-            ):  # what was refreshed here meanwhile is newer than what was read
+            # what was refreshed here meanwhile is newer than what was read
+            if destination.catalogues is before:
                 destination.catalogues = found
                 self._loaded[name] = newest
 
@@ -127,6 +126,8 @@ class CatalogueKeeper:
         A partner that does not answer one question is left alone with the others until the next run.
         """
         wanted = context.parameters.get("destination")
+        if wanted is not None and wanted not in self._destinations:
+            raise NotFoundError(f"there is no destination {wanted!r}")
         stale = [
             (destination, operation.name, parameters)
             for destination in self._destinations.values()
