@@ -37,6 +37,7 @@ from gateway.statussync.drift import Drift
 from gateway.statussync.gauges import DeadlineGauges
 from gateway.statussync.lag_follower import LagFollower
 from gateway.statussync.lag_gauges import LagGauges
+from gateway.statussync.lag_troubles import Policy, policy_of
 from gateway.statussync.reassess import Reassessment
 from gateway.statussync.repair import RepairDesk
 from gateway.statussync.rules import load_rules
@@ -148,7 +149,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     feed = Feed(database, worker.wait_for_events)
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
-    _measure_lag(worker, feed, hub, list(destinations))
+    _measure_lag(worker, feed, hub, list(destinations), policy_of(settings))
     _keep_deadlines(worker, desk)
     return Gateway(
         settings=settings,
@@ -197,13 +198,10 @@ def _keep_deadlines(worker: Worker, desk: Desk) -> None:
     worker.attend("deadline_gauges", DeadlineGauges(desk).run)
 
 
-def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str]) -> None:
-    longest = hub.settings.retry.longest
-    follower = LagFollower(
-        hub.database, feed.watch, clock=hub.clock, owner=lambda: worker.id, longest_pause=longest
-    )
+def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str], policy: Policy) -> None:
+    follower = LagFollower(hub.database, feed.watch, clock=hub.clock, owner=lambda: worker.id, policy=policy)
     worker.attend("lag", follower.run)
-    gauges = LagGauges(hub.database, destinations, clock=hub.clock, longest_pause=longest)
+    gauges = LagGauges(hub.database, destinations, clock=hub.clock, policy=policy)
     worker.attend("lag_gauges", gauges.run)
 
 

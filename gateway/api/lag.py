@@ -19,6 +19,7 @@ from gateway.domain.errors import NotFoundError
 from gateway.domain.violation import Violation
 from gateway.statussync.lag import Cause, Shown
 from gateway.statussync.lag_report import late_dossiers, query_of, report
+from gateway.statussync.lag_troubles import policy_of
 from gateway.statussync.lag_views import LateDossier, Query
 
 _LIST = "late"
@@ -94,7 +95,7 @@ def _question(api: Api, destination: str | None, first: date | None, last: date 
     usual = query_of(
         _destinations(api, destination),
         now=api.now,
-        longest_pause=api.gateway.hub.settings.retry.longest,
+        policy=policy_of(api.gateway.settings),
         days=USUAL_DAYS,
     )
     end = max(last or usual.last, _EARLIEST)

@@ -52,6 +52,7 @@ def lag(
     dossiers: Annotated[
         bool, typer.Option("--dossiers", help="List the ended dossiers behind the counts.")
     ] = False,
+    agencies: Annotated[bool, typer.Option("--agencies", help="Show the counts by agency, too.")] = False,
     cause: Annotated[
         str | None,
         typer.Option(help=f"With --dossiers, only through: {', '.join(CAUSES)}.", show_default=False),
@@ -74,7 +75,7 @@ def lag(
         print_json(found) if as_json else _print_dossiers(found)
         return
     told = _report(way, asked)
-    print_json(told) if as_json else _print_report(told)
+    print_json(told) if as_json else _print_report(told, agencies=agencies)
 
 
 def _through(item: LateDossier, cause: str | None) -> bool:
@@ -104,12 +105,13 @@ def _query(settings: Settings, asked: dict[str, Any]) -> Query:
     import msgspec
 
     from gateway.statussync.lag_report import query_of
+    from gateway.statussync.lag_troubles import policy_of
 
     names = sorted(name for name, section in settings.destination.items() if section.enabled)
     usual = query_of(
         names if asked["destination"] is None else [asked["destination"]],
         now=datetime.now(UTC),
-        longest_pause=settings.delivery.retry.longest,
+        policy=policy_of(settings),
         days=asked["days"],
     )
     if asked["last"] is None:
@@ -153,13 +155,15 @@ async def _pages(way: Way, asked: dict[str, Any]) -> list[LateDossier]:
             cursor = f"&cursor={page.next}"
 
 
-def _print_report(told: LagReport) -> None:
+def _print_report(told: LagReport, *, agencies: bool) -> None:
     from gateway.cli.screen import age, console, local, table
 
     out = console()
     out.print(f"{told.first} to {told.last}, as of {local(told.as_of)} (+07:00)", markup=False)
     for each in told.destinations:
         out.print(headline(each), markup=False, soft_wrap=True)
+    if agencies:
+        _print_agencies(told)
     within = f"in {age(told.target)}"
     parts = ("event to us", "us to sending", "sending to answer", "in all")
     out.print(
@@ -172,6 +176,25 @@ def _print_report(told: LagReport) -> None:
     if told.absences:
         rows = [(each.destination, each.began_at, each.ended_at, each.failure) for each in told.absences]
         out.print(table(("destination", "away from", "to", "why"), rows))
+
+
+def _print_agencies(told: LagReport) -> None:
+    from gateway.cli.screen import console, table
+
+    headings = (
+        *("destination", "agency", "showed late", "rightly", "only through us", "through the source"),
+        *("through the partner", "now"),
+    )
+    rows = [
+        (
+            *(each.destination, item.agency, count.shown, count.rightly, count.gateway, count.source),
+            *(count.partner, item.now.by_date.shown),
+        )
+        for each in told.destinations
+        for item in each.agencies
+        for count in (item.late.by_date,)
+    ]
+    console().print(table(headings, rows, title="by date"))
 
 
 def headline(found: DestinationLag) -> str:

@@ -15,6 +15,7 @@ import typer
 from gateway.cli.options import AsJson, Config, examples
 
 if TYPE_CHECKING:
+    from gateway.settings import Settings
     from gateway.storage.queries import LaneView, StoredDossier
     from gateway.storage.queries_status import DestinationRow
     from gateway.storage.queries_timeline import LagView, StoredEntry
@@ -37,24 +38,21 @@ def status(
     settings = configured(config)
     with reading(settings) as database:
         if dossier is None:
-            health = partial(
-                _health,
-                names=sorted(settings.destination),
-                longest_pause=settings.delivery.retry.longest,
-            )
+            health = partial(_health, settings=settings)
             _overview(database.ask(health), as_json=as_json)
         else:
             _story(database.ask(partial(_told, code=dossier)), as_json=as_json)
 
 
-def _health(connection: Any, names: list[str], longest_pause: float) -> dict[str, Any]:
+def _health(connection: Any, settings: Settings) -> dict[str, Any]:
     from gateway.statussync.lag_report import headline, query_of
+    from gateway.statussync.lag_troubles import policy_of
     from gateway.storage import queries_status
 
     now = datetime.now(UTC)
     backlogs = queries_status.backlogs(connection)
     lanes = queries_status.lane_counts(connection)
-    names = sorted({*names, *backlogs})
+    names = sorted({*settings.destination, *backlogs})
     rows = queries_status.destination_rows(connection, names)
     return {
         "now": now,
@@ -70,7 +68,7 @@ def _health(connection: Any, names: list[str], longest_pause: float) -> dict[str
         ],
         "totals": queries_status.totals(connection, now),
         # what each showed late in 30 days, and what of that is only ours to blame
-        "late": headline(connection, query_of(names, now=now, longest_pause=longest_pause)),
+        "late": headline(connection, query_of(names, now=now, policy=policy_of(settings))),
     }
 
 

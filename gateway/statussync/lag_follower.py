@@ -20,7 +20,7 @@ from gateway.deadlines.instants import SECOND, to_micros
 from gateway.domain.errors import StorageUnavailable
 from gateway.statussync.lag_closing import DayClosing
 from gateway.statussync.lag_judgement import Judged, judged, row
-from gateway.statussync.lag_troubles import Rules
+from gateway.statussync.lag_troubles import Policy, Rules
 from gateway.storage import lag
 from gateway.storage.database import Database
 from gateway.storage.lag import Connection, Delivered, LagRow, Stretch
@@ -43,10 +43,7 @@ class Watch(Protocol):
 
 
 class LagFollower:
-    """A task of the worker. ``owner``: this process's worker id, which holds the follower's place.
-
-    ``longest_pause``: seconds, the longest that the delivery waits between two tries.
-    """
+    """A task of the worker. ``owner``: this process's worker id, which holds the follower's place."""
 
     def __init__(
         self,
@@ -55,14 +52,14 @@ class LagFollower:
         *,
         clock: Callable[[], datetime],
         owner: Callable[[], int],
-        longest_pause: float,
+        policy: Policy,
     ) -> None:
         self._database = database
         self._watch = watch
         self._clock = clock
         self._owner = owner
         self._closing = DayClosing(database, clock=clock, owner=owner)
-        self._longest = int(longest_pause * SECOND)
+        self._policy = policy
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Follow until ``stopping``. Raises StorageUnavailable; run it again then."""
@@ -123,7 +120,7 @@ class LagFollower:
         page = await self._database.read(partial(lag.page, after=position, limit=BATCH))
         rows: list[LagRow] = []
         if page.delivered:
-            rules = Rules(longest=self._longest, now=to_micros(self._clock()))
+            rules = self._policy.rules(to_micros(self._clock()))
             rows = await self._database.read(partial(_rows, deliveries=page.delivered, rules=rules))
         before = position if since is None else since
         return Stretch(owner=self._owner(), before=before, upto=page.upto, rows=rows), page.newest

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from gateway.statussync.lag_report import headline, query_of
+from gateway.statussync.lag_troubles import Policy
 from gateway.statussync.lag_views import DestinationLag
 from gateway.storage.database import Database
 from gateway.telemetry import SHOWN_LATE, SHOWN_LATE_OURS
@@ -20,7 +21,7 @@ REFRESH_SECONDS = 60.0
 
 
 class LagGauges:
-    """Reads the headline of ``destinations``. ``longest_pause``: as in ``lag_views.Query``."""
+    """Reads the headline of ``destinations``."""
 
     def __init__(
         self,
@@ -28,12 +29,12 @@ class LagGauges:
         destinations: Sequence[str],
         *,
         clock: Callable[[], datetime],
-        longest_pause: float,
+        policy: Policy,
     ) -> None:
         self._database = database
         self._destinations = list(destinations)
         self._clock = clock
-        self._longest_pause = longest_pause
+        self._policy = policy
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
@@ -45,7 +46,7 @@ class LagGauges:
 
     async def refresh(self) -> None:
         """Read the headline of the last days and show it. Raises StorageUnavailable."""
-        query = query_of(self._destinations, now=self._clock(), longest_pause=self._longest_pause)
+        query = query_of(self._destinations, now=self._clock(), policy=self._policy)
         for found in await self._database.read(partial(headline, query=query)):
             _show(found)
 

@@ -6,12 +6,12 @@ what was told twice is judged once, by the first telling; a later snapshot of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from gateway.deadlines.instants import day_number_of
-from gateway.statussync.lag import End, Grain, Shown, Verdict, judge, last_moment, shown
+from gateway.statussync.lag import End, Grain, Shown, Trouble, Verdict, judge, last_moment, shown
 from gateway.statussync.lag_told import Heard, Told, ended, heard, told
 from gateway.statussync.lag_troubles import Rules, troubles
 from gateway.storage.lag import Connection, Delivered, LagRow, Telling, first_planned, told_before
@@ -130,32 +130,37 @@ def _first(known: set[Telling], delivery: Delivered, at: int) -> bool:
 
 
 def _with_causes(connection: Connection, items: Sequence[Judged], rules: Rules) -> list[Judged]:
-    records = evidence(connection, list(_ways(items, rules)))
+    ways = [None if item.end is None else _way(item, item.end, rules) for item in items]
+    records = evidence(connection, [way for way in ways if way is not None])
     return [
-        item if item.end is None else _verdict(item, item.end, records.get(item.delivery.lane_id), rules)
-        for item in items
+        item
+        if item.end is None
+        else _verdict(
+            item,
+            item.end,
+            [] if way is None else troubles(records.get(way.lane_id, Evidence()), way, rules),
+            rules,
+        )
+        for item, way in zip(items, ways, strict=True)
     ]
 
 
-def _ways(items: Iterable[Judged], rules: Rules) -> Iterator[Way]:
-    """What must be looked at: the way of every end that was wrongly shown late, up to the last moment of its promise."""
-    for item in items:
-        end = item.end
-        if end is None or end.due_at is None:
-            continue
-        if all(shown(end, grain, now=rules.now) is not Shown.SYNC_LATE for grain in Grain):
-            continue
-        yield Way(
-            lane_id=item.delivery.lane_id,
-            destination=item.delivery.destination,
-            dossier_code=item.delivery.dossier_code,
-            since=end.heard_at - rules.longest,
-            until=max(last_moment(end.due_at, grain) for grain in Grain),
-        )
+def _way(item: Judged, end: End, rules: Rules) -> Way | None:
+    """What must be looked at: the way of an end that was wrongly shown late, up to the last moment of its promise."""
+    if end.due_at is None:
+        return None
+    if all(shown(end, grain, now=rules.now) is not Shown.SYNC_LATE for grain in Grain):
+        return None
+    return Way(
+        lane_id=item.delivery.lane_id,
+        destination=item.delivery.destination,
+        dossier_code=item.delivery.dossier_code,
+        since=end.heard_at - rules.longest,
+        until=max(last_moment(end.due_at, grain) for grain in Grain),
+    )
 
 
-def _verdict(item: Judged, end: End, record: Evidence | None, rules: Rules) -> Judged:
-    stood = [] if record is None else troubles(record, rules)
+def _verdict(item: Judged, end: End, stood: Sequence[Trouble], rules: Rules) -> Judged:
     return msgspec.structs.replace(
         item,
         by_date=judge(end, stood, Grain.DATE, now=rules.now),

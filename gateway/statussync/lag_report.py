@@ -22,7 +22,7 @@ from gateway.deadlines.instants import (
 )
 from gateway.statussync.lag import SHARE, TARGET, Cause, Shown, Verdict
 from gateway.statussync.lag_judgement import Judged, judged
-from gateway.statussync.lag_troubles import Rules
+from gateway.statussync.lag_troubles import Policy
 from gateway.statussync.lag_views import (
     Absence,
     AgencyLate,
@@ -62,7 +62,7 @@ def report(connection: Connection, query: Query) -> LagReport:
 
 
 def query_of(
-    destinations: Sequence[str], *, now: datetime, longest_pause: float, days: int = HEADLINE_DAYS
+    destinations: Sequence[str], *, now: datetime, policy: Policy, days: int = HEADLINE_DAYS
 ) -> Query:
     """A question about the last ``days`` days, today included."""
     today = day_of_number(day_number_of(to_micros(now)))
@@ -71,7 +71,7 @@ def query_of(
         first=today - timedelta(days=days - 1),
         last=today,
         now=now,
-        longest_pause=longest_pause,
+        policy=policy,
     )
 
 
@@ -125,7 +125,7 @@ def _acknowledged(item: LateEnd) -> LateDossier:
 def _open(connection: Connection, query: Query) -> list[LateDossier]:
     now = to_micros(query.now)
     tellings = lag_figures.open_tellings(connection, query.destinations, now)
-    rules = Rules(longest=int(query.longest_pause * SECOND), now=now)
+    rules = query.policy.rules(now)
     items = judged(connection, [telling.delivery for telling in tellings], rules)
     return [
         _unacknowledged(item, telling)
@@ -182,23 +182,29 @@ def _worse(before: Verdict, after: Verdict) -> Verdict:
 
 
 def _destination(name: str, running: Sequence[Running], ended: Sequence[LateDossier]) -> DestinationLag:
-    open_ones = [item for item in ended if item.acknowledged_at is None]
     agencies = sorted({item.agency_code for item in running} | {item.agency for item in ended})
     return DestinationLag(
         destination=name,
         late=_late(running, ended),
-        now=_late(running, open_ones),
+        now=_late(running, _unknown(ended)),
         agencies=[
-            AgencyLate(
-                agency=agency,
-                late=_late(
-                    [item for item in running if item.agency_code == agency],
-                    [item for item in ended if item.agency == agency],
-                ),
+            _agency(
+                agency,
+                [item for item in running if item.agency_code == agency],
+                [item for item in ended if item.agency == agency],
             )
             for agency in agencies
         ],
     )
+
+
+def _agency(agency: str, running: Sequence[Running], ended: Sequence[LateDossier]) -> AgencyLate:
+    return AgencyLate(agency=agency, late=_late(running, ended), now=_late(running, _unknown(ended)))
+
+
+def _unknown(ended: Iterable[LateDossier]) -> list[LateDossier]:
+    """Those of which the partner does not know yet."""
+    return [item for item in ended if item.acknowledged_at is None]
 
 
 def _late(running: Iterable[Running], ended: Sequence[LateDossier]) -> Late:

@@ -6,15 +6,33 @@ pause before the next one; what our own worker or operators have to answer for i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from gateway.deadlines.instants import SECOND
+from gateway.settings import Maintenance, Settings
 from gateway.statussync.lag import Cause, Trouble
-from gateway.storage.lag_evidence import Evidence, Outage, Refusal, Try
+from gateway.statussync.lag_windows import stretches
+from gateway.storage.lag_evidence import Evidence, Outage, Refusal, Try, Way
 
 _FAILED = frozenset({"deferred", "in_doubt"})
 _OURS = frozenset({"worker_lost", "adapter_defect"})  # codes of failures that are the gateway's own
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says about excuses.
+
+    ``longest_pause``: seconds, the longest that the delivery waits between two tries. ``windows``: maintenance that
+    each destination has announced.
+    """
+
+    longest_pause: float
+    windows: Mapping[str, Sequence[Maintenance]] = {}
+
+    def rules(self, now: int) -> Rules:
+        """For a look at ``now``."""
+        return Rules(longest=int(self.longest_pause * SECOND), now=now, windows=self.windows)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,11 +40,25 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     longest: int
     now: int
+    windows: Mapping[str, Sequence[Maintenance]] = {}
 
 
-def troubles(evidence: Evidence, rules: Rules) -> list[Trouble]:
+def policy_of(settings: Settings) -> Policy:
+    """What the configuration says."""
+    return Policy(
+        longest_pause=settings.delivery.retry.longest,
+        windows={name: section.maintenance for name, section in settings.destination.items()},
+    )
+
+
+def troubles(evidence: Evidence, way: Way, rules: Rules) -> list[Trouble]:
     """Everything that stood in the way of one lane and was not the gateway's own."""
+    windows = rules.windows.get(way.destination, ())
     return [
+        *(
+            Trouble(began_at=begin, ended_at=end, cause=Cause.PARTNER)
+            for begin, end in stretches(windows, way.since, way.until)
+        ),
         *_absences(evidence.outages, rules),
         *_failures(evidence.tries, rules),
         *_refusals(evidence.refusals, evidence.tries, rules),

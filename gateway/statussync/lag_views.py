@@ -12,20 +12,18 @@ import msgspec
 
 from gateway.deadlines.instants import day_number
 from gateway.statussync.lag import Cause, Shown
+from gateway.statussync.lag_troubles import Policy
 from gateway.storage.lag_figures import Days
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """From day ``first`` to day ``last`` (in Viet Nam, by acknowledgement) at ``destinations``, seen at ``now``.
-
-    ``longest_pause``: seconds, the longest that the delivery waits between two tries.
-    """
+    """From day ``first`` to day ``last`` (in Viet Nam, by acknowledgement) at ``destinations``, seen at ``now``."""
 
     destinations: Sequence[str]
     first: date
     last: date
     now: datetime
-    longest_pause: float
+    policy: Policy
 
     @property
     def days(self) -> Days:
@@ -83,10 +81,11 @@ class Late(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgencyLate(msgspec.Struct, frozen=True, kw_only=True):
-    """What was shown late of one agency's dossiers."""
+    """What was shown late of one agency's dossiers, in the period and still, and at this moment alone."""
 
     agency: str
     late: Late
+    now: Late
 
 
 class DestinationLag(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,6 +96,12 @@ def test_dossiers_behind_the_counts(config):
     assert [item["dossier"] for item in only] == ["H99-2"]
 
 
+def test_counts_by_agency(config):
+    ran = lienthong("sync", "lag", "--agencies", "-c", config)
+    (line,) = [line.split() for line in ran.out.splitlines() if "H99.14" in line]
+    assert line == [PORTAL, "H99.14", "3", "1", "1", "0", "1", "0"]
+
+
 def test_other_days_have_nothing(config):
     ran = lienthong("sync", "lag", "--last", "2020-01-31", "--days", "31", "-c", config)
     assert "2020-01-01 to 2020-01-31" in ran.out

@@ -19,6 +19,7 @@ from gateway.domain.dossier import Agency, Applicant, ApplicantKind, Channel, Do
 from gateway.port import Planned
 from gateway.statussync.lag_follower import LagFollower
 from gateway.statussync.lag_report import headline, late_dossiers, query_of, report
+from gateway.statussync.lag_troubles import Policy
 from gateway.statussync.lag_views import DestinationLag, LagReport, LateDossier
 from gateway.storage import upkeep
 from gateway.storage.database import Database
@@ -30,7 +31,7 @@ from tests.unit.portal import settings as portal_settings
 
 VIETNAM = timezone(timedelta(hours=7))
 PORTAL = "portal"
-LONGEST_PAUSE = 600.0
+POLICY = Policy(longest_pause=600.0)
 
 
 def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -73,7 +74,7 @@ class Office:
             Watch(self.database),
             clock=self.clock,
             owner=lambda: owner,
-            longest_pause=LONGEST_PAUSE,
+            policy=POLICY,
         )
 
     def go(self, instant: datetime) -> None:
@@ -132,16 +133,16 @@ class Office:
         await self.work()
 
     async def headline(self) -> DestinationLag:
-        query = query_of([PORTAL], now=self.clock(), longest_pause=LONGEST_PAUSE)
+        query = query_of([PORTAL], now=self.clock(), policy=POLICY)
         (found,) = await self.database.read(partial(headline, query=query))
         return found
 
     async def report(self, days: int = 30) -> LagReport:
-        query = query_of([PORTAL], now=self.clock(), longest_pause=LONGEST_PAUSE, days=days)
+        query = query_of([PORTAL], now=self.clock(), policy=POLICY, days=days)
         return await self.database.read(partial(report, query=query))
 
     async def late(self) -> list[LateDossier]:
-        query = query_of([PORTAL], now=self.clock(), longest_pause=LONGEST_PAUSE)
+        query = query_of([PORTAL], now=self.clock(), policy=POLICY)
         return await self.database.read(partial(late_dossiers, query=query))
 
     def rows(self, *columns: str, code: str | None = None) -> list[tuple[Any, ...]]:

@@ -6,13 +6,14 @@ from typing import Any
 
 from gateway.statussync.lag import Cause
 from gateway.statussync.lag_troubles import Rules, troubles
-from gateway.storage.lag_evidence import Evidence, Outage, Refusal, Try
+from gateway.storage.lag_evidence import Evidence, Outage, Refusal, Try, Way
 
 RULES = Rules(longest=1800, now=100_000)
+WAY = Way(lane_id=1, destination="portal", dossier_code="H99-1", since=0, until=100_000)
 
 
 def stretches(**record: Any) -> list[tuple[int, int, Cause]]:
-    return [(item.began_at, item.ended_at, item.cause) for item in troubles(Evidence(**record), RULES)]
+    return [(item.began_at, item.ended_at, item.cause) for item in troubles(Evidence(**record), WAY, RULES)]
 
 
 def outage(began_at: int, ended_at: int | None) -> Outage:
