@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, delivering, drifting
+from bench import accepting, delivering, drifting, reporting
 
 RESULTS = Path(__file__).parent / "results"
 Suite = Callable[[int, bool], list[dict[str, Any]]]
@@ -29,6 +29,7 @@ SUITES: dict[str, Suite] = {
     "memory": delivering.memory,
     "stored": delivering.stored,
     "neighbours": delivering.neighbours,
+    "reports": reporting.reporting,
     "drift": drifting.drift,
 }
 
