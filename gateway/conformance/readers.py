@@ -28,8 +28,11 @@ from gateway.port import (
     CredentialLayer,
     Denied,
     Grant,
+    LandTaxReport,
     NoRecord,
     PartnerRecord,
+    PaymentLookup,
+    PaymentReport,
     Read,
     Refusal,
     Report,
@@ -61,13 +64,13 @@ _RESULTS: dict[Kind, tuple[type, ...]] = {
     Kind.READ: (Read, CannotRead),
     Kind.RECORD: (PartnerRecord, NoRecord, CannotRead),
     Kind.CREDENTIAL: (Grant, Denied),
-    Kind.CALLBACK: (Report, Refusal),
+    Kind.CALLBACK: (Report, PaymentReport, PaymentLookup, LandTaxReport, Refusal),
 }
 _SUCCESS: dict[Kind, tuple[type, ...]] = {
     Kind.READ: (Read,),
     Kind.RECORD: (PartnerRecord, NoRecord),  # "surely nothing" is a claim as well
     Kind.CREDENTIAL: (Grant,),
-    Kind.CALLBACK: (Report,),
+    Kind.CALLBACK: (Report, PaymentReport, PaymentLookup, LandTaxReport),
 }
 
 

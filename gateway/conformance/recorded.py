@@ -118,8 +118,12 @@ def cases(source: Source) -> Iterator[tuple[str, Case]]:
 def callbacks(source: Source) -> Iterator[CallbackRequest]:
     """The inbound calls among the cases that were understood."""
     for _, case in cases(source):
-        if case.kind is CaseKind.CALLBACK and case.request and "first" in (case.outcome or {}):
+        if case.kind is CaseKind.CALLBACK and case.request and _understood(case.outcome):
             yield inbound(case.request)
+
+
+def _understood(outcome: Any) -> bool:
+    return isinstance(outcome, Mapping) and "reason" not in outcome  # only a refusal gives one
 
 
 def inbound(recorded: RecordedRequest) -> CallbackRequest:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, assert_never
+from typing import NoReturn, Protocol, assert_never
 
 import msgspec
 import structlog
@@ -22,7 +22,19 @@ from gateway.domain.dossier import Dossier
 from gateway.domain.errors import GatewayError, StorageUnavailable
 from gateway.inbound.ruling import Ruling, rule
 from gateway.messagelog.entry import About, Scope, request_entry, response_entry
-from gateway.port import Adapter, CallbackRequest, Context, Refusal, Report, WireRequest, WireResponse
+from gateway.port import (
+    Adapter,
+    Callback,
+    CallbackRequest,
+    Context,
+    LandTaxReport,
+    PaymentLookup,
+    PaymentReport,
+    Refusal,
+    Report,
+    WireRequest,
+    WireResponse,
+)
 from gateway.port.adapter import Catalogues
 from gateway.storage.callbacks import (
     Handling,
@@ -136,6 +148,8 @@ class _Call:
                     return await self._refuse(callback)
                 case Report():
                     return await self._take(callback)
+                case PaymentReport() | PaymentLookup() | LandTaxReport():
+                    return _misplaced(callback)
                 case _:
                     assert_never(callback)
         except StorageUnavailable:
@@ -148,7 +162,7 @@ class _Call:
             self._count("failed")
             return answer
 
-    def _read(self, request: CallbackRequest) -> Report | Refusal:
+    def _read(self, request: CallbackRequest) -> Callback:
         context = Context(now=self._hub.clock(), catalogues=self._receiver.catalogues)
         callback = self._receiver.adapter.read_callback(request, context)
         return _sound(callback) if isinstance(callback, Report) else callback
@@ -250,6 +264,10 @@ def problem(status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> WireR
         headers=(("content-type", "application/problem+json"), *headers),
         body=msgspec.json.encode(document),
     )
+
+
+def _misplaced(callback: Callback) -> NoReturn:
+    raise Defect(f"a {type(callback).__name__} came to the door for reports on dossiers")
 
 
 def _sound(report: Report) -> Report:

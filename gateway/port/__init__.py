@@ -10,6 +10,7 @@ from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Pl
 from gateway.port.callback import Callback, CallbackRequest, Refusal, Report
 from gateway.port.credential import CredentialLayer, Denied, Grant
 from gateway.port.manifest import Capacity, Manifest, Operation, OperationKind, ReadOperation
+from gateway.port.payment import AnswersPayers, LandTaxReport, PaymentLookup, PaymentReport
 from gateway.port.record import (
     REPAIR_PREFIX,
     Expected,
@@ -28,6 +29,7 @@ __all__ = [
     "REPAIR_PREFIX",
     "Adapter",
     "AdapterModule",
+    "AnswersPayers",
     "Callback",
     "CallbackRequest",
     "CannotRead",
@@ -37,11 +39,14 @@ __all__ = [
     "Denied",
     "Expected",
     "Grant",
+    "LandTaxReport",
     "Manifest",
     "NoRecord",
     "Operation",
     "OperationKind",
     "PartnerRecord",
+    "PaymentLookup",
+    "PaymentReport",
     "Planned",
     "Read",
     "ReadOperation",

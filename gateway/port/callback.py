@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.domain.dossier import Dossier
 from gateway.domain.status import Status
+from gateway.port.payment import LandTaxReport, PaymentLookup, PaymentReport
 from gateway.port.wire import Headers, WireResponse
 
 
@@ -48,4 +49,4 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     answer: WireResponse
 
 
-Callback = Report | Refusal
+Callback = Report | Refusal | PaymentReport | PaymentLookup | LandTaxReport

@@ -1,0 +1,95 @@
+"""What a payment platform sends to us, and what an adapter for one adds to the adapter protocol.
+
+Values carry everything that the hub stores and every answer that it may have to give, so that it needs to know no
+contract. Invariant: whatever is in a report was proved to come from the platform, and holds no card data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+import msgspec
+
+from gateway.domain.land_tax import LandEvidence, LandNotice, RefusedRow
+from gateway.domain.payment import Evidence
+from gateway.domain.payment_order import PaymentOrder
+from gateway.port.wire import WireResponse
+
+UNAVAILABLE = "unavailable"
+
+
+class PaymentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment's result that the platform tells (CONFIRM), its check code verified.
+
+    ``digest``: SHA-256 of the raw body, so that the same call again is known. ``data``: canonical JSON of what came,
+    without card fields. ``answers``: by effect or alarm of a decision, or ``unavailable``.
+    """
+
+    claim: Literal["paid", "failed"]
+    partner: str
+    reference: str
+    amount: int | None
+    currency: str
+    transaction: str
+    bank: str
+    claimed_at: str
+    code: str
+    digest: bytes
+    data: bytes
+    answers: Mapping[str, WireResponse]
+    text: str = ""
+    dossier: str = ""
+    receipt_url: str = ""
+
+    def evidence(self, destination: str, at: datetime, message: int | None = None) -> Evidence:
+        """The report as evidence; ``at`` is when it came, ``message`` the log entry that it stands in."""
+        return Evidence(
+            destination=destination,
+            source="callback",
+            claim=self.claim,
+            partner=self.partner,
+            reference=self.reference,
+            amount=self.amount,
+            currency=self.currency,
+            transaction=self.transaction,
+            bank=self.bank,
+            at=at,
+            claimed_at=self.claimed_at,
+            code=self.code,
+            message=message,
+        )
+
+    def answer(self, effect: str, alarm: str = "") -> WireResponse:
+        """How to answer when the report had this effect and raised this alarm; an alarm's own answer goes first."""
+        return self.answers[alarm] if alarm in self.answers else self.answers[effect]
+
+
+class PaymentLookup(msgspec.Struct, frozen=True, kw_only=True):
+    """The platform asks what must be paid for a dossier (payment_platform §8). ``nothing``: no debt is known."""
+
+    dossier: str
+    nothing: WireResponse
+    failed: WireResponse
+
+
+class LandTaxReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Notices or evidence about obligations on land, authenticated. ``refused``: rows that could not be read."""
+
+    notices: tuple[LandNotice, ...] = ()
+    evidence: LandEvidence | None = None
+    refused: tuple[RefusedRow, ...] = ()
+    digest: bytes = b""
+    updating: bool = False
+
+
+@runtime_checkable
+class AnswersPayers(Protocol):
+    """The part of a payment adapter that needs what only the hub knows."""
+
+    def answer_lookup(self, order: PaymentOrder, now: datetime) -> WireResponse:
+        """The answer to a ``PaymentLookup`` where ``order`` is to be paid. Raises CannotEncode and nothing else."""
+
+    def answer_land(self, report: LandTaxReport, unknown: Sequence[str]) -> WireResponse:
+        """The answer to a ``LandTaxReport`` that is stored; ``unknown``: its dossiers that nobody here knows."""
