@@ -16,11 +16,26 @@ BEGAN = datetime(2026, 9, 28, 1, 0, tzinfo=UTC)
 def run(state="done", **fields):
     ended = None if state in {"queued", "running"} else BEGAN + timedelta(seconds=75)
     values = {
-        **{"id": "4711", "job": "drift", "state": state, "trigger": "operator", "actor": "cli:mai"},
-        **{"dry_run": False, "parameters": {}, "started_at": BEGAN, "ended_at": ended},
-        **{"done": 0, "total": None, "rate": None, "seconds_left": None, "watermark": None},
-        **{"answer": "yes" if state == "done" else None, "summary": {}, "failure": None},
-        **{"stop_by": None, "host": None, "pid": None},
+        "id": "4711",
+        "job": "drift",
+        "state": state,
+        "trigger": "operator",
+        "actor": "cli:mai",
+        "dry_run": False,
+        "parameters": {},
+        "started_at": BEGAN,
+        "ended_at": ended,
+        "done": 0,
+        "total": None,
+        "rate": None,
+        "seconds_left": None,
+        "watermark": None,
+        "answer": "yes" if state == "done" else None,
+        "summary": {},
+        "failure": None,
+        "stop_by": None,
+        "host": None,
+        "pid": None,
     }
     return RunView(**{**values, **fields})
 

@@ -212,6 +212,30 @@ async def test_process_whose_run_was_taken_away_does_not_begin_it_anew_beside_it
     assert process.states() == ["done", "interrupted"]
 
 
+async def test_start_waits_until_the_process_has_noticed_that_its_run_was_taken_away(processes, clock):
+    work = Work(2).hold()
+    process = await processes(job(work, cron="* * * * *", missed="skip"))
+    await process.look()
+    clock.move(minutes=1)
+    await process.look()
+    await work.begun.wait()
+    await process.die()
+    await process.register()
+    await process.look()
+
+    clock.move(minutes=1)
+    await process.look()
+    while_at_work = process.states()
+    process.ticks += 1.0
+    work.allow(4)
+    await process.until(lambda: not process.jobs.scheduler._at_work)
+    await process.look()
+    await process.ended(2)
+
+    assert while_at_work == ["interrupted"]
+    assert process.states() == ["done", "interrupted"]
+
+
 async def test_policy_skip_leaves_the_work_of_a_dead_process_to_the_next_start(processes, clock):
     held = Work(10).hold()
     sweep = {"cron": "* * * * *", "missed": "skip"}
