@@ -48,12 +48,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A breach that is accepted for a while. ``subject`` is matched against ``Flaw.where`` (``*`` is a wildcard)."""
+    """A breach that is accepted for a while. ``subject`` is matched against ``Flaw.where`` (``*`` is a wildcard).
+
+    ``not_in``: variants that the breach cannot occur in.
+    """
 
     check: str
     subject: str
     reason: Annotated[str, msgspec.Meta(min_length=10)]
     until: date
+    not_in: tuple[str, ...] = ()
 
     def covers(self, finding: Finding) -> bool:
         """Whether this waiver speaks of ``finding``; the date is not considered."""

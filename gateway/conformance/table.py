@@ -172,7 +172,12 @@ def judge(subject: Subject, checks: Sequence[Check], today: date) -> list[Findin
     findings = [finding for check in checks for finding in findings_of(subject, check)]
     ran = {check.code for check in checks}
     known = {check.code for check in CHECKS}
-    waivers = [waiver for waiver in subject.specification.waiver if waiver.check in ran]
+    variant = subject.source.variant
+    waivers = [
+        waiver
+        for waiver in subject.specification.waiver
+        if waiver.check in ran and variant not in waiver.not_in
+    ]
     unknown = {waiver.check for waiver in subject.specification.waiver} - known
     wrong = [
         Finding(adapter=subject.name, check="waiver", where=code, what="there is no such check")
