@@ -98,8 +98,9 @@ class PortalAdapter:
             if operation in operations:
                 scope = self._scope(code, catalogues, dossier=dossier)
                 self._encoders[operation].encode(dossier, scope)
-                # What the next refresh of the catalogue will fill is no fault of the record.
-                found += [problem for problem in scope.problems if problem.code != NOT_CACHED]
+                # What the next refresh of the catalogue will fill is no fault of the record; §9 has no catalogue.
+                lasting = scope.problems if not self._manifest.reads else ()
+                found += lasting or [problem for problem in scope.problems if problem.code != NOT_CACHED]
         if STEP in operations:
             scope = self._scope(code, catalogues)
             for index, step in enumerate(dossier.steps):

@@ -62,6 +62,8 @@ def wanted(dossier: Dossier, settings: Settings) -> bool:
         return reports or (settings.sync_portal_born and dossier.received_at is not None)
     if dossier.received_at is not None:
         return True
+    if settings.dialect == "lgsp_document":
+        return False  # §9: its schema takes no document without a reception
     # §5.8-5: without a reception a dossier is not counted and its reception time, mandatory, is not there.
     refused = dossier.refused_at is not None or dossier.status == Status.REFUSED
     return settings.send_unreceived == "all" or (settings.send_unreceived == "refused" and refused)

@@ -24,6 +24,7 @@ from adapters.national_portal.simulator_model import UNREADABLE, WRITES, Call, D
 from adapters.national_portal.simulator_reads import READS, serve_file
 from adapters.national_portal.simulator_rules import parse_date14, text_of
 from adapters.national_portal.simulator_tampering import TamperOrder, tamper
+from adapters.national_portal.simulator_twin import BAD, DOCUMENT, TRACES, serve_twin
 from adapters.national_portal.simulator_writes import serve_write
 from gateway.domain.errors import NotFoundError, RecordError
 from gateway.port.simulator import SimulatedRequest, SimulatedResponse
@@ -41,6 +42,7 @@ _DOORS = (
     (re.compile(r"/api/SynsTTHCC/(\w{1,60})\Z"), Door.QUERY_FACADE),
     (re.compile(r"/kho/(GetKetQuaGiayTo|GetGiayToByUrl)\Z"), Door.STORE),
     (re.compile(r"/(token)\Z"), Door.TOKEN),
+    (re.compile(rf"/Document/({DOCUMENT}|{TRACES})\Z"), Door.TWIN),
 )
 _ALIASES = {"LayDanhMucTTHC": "LayDanhSachTTHC"}  # U21
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -84,7 +86,8 @@ class PortalSimulator:
                 name = ""
         name, _ = self._state.facade_names.get(name, (name, ""))
         name = _ALIASES.get(name, name)
-        known = not door.speaks or name in READS or name in WRITES or name == "getfile"
+        own = not door.speaks or door is Door.TWIN  # only names that are routed lead there
+        known = own or name in READS or name in WRITES or name == "getfile"
         return name if known else "unknown"
 
     def handle(self, request: SimulatedRequest) -> SimulatedResponse:
@@ -173,6 +176,8 @@ class PortalSimulator:
             return refused
         if call.door is Door.LOGIN:
             return self._login(call)
+        if call.door is Door.TWIN:
+            return serve_twin(call, self._state)
         if call.service in WRITES:
             return serve_write(call, self._state)
         if call.service not in READS:
@@ -181,11 +186,13 @@ class PortalSimulator:
 
     def _refuse_caller(self, call: Call) -> Answer | None:
         """Why the caller is not let in; None when he is."""
-        doors = {"none": (), "facades": (Door.FACADE, Door.QUERY_FACADE), "all": tuple(Door)}
+        doors = {"none": (), "facades": (Door.FACADE, Door.QUERY_FACADE, Door.TWIN), "all": tuple(Door)}
         if call.door in doors[self._state.config.bearer] and not self._state.bearer_holds(call):
             return refusal(call.service, words.TOKEN_REFUSED, status=401)
         if call.door is Door.FACADE or call.door is Door.QUERY_FACADE:
             return self._refuse_at_facade(call)
+        if call.door is Door.TWIN:
+            return None if isinstance(call.document, dict) else refusal(call.service, words.NOT_JSON, BAD)
         if not self._addressed(call):
             return refusal(call.service, words.ADDRESS_REFUSED)
         if not isinstance(call.document, dict):

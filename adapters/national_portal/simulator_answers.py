@@ -55,11 +55,12 @@ SOAP_FAULT = (
 
 
 class Dialect(StrEnum):
-    """Who is spoken to: the portal itself, or one of the two facades of §2.5."""
+    """Who is spoken to: the portal itself, one of the two facades of §2.5, or the LGSP twin of §9."""
 
     MAPI = "mapi"
     FACADE = "facade"
     QUERY_FACADE = "query_facade"
+    TWIN = "twin"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,8 @@ def nulled(answer: Answer) -> Answer:
 
 def write(answer: Answer, dialect: Dialect) -> SimulatedResponse:
     """The answer as bytes, in ``dialect``."""
+    if dialect is Dialect.TWIN:
+        return _document_result(answer)
     body: dict[str, Any] = {"error_code": answer.code, "message": answer.message}
     if answer.result is not None:
         body["result"] = answer.result
@@ -136,6 +139,14 @@ def plain(service: str, body: object, status: int = 200) -> SimulatedResponse:
     return SimulatedResponse(
         status=status, headers=JSON_HEADERS, body=msgspec.json.encode(body), service=service
     )
+
+
+def _document_result(answer: Answer) -> SimulatedResponse:
+    """§9: ``MResult``, where 200 is the only success."""
+    code = int(answer.code)
+    status = 200 if answer.ok else answer.status if answer.status != 200 else code if code > 200 else 500
+    body = {"Status": str(status) if answer.swapped else status, "Message": answer.message, **answer.extra}
+    return plain(answer.service, body, answer.status)
 
 
 def _typed(service: str, code: str) -> int | str:

@@ -40,7 +40,7 @@ Twist: TypeAlias = Callable[[Stage], SimulatedResponse | None]
 
 def _session_expired(stage: Stage) -> SimulatedResponse | None:
     call, state = stage.call, stage.state
-    if call.door in {Door.FACADE, Door.QUERY_FACADE, Door.STORE} and state.config.bearer != "none":
+    if call.door in {Door.FACADE, Door.QUERY_FACADE, Door.STORE, Door.TWIN} and state.config.bearer != "none":
         state.tokens.drop(bearer_of(header(call.request.headers, "authorization") or ""))
         return stage.serve(call, None)
     if call.door is not Door.MAPI or not isinstance(call.document, dict):
@@ -114,8 +114,10 @@ def _batch(stage: Stage, at_least: int) -> Batch | None:
     return batch if isinstance(batch, Batch) else None
 
 
-def _rewritten(change: Callable[[Answer], Answer]) -> Twist:
+def _rewritten(change: Callable[[Answer], Answer], *, at_twin: bool = True) -> Twist:
     def twist(stage: Stage) -> SimulatedResponse | None:
+        if stage.call.door is Door.TWIN and not at_twin:
+            return None
         spoken = stage.call.door.speaks or stage.call.door is Door.LOGIN
         return stage.serve(stage.call, change) if spoken and stage.call.service != "getfile" else None
 
@@ -150,7 +152,7 @@ TWISTS: Mapping[str, Twist] = {
     "session_expired": _session_expired,
     "session_expired_midway": _session_expired_midway,
     "int_vs_string": _rewritten(words.swapped),
-    "code_00": _rewritten(words.double_zero),
+    "code_00": _rewritten(words.double_zero, at_twin=False),  # §9: its success is another code
     "null_fields": _rewritten(words.nulled),
     "ok_but_exists": _ok_but_exists,
     "progress_rejected": _progress_rejected,

@@ -43,6 +43,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     and ``CapNhatTienDoHoSoMC`` (§2.5).
     ``clients``: key and secret per access-layer client (§2.3); ``bearer``: which doors ask for its token.
     ``online``: dossiers filed at the portal before the stand-in began; deliveries add theirs (§7.5).
+    ``twin_dates``: what the letter Z means at the document service of §9, UTC or nothing (``local_z``).
     ``inbound_prefix`` stands before the path of every delivery to the province (§7.1).
     """
 
@@ -65,6 +66,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     clients: dict[str, str] = msgspec.field(default_factory=seed_clients)
     token_lifetime: float = 3600.0
     bearer: Literal["none", "facades", "all"] = "none"
+    twin_dates: Literal["utc", "local_z"] = "utc"
     inbound_prefix: str = ""
     online: tuple[str, ...] = ()
     procedures: tuple[dict[str, Any], ...] = seed.PROCEDURES
@@ -81,6 +83,7 @@ class Door(StrEnum):
     QUERY_FACADE = "query_facade"
     TOKEN = "token"  # noqa: S105 - a door, not a token
     STORE = "store"
+    TWIN = "twin"
     NOWHERE = "nowhere"
 
     @property
@@ -89,7 +92,7 @@ class Door(StrEnum):
 
     @property
     def speaks(self) -> bool:
-        """Whether services of §4-§7 are called here."""
+        """Whether services of §4-§7, or of §9, are called here."""
         return self in _DIALECTS
 
 
@@ -97,6 +100,7 @@ _DIALECTS: dict[Door, Dialect] = {
     Door.MAPI: Dialect.MAPI,
     Door.FACADE: Dialect.FACADE,
     Door.QUERY_FACADE: Dialect.QUERY_FACADE,
+    Door.TWIN: Dialect.TWIN,
 }
 
 

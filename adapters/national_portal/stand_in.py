@@ -28,6 +28,7 @@ def simulate(settings: Settings) -> PortalSimulator:
             clients=clients,
             dstcode=settings.dstcode,
             profile=settings.profile,
+            twin_dates=settings.twin_dates,
             bearer="none" if settings.lgsp is None else "all" if settings.dialect == "mapi" else "facades",
             step_limit=max(plain.step_limit, settings.batch.progress),
             identity_kinds=tuple(dict.fromkeys((*plain.identity_kinds, *settings.identity_codes.values()))),
