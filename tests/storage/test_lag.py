@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import REGISTRY
 
+from gateway.domain.errors import StorageUnavailable
 from gateway.statussync.lag import Cause, Shown
+from gateway.statussync.lag_follower import LagFollower
+from gateway.statussync.lag_gauges import LagGauges
 from gateway.storage import lag, lag_days, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.lag import LagRow, Stretch
 from gateway.storage.lag_days import spreads
-from gateway.storage.lag_figures import Days, late_ends
+from gateway.storage.lag_figures import Days, late_ends, open_tellings
 from tests.delivery.conftest import Clock
 from tests.delivery.partner import Partner
-from tests.storage.lag_office import PORTAL, Office, at, step
+from tests.storage.lag_office import POLICY, PORTAL, Office, Watch, at, step
 
 MINUTE = 60_000_000
 DAY_28 = 20_724  # 2026-09-28 in days since 1970-01-01
@@ -535,6 +539,76 @@ async def test_late_ends_are_found_by_their_own_index(office: Office) -> None:
         return str(rows)
 
     assert "ix_sync_lag_late" in await office.database.read(plan_of)
+
+
+def test_what_is_open_is_found_by_the_index_of_what_is_open(sqlite_url: str) -> None:
+    """Not from the dossiers that have ended, which are all of them in the end. PostgreSQL counts and sees for itself."""
+    seen: list[tuple[str, Any]] = []
+
+    def plan_of(connection: sa.Connection) -> list[str]:
+        sa.event.listen(connection, "before_cursor_execute", lambda *given: seen.append((given[2], given[3])))
+        open_tellings(connection, [PORTAL], to_micros(at(30)))
+        statement, given = seen[-1]
+        return [str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+
+    database = Database(sqlite_url)
+    try:
+        first, second = database.ask(plan_of)[:2]
+    finally:
+        database.close()
+    assert "uq_delivery_position" in first
+    assert "SEARCH x" in second
+
+
+async def test_the_headline_is_shown_as_metrics(office: Office) -> None:
+    office.go(at(28, 16, 1))
+    await finished(office, "H99-1", at(28, 16))
+    office.go(at(29, 8))
+    await office.follow()
+    gauges = LagGauges(office.database, [PORTAL], clock=office.clock, policy=POLICY)
+
+    await gauges.refresh()
+    assert sample("lienthong_shown_late", cause="gateway") == 1
+    assert sample("lienthong_shown_late_ours_ratio") == 1
+
+    before = sample("lienthong_lag_seconds_count", part="total")
+    await office.work()
+    await office.follow()
+    await gauges.refresh()
+    assert sample("lienthong_shown_late", cause="gateway") == 0
+    assert sample("lienthong_shown_late_ours_ratio") == 1  # of 30 days
+    assert sample("lienthong_lag_seconds_count", part="total") == before + 2
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, {"destination": PORTAL, **labels}) or 0.0
+
+
+async def test_the_task_goes_on_after_the_database_was_away(office: Office) -> None:
+    await office.tell("H99-1", "received")
+    await office.work()
+    await office.database.write(upkeep.seal)
+
+    class Away:
+        """A database whose next write is refused."""
+
+        def __init__(self) -> None:
+            self.refusals = 1
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(office.database, name)
+
+        async def write(self, unit: Any) -> Any:
+            if self.refusals:
+                self.refusals -= 1
+                raise StorageUnavailable("away")
+            return await office.database.write(unit)
+
+    away: Any = Away()
+    follower = LagFollower(away, Watch(office.database), clock=office.clock, owner=lambda: 1, policy=POLICY)
+    with pytest.raises(StorageUnavailable):
+        await follower.run_once()
+    assert await follower.run_once() == 2
 
 
 async def test_a_dossier_from_before_its_versions_were_kept_is_followed(
