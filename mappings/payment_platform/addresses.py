@@ -1,0 +1,45 @@
+"""Which addresses a partner may send us, or a payer, to (payment_platform §5.3, §5.7; §13, pitfall 17).
+
+Invariant: an address is permitted by its exact host on a list; everything that browsers and libraries read
+differently (user names, back slashes, spaces, other schemes) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+
+LONGEST = 1000
+_PRINTABLE = re.compile(
+    r"[\x21\x23-\x5b\x5d\x5f\x61-\x7a\x7e]+\Z"
+)  # no space, quote, back slash, ^, ` or braces
+
+
+def permitted(url: object, hosts: Collection[str], plain_http_hosts: Collection[str] = ()) -> bool:
+    """Whether ``url`` leads by https to a host of ``hosts``, or by http to one of ``plain_http_hosts``."""
+    if not isinstance(url, str) or len(url) > LONGEST or not _PRINTABLE.match(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if "@" in parts.netloc or not host:
+        return False
+    names = {parts.netloc.lower()}
+    match parts.scheme:
+        case "https":
+            return bool((names | ({host} if port in (None, 443) else set())) & set(hosts))
+        case "http":
+            return bool((names | ({host} if port in (None, 80) else set())) & set(plain_http_hosts))
+        case _:
+            return False
+
+
+def rewritten(url: str, prefixes: Mapping[str, str]) -> str:
+    """``url`` with the longest configured prefix replaced: how internal hosts are reached from here (§5.7)."""
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        if url.startswith(prefix):
+            return prefixes[prefix] + url[len(prefix) :]
+    return url
