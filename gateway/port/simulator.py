@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -22,12 +23,30 @@ class SimulatedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulatedResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of the stand-in. ``service`` names the operation, for fault rules and for the record."""
+    """The answer of the stand-in. ``service`` names the operation, for fault rules and for the record.
+
+    ``hold_seconds``: the caller waits that long for it, because the partner does.
+    """
 
     status: int = 200
     headers: Headers = (("content-type", "application/json; charset=utf-8"),)
     body: bytes = b""
     service: str = ""
+    hold_seconds: float = 0.0
+
+
+class OutgoingCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that the partner makes by itself; ``url`` is absolute, ``id`` comes back with the answer.
+
+    ``ahead``: it arrives before the answer to the request that caused it.
+    """
+
+    id: str
+    url: str
+    method: str = "POST"
+    headers: Headers = ()
+    body: bytes = b""
+    ahead: bool = False
 
 
 class Simulator(Protocol):
@@ -45,3 +64,14 @@ class Simulator(Protocol):
 
     def administer(self, action: str, body: bytes) -> dict[str, Any]:
         """Admin actions outside the contract (seed, expire sessions, set limits)."""
+
+
+@runtime_checkable
+class CallsOut(Protocol):
+    """A simulator that also calls: it says what is due, the sandbox sends it and tells what came back."""
+
+    def outgoing(self, now: datetime) -> Sequence[OutgoingCall]:
+        """What is to be sent now; each call once, until ``answered``. ``now``: aware UTC."""
+
+    def answered(self, call: str, status: int, body: bytes) -> None:
+        """The answer to the call with that id; ``status`` 0: nobody answered, ``body`` says why."""

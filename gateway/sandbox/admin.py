@@ -16,6 +16,7 @@ from gateway.sandbox.courier import Parcel, Receipt, deliver
 from gateway.sandbox.faults import PRESETS, FaultPlan
 from gateway.sandbox.http import Exchange, Request, json_exchange
 from gateway.sandbox.listener import Listener
+from gateway.sandbox.postman import Postman
 from gateway.sandbox.stand import Stand
 
 PREFIX = "/-/"
@@ -50,10 +51,11 @@ class PushOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Booth(msgspec.Struct, frozen=True, kw_only=True):
-    """A stand and the port it answers on."""
+    """A stand, the port it answers on, and who carries its own calls."""
 
     stand: Stand
     listener: Listener
+    postman: Postman
 
 
 async def serve_admin(booth: Booth, request: Request) -> Exchange:

@@ -15,6 +15,7 @@ import h11
 import msgspec
 
 from gateway.domain.errors import RecordError
+from gateway.port.simulator import OutgoingCall
 
 TIMEOUT_SECONDS = 30.0
 
@@ -38,20 +39,41 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 async def deliver(address: str, parcels: Sequence[Parcel]) -> list[Receipt]:
     """Make the calls one after another. RecordError when ``address`` is not on the loopback interface."""
-    parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port or 80
-    if parts.scheme != "http" or not _is_loopback(host):
+    if not _is_reachable(address):
         raise RecordError(f"push: got address {address!r}, expected http:// on the loopback interface")
+    parts = urlsplit(address)
     receipts = []
     for parcel in parcels:
         target = f"{parts.path.rstrip('/')}/{parcel.path.lstrip('/')}"
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                status, body = await _call(host, port, target, parcel)
-        except (OSError, TimeoutError, h11.ProtocolError) as error:
-            status, body = 0, f"{type(error).__name__}: {error}"
-        receipts.append(Receipt(path=target, status=status, body=body))
+        call = OutgoingCall(
+            id=target,
+            url=f"http://{parts.netloc}{target}",
+            method=parcel.method,
+            headers=parcel.headers,
+            body=parcel.body.encode(),
+        )
+        status, body = await send(call)
+        receipts.append(Receipt(path=target, status=status, body=body.decode("utf-8", "replace")))
     return receipts
+
+
+async def send(call: OutgoingCall) -> tuple[int, bytes]:
+    """Make one call; status 0 when nobody answers or the address is not on the loopback interface."""
+    if not _is_reachable(call.url):
+        return 0, b"the sandbox only calls http:// on the loopback interface"
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await _call(call)
+    except (OSError, TimeoutError, h11.ProtocolError) as error:
+        return 0, f"{type(error).__name__}: {error}".encode()
+
+
+def _is_reachable(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme == "http" and _is_loopback(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:
@@ -60,15 +82,16 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
-async def _call(host: str, port: int, target: str, parcel: Parcel) -> tuple[int, str]:
-    reader, writer = await asyncio.open_connection(host, port)
+async def _call(call: OutgoingCall) -> tuple[int, bytes]:
+    parts = urlsplit(call.url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
     try:
         client = h11.Connection(h11.CLIENT)
-        data = parcel.body.encode()
-        headers = [*parcel.headers, ("host", f"{host}:{port}"), ("content-length", str(len(data)))]
+        headers = [*call.headers, ("host", parts.netloc), ("content-length", str(len(call.body)))]
         for event in (
-            h11.Request(method=parcel.method, target=target, headers=[*headers, ("connection", "close")]),
-            h11.Data(data=data),
+            h11.Request(method=call.method, target=target, headers=[*headers, ("connection", "close")]),
+            h11.Data(data=call.body),
             h11.EndOfMessage(),
         ):
             writer.write(client.send(event) or b"")
@@ -80,7 +103,7 @@ async def _call(host: str, port: int, target: str, parcel: Parcel) -> tuple[int,
             await writer.wait_closed()
 
 
-async def _answer(client: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, str]:
+async def _answer(client: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, bytes]:
     status, parts = 0, []
     while not isinstance(event := client.next_event(), h11.EndOfMessage | h11.ConnectionClosed):
         if event is h11.NEED_DATA:
@@ -89,4 +112,4 @@ async def _answer(client: h11.Connection, reader: asyncio.StreamReader) -> tuple
             status = event.status_code
         elif isinstance(event, h11.Data):
             parts.append(bytes(event.data))
-    return status, b"".join(parts).decode("utf-8", "replace")
+    return status, b"".join(parts)

@@ -22,6 +22,7 @@ from gateway.sandbox.damage import Manner
 from gateway.sandbox.faults import FaultPlan, calm
 from gateway.sandbox.http import Exchange, Request, json_exchange
 from gateway.sandbox.listener import Listener
+from gateway.sandbox.postman import Postman
 from gateway.sandbox.stand import Latency, Stand
 
 CONTROL = "control"
@@ -102,24 +103,28 @@ class Sandbox:
                 await listener.open()
                 stack.push_async_callback(listener.close)
             stack.pop_all()
+        for booth in self._booths.values():
+            booth.postman.start()
 
     async def close(self) -> None:
         """Give everything back."""
         await self._control.close()
         for booth in self._booths.values():
+            await booth.postman.close()
             await booth.listener.close()
 
     def _booth(self, stand: Stand, port: int) -> Booth:
         async def serve(request: Request) -> Exchange:
             return await self._serve(stand.name, request)
 
-        return Booth(stand=stand, listener=Listener(serve, port))
+        return Booth(stand=stand, listener=Listener(serve, port), postman=Postman(stand))
 
     async def _serve(self, name: str, request: Request) -> Exchange:
         booth = self._booths[name]
         if request.path.startswith(PREFIX):
             return await serve_admin(booth, request)
         exchange = await booth.stand.answer(request)
+        await booth.postman.collect()
         if exchange.manner is Manner.REFUSED:
             await booth.listener.outage(exchange.seconds)
         return exchange

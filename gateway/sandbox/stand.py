@@ -90,6 +90,10 @@ class Stand:
         self._clock = clock
         self._turn = 0
 
+    def now(self) -> datetime:
+        """The stand-in's clock, aware UTC."""
+        return self._clock() + self.clock_offset
+
     async def answer(self, request: Request) -> Exchange:
         """Serve one request as the plan has it."""
         simulated = SimulatedRequest(
@@ -98,7 +102,7 @@ class Stand:
             query=request.query,
             headers=request.headers,
             body=request.body,
-            now=self._clock() + self.clock_offset,
+            now=self.now(),
         )
         decision = self.injector.next(self._service(simulated))
         self._turn += 1
@@ -138,6 +142,8 @@ class Stand:
 
 
 def _exchange(answer: SimulatedResponse, manner: Manner = Manner.WHOLE, seconds: float = 0.0) -> Exchange:
+    if answer.hold_seconds and manner is Manner.WHOLE:
+        manner, seconds = Manner.DELAYED, answer.hold_seconds
     return Exchange(
         status=answer.status, headers=answer.headers, body=answer.body, manner=manner, seconds=seconds
     )
