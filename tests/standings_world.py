@@ -225,7 +225,7 @@ class Chance:
             begin = begins[place]
             until = begins[place + 1] if place + 1 < len(states) else STILL
             if status in {7, 9} or (status == 8 and pick.random() < 0.5):
-                ended = begin + pick.choice((0, 0, 0, -HOUR, 30 * HOUR))
+                ended = begin + pick.choice((0, 0, 0, -HOUR, -30 * HOUR, 30 * HOUR))
             rows.append(self._period(code, (status, begin, until), received, ended, shared))
         return rows
 
@@ -326,14 +326,24 @@ def naive_counts(
 
 
 def in_force(rows: Sequence[StandingRow], wanted: Extent) -> list[StandingRow]:
+    """The standings at the cut-off; of a dossier that had ended by then and was told to afterwards, that one."""
+    following = {(row.dossier_code, row.effective_from): row for row in rows}
+    held = [row for row in rows if row.effective_from <= wanted.cutoff < row.effective_to]
+    ends = [_end_told_later(row, following.get((row.dossier_code, row.effective_to)), wanted) for row in held]
     return [
         row
-        for row in rows
-        if row.effective_from <= wanted.cutoff < row.effective_to
-        and wanted.agency in {None, row.agency_code}
+        for row in ends
+        if wanted.agency in {None, row.agency_code}
         and wanted.field in {None, row.field_code}
         and wanted.procedure in {None, row.procedure_code}
     ]
+
+
+def _end_told_later(row: StandingRow, following: StandingRow | None, wanted: Extent) -> StandingRow:
+    if row.status in {1, 3, 7, 9, 10} or following is None or following.status not in {7, 9, 10}:
+        return row
+    ended = following.ended_at
+    return following if ended is not None and row.effective_from <= ended <= wanted.cutoff else row
 
 
 def week(number: int) -> tuple[date, date]:

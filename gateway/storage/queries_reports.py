@@ -123,7 +123,7 @@ def seen(connection: sa.Connection, extent: Extent) -> int:
 
 def doubled(connection: sa.Connection, extent: Extent, most: int) -> list[str]:
     """Dossiers that stand in two places at the cut-off; of each, at most one can be in force still."""
-    seen = standings(extent, "id, dossier_code, effective_to")
+    seen = standings(extent, "id, dossier_code, effective_to", Look(also="effective_from <= :cutoff"))
     question = f"""
         SELECT DISTINCT dossier_code FROM ({seen}) AS counted
         WHERE effective_to <> {STILL} AND code > 0 AND EXISTS (

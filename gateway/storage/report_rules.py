@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.deadlines.instants import DAY, OFFSET, SECOND, day_number_of, start_of_day
 from gateway.deadlines.judge import StopReading
+from gateway.storage.schema_status import STILL
 
 Rule: TypeAlias = Literal["date", "instant"]
 """How to compare: by calendar date, the official figure, or by instant (domain_rules, rule 4)."""
@@ -87,20 +88,45 @@ EVERYTHING = Look()
 
 
 def standings(extent: Extent, columns: str, look: Look = EVERYTHING) -> str:
-    """The question for ``columns`` and, where the look is ``coded``, ``code`` of every standing that can have one."""
-    p = look.prefix
-    force = f"effective_to > :{p}cutoff AND effective_from <= :{p}cutoff{_only(extent, p)}"
+    """The question for ``columns`` and, where the look is ``coded``, ``code`` of every standing that can have one.
+
+    An end counts from when it came, not from when a step told of it: a dossier that was finished in the afternoon of the
+    last day, and whose step is of the next morning, had ended at the cut-off.
+    """
+    p, only = look.prefix, _only(extent, look.prefix)
+    force = f"effective_to > :{p}cutoff AND effective_from <= :{p}cutoff{only}"
     first = f":{p}last" if look.pending_only else f":{p}start"
     runs, ends = _running_code(extent.stopped, p), _ended_code(p)
-    arms = [(runs, _RUNS), (ends, f"{_ENDS} AND ended_day >= {first}")]
-    if not look.pending_only:  # impossible ones stay in sight until they are mended
-        arms.append((ends, f"{_ENDS} AND ended_day IS NULL"))
-        arms.append((ends, f"by_date = 'DATA_ERROR' AND {_ENDS} AND ended_day < {first}"))
+    arms = [
+        (runs, f"{_RUNS} AND {force} AND {_goes_on(p)}"),
+        (ends, f"{_ENDS} AND ended_day >= {first} AND {force}"),
+    ]
+    if not look.pending_only:
+        arms.append((ends, f"{_told_later(p)}{only}"))
+        # impossible ones stay in sight until they are mended
+        arms.append((ends, f"{_ENDS} AND ended_day IS NULL AND {force}"))
+        arms.append((ends, f"by_date = 'DATA_ERROR' AND {_ENDS} AND ended_day < {first} AND {force}"))
     also = f" AND {look.also}" if look.also else ""
     return " UNION ALL ".join(
-        f"SELECT {columns}{f', {code} AS code' if look.coded else ''} FROM standing WHERE {arm} AND {force}{also}"  # noqa: S608 - constants
+        f"SELECT {columns}{f', {code} AS code' if look.coded else ''} FROM standing WHERE {arm}{also}"  # noqa: S608 - constants
         for code, arm in arms
     )
+
+
+def _goes_on(p: str) -> str:
+    """It had not ended at the cut-off, whatever told so afterwards."""
+    return f"""(effective_to = {STILL} OR status IN (1, 3) OR NOT EXISTS (SELECT 1 FROM standing AS later
+        WHERE later.dossier_code = standing.dossier_code AND later.effective_from = standing.effective_to
+        AND later.status IN (7, 9, 10) AND later.ended_at >= standing.effective_from AND later.ended_at <= :{p}cutoff))"""  # noqa: S608 - constants
+
+
+def _told_later(p: str) -> str:
+    """It had ended at the cut-off, and was told so afterwards."""
+    return f"""{_ENDS} AND ended_day >= :{p}start AND ended_day <= :{p}last AND effective_from > :{p}cutoff
+        AND ended_at <= :{p}cutoff AND EXISTS (SELECT 1 FROM standing AS earlier
+        WHERE earlier.dossier_code = standing.dossier_code AND earlier.effective_to = standing.effective_from
+        AND earlier.status IN (2, 4, 5, 6, 8) AND earlier.effective_from <= standing.ended_at
+        AND earlier.effective_from <= :{p}cutoff)"""  # noqa: S608 - constants
 
 
 # in the words of the partial indexes, so that both engines see that they may use them

@@ -183,6 +183,26 @@ async def test_carry_over_equals_what_was_pending_at_the_end_of_the_period_befor
     assert form(database, february).total.by_date.c11 == form(database).total.by_date.c6 == 3
 
 
+async def test_end_of_the_last_afternoon_that_a_step_told_the_next_morning_is_of_the_period(database):
+    received, ended, told = at("03-20 09:00"), at("03-31 16:30"), at("04-01 08:00")
+    shared = {"received_at": received, "due_at": at("04-03 09:00")}
+    await store(
+        database,
+        [
+            standing(901, "H99-evening", received, told, status=4, **shared),
+            standing(902, "H99-evening", told, status=9, ended_at=ended, **shared),
+        ],
+    )
+    march_row, april = form(database), Asked(period=period_of(Wanted(name="2026-04"), now=NOW))
+    april_row = form(database, april)
+    assert (march_row.total.by_date.c8, march_row.total.by_date.c11) == (1, 0)
+    assert (april_row.total.by_date.c6, april_row.total.by_date.c7) == (0, 0)
+    assert march_row.sound
+    assert april_row.sound
+    [item] = listed(database, Wish(figure=Figure(column="8"))).items
+    assert (item.code, item.by_date) == ("H99-evening", Verdict.EARLY)
+
+
 async def test_who_was_refused_since_breaks_the_carry_over_and_is_named(database):
     received, refused = at("02-20 09:00"), at("03-05 09:00")
     shared = {"received_at": received, "due_at": at("03-20 09:00")}
