@@ -6,6 +6,7 @@ cannot be read is refused with the contract's ``-1``, never with an exception.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from adapters.national_portal.settings import Settings
@@ -20,8 +21,9 @@ _READERS: Mapping[str, Callable[[Body, Household], Filed]] = {
     thong_bao_khuyen_mai.PATH: thong_bao_khuyen_mai.read,
     thong_bao_thue.PATH: thong_bao_thue.read,
 }
-# §7.1 names these paths too; what they carry is not public, and an adapter has no records and no files to answer with.
-_NOT_OFFERED = ("search/call", "downloadfile/")
+_SEARCH = "search/call"  # §7.1, U17: neither question nor answer is public
+_FILES = "downloadfile/"
+_FILE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # §7.1: 36 characters
 _FORWARD = "RestService/forward/"
 _LONGEST_REASON = 300
 
@@ -33,7 +35,7 @@ def read(
     path = request.path.strip("/").rpartition(_FORWARD)[2]
     reader = _READERS.get(path)
     if reader is None:
-        return _unknown(path)
+        return _nothing_in(path, request.method.upper(), settings)
     if request.method.upper() != "POST":
         return _refused("method", f"method {request.method[:20]}", 405)
     try:
@@ -68,10 +70,29 @@ def _household(context: Context, settings: Settings, codes: Mapping[str, CodeTab
     )
 
 
-def _unknown(path: str) -> Refusal:
-    if path.startswith(_NOT_OFFERED):
-        return _refused("not_offered", f"{path.partition('/')[0]} not offered", 501)
+def _nothing_in(path: str, method: str, settings: Settings) -> Refusal:
+    """A call that brings nothing in: for a file, for a look-up, or for nobody."""
+    if path.startswith(_FILES):
+        return _file(path.removeprefix(_FILES), method, settings)
+    if path.startswith(_SEARCH):
+        return _refused("not_offered", "search not offered", 501)
     return _refused("unknown_path", "service not found", 404)
+
+
+def _file(name: str, method: str, settings: Settings) -> Refusal:
+    """A call for a file: nothing comes in, so it ends here; the bytes lie in the province's own store (U22)."""
+    if settings.serve_files == "no":
+        return _refused("not_offered", "downloadfile not offered", 501)
+    if method != "GET":
+        return _refused("method", f"method {method[:20]}", 405)
+    if _FILE.fullmatch(name) is None:
+        return _refused("no_such_file", "file not found", 404)
+    where = (("location", settings.store_base_url + name.lower()), ("cache-control", "no-store"))
+    return Refusal(
+        code="redirected",
+        reason=f"file {name.lower()} lies in the province's store",
+        answer=WireResponse(status=307, headers=where, body=b""),
+    )
 
 
 def _refused(code: str, reason: str, status: int = 200) -> Refusal:

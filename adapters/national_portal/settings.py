@@ -118,6 +118,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reappointment_as       where a re-appointment is written: in the note, or as a supplement row (§11.5)
     store_base_url         file addresses that begin with it …
     download_base_url      … are sent with this instead: where the portal downloads (§14.10)
+    serve_files            what a call for downloadfile/<uuid> gets (§7.1, U22): no, or a redirect to the file of that
+                           name at ``store_base_url``
     tables_dir             folder with code tables that replace the built-in ones, by file name
     check_agencies         refuse agencies that the portal's catalogue does not have
     max_callback_bytes     largest inbound call that is read
@@ -192,6 +194,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reappointment_as: Literal["note", "supplement", "omit"] = "note"
     store_base_url: str = ""
     download_base_url: str = ""
+    serve_files: Literal["no", "redirect"] = "no"
     tables_dir: str = ""
     check_agencies: bool = True
     max_callback_bytes: Annotated[int, Meta(ge=1024)] = 20 * 1024 * 1024
@@ -220,6 +223,14 @@ def require_usable(settings: Settings) -> None:
     if strange:
         raise ConfigurationError(
             f"national_portal: identity_codes has {', '.join(sorted(strange))}; kinds are {', '.join(IdentityKind)}"
+        )
+    _require_store(settings)
+
+
+def _require_store(settings: Settings) -> None:
+    if settings.serve_files == "redirect" and not settings.store_base_url.startswith(("https://", "http://")):
+        raise ConfigurationError(
+            "national_portal: serve_files is 'redirect'; give store_base_url, the http(s) address of the files' folder"
         )
     if bool(settings.store_base_url) != bool(settings.download_base_url):
         raise ConfigurationError(

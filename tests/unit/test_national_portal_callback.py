@@ -13,7 +13,8 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from gateway.domain.dossier import ApplicantKind, Channel, Dossier, IdentityKind, Portal
-from gateway.port import Callback, CallbackRequest, Refusal, Report
+from gateway.domain.errors import ConfigurationError
+from gateway.port import Callback, CallbackRequest, Refusal, Report, WireResponse
 from tests.unit import portal
 
 PDF = "JVBERi0xLjQ="
@@ -263,6 +264,63 @@ def test_other_paths_and_methods_are_not_offered() -> None:
     assert refusal("downloadfile/0b8f7d0e-1111-4222-8333-444455556666", b"")[0] == 501
     assert refusal("no/such/path", {})[0] == 404
     assert refusal("nhanhsdvcqg", ONLINE, method="GET")[0] == 405
+
+
+FILE = "0b8f7d0e-1111-4222-8333-444455556666"
+STORE = {
+    "store_base_url": "https://kho.h99.example/files/",
+    "download_base_url": "https://adapter.h99.example/downloadfile/",
+    "serve_files": "redirect",
+}
+
+
+def asked_for(path: str, *, method: str = "GET", **changes: Any) -> WireResponse:
+    adapter = portal.adapter(**(STORE | changes))
+    call = CallbackRequest(method=method, path=path)
+    found = adapter.read_callback(call, portal.context())
+    assert isinstance(found, Refusal), "nothing comes in with a call for a file"
+    return found.answer
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "XrdAdapter/RestService/forward/", "/VXPAdapter/RestService/forward/"]
+)
+def test_file_is_shown_where_it_lies(prefix: str) -> None:
+    answer = asked_for(f"{prefix}downloadfile/{FILE.upper()}")
+
+    assert answer.status == 307
+    assert dict(answer.headers)["location"] == f"https://kho.h99.example/files/{FILE}"
+    assert answer.body == b""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../secret",
+        f"{FILE}/../x",
+        f"{FILE}?x=1",
+        f"{FILE}\n",
+        "0b8f7d0e",
+        f"x{FILE}",
+        "https://evil.example",
+    ],
+)
+def test_nothing_but_a_file_s_name_leads_anywhere(name: str) -> None:
+    answer = asked_for(f"downloadfile/{name}")
+
+    assert answer.status == 404
+    assert "location" not in dict(answer.headers)
+
+
+def test_file_is_asked_for_and_not_sent() -> None:
+    assert asked_for(f"downloadfile/{FILE}", method="POST").status == 405
+
+
+def test_redirecting_without_a_store_is_refused_at_the_start() -> None:
+    for store in ("", "ftp://kho.h99.example/"):
+        with pytest.raises(ConfigurationError, match="store_base_url"):
+            portal.adapter(serve_files="redirect", store_base_url=store, download_base_url=store)
 
 
 def test_a_dossier_that_came_in_can_be_reported_back() -> None:
