@@ -6,10 +6,12 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from gateway.bootstrap import open_gateway
+from gateway.cli.doctor.stored import check_database
 from gateway.domain.errors import ConfigurationError, NotFoundError
 from gateway.port import Secret
 from gateway.settings import DatabaseSettings, Settings, WebhookSettings
 from gateway.signing.envelope import SEALED
+from gateway.storage.database import Database
 from tests.e2e.test_webhooks import Clock, Receiver, World
 
 OLD, NEW = (
@@ -181,3 +183,25 @@ def test_keys_are_given_by_reference():
     assert NEW.reveal() not in repr(given)
     with pytest.raises(ConfigurationError, match="by reference"):
         load(environment={"LIENTHONG_WEBHOOKS__KEYS": msgspec.json.encode([NEW.reveal()]).decode()})
+
+
+async def test_doctor_warns_of_secrets_in_clear_and_is_silent_once_they_are_sealed(database_url, receiver):
+    def findings(*keys):
+        settings = Settings(
+            database=DatabaseSettings(url=database_url), webhooks=WebhookSettings(keys=list(keys))
+        )
+        return [each for each in check_database(settings) if each.subject == "webhooks"]
+
+    database = Database(database_url)
+    plain = World(database, Clock())
+    assert findings() == []
+    await plain.create(receiver)
+
+    assert [each.cure for each in findings()] == ["give webhooks.keys a key, then restart"]
+    assert [each.cure for each in findings(NEW)] == ["start the gateway: it seals them"]
+    sealing = World(database, Clock(), keys=[NEW])
+    await sealing.webhooks.prepare()
+    assert findings(NEW) == []
+    for each in (plain, sealing):
+        await each.webhooks.close()
+    database.close()
