@@ -78,7 +78,9 @@ JOB_LAST_SUCCESS = Gauge(
 )
 ASSESSED = Counter("lienthong_versions_assessed_total", "Versions judged by the deadline rules.", ["result"])
 UNASSESSED = Gauge("lienthong_versions_unassessed", "Versions that the deadline rules have not judged yet.")
-CROSSED = Counter("lienthong_deadlines_crossed_total", "Thresholds that dossiers have crossed.", ["threshold"])
+CROSSED = Counter(
+    "lienthong_deadlines_crossed_total", "Thresholds that dossiers have crossed.", ["threshold"]
+)
 DOSSIERS_PENDING = Gauge("lienthong_dossiers_pending", "Dossiers being worked on, by class.", ["class"])
 DOSSIERS_AT_RISK = Gauge(
     "lienthong_dossiers_at_risk", "Dossiers in time that a destination may show late.", ["destination"]
