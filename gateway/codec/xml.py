@@ -6,9 +6,13 @@ Invariant: any bytes in; an element or ``Unreadable`` out, and nothing outside t
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from lxml import etree
 
 from gateway.codec import Unreadable
+
+Element: TypeAlias = etree._Element  # noqa: SLF001 - lxml's only name for the type
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 128
@@ -25,7 +29,7 @@ def looks_like(body: bytes) -> bool:
     return head.replace(b"\x00", b"").lstrip()[:1] == b"<"
 
 
-def read(body: bytes, *, limit: int = MAX_BYTES) -> etree._Element:
+def read(body: bytes, *, limit: int = MAX_BYTES) -> Element:
     """The root element of ``body``, at most ``limit`` bytes long."""
     if len(body) > limit:
         raise Unreadable("too_large", f"{len(body)} bytes, at most {limit} are read")
@@ -51,24 +55,25 @@ def read(body: bytes, *, limit: int = MAX_BYTES) -> etree._Element:
     return root
 
 
-def fault(root: etree._Element) -> str | None:
+def fault(root: Element) -> str | None:
     """Code and text of a SOAP 1.1 or 1.2 fault in one line; None when ``root`` carries none."""
     for element in root.iter():
-        if _local(element) == "Fault":
+        if local(element) == "Fault":
             words = [
                 " ".join((child.text or "").split())
                 for child in element.iter()
-                if _local(child) in _FAULT_WORDS and len(child) == 0
+                if local(child) in _FAULT_WORDS and len(child) == 0
             ]
             return ": ".join(word for word in words if word)[:500] or "fault without a text"
     return None
 
 
-def _local(element: etree._Element) -> str:
+def local(element: Element) -> str:
+    """The name of ``element`` without its namespace."""
     return etree.QName(element).localname
 
 
-def _require_bounded(root: etree._Element) -> None:
+def _require_bounded(root: Element) -> None:
     depth = count = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
         if event == "end":

@@ -14,11 +14,10 @@ from unicodedata import combining, normalize
 import msgspec
 
 from gateway.domain.dossier import FeeKind
-from gateway.domain.payment import CURRENCY
+from gateway.domain.payment import CURRENCY, MOST_VND
 from gateway.domain.payment_order import Beneficiary, OrderAgency, OrderItem, PaymentOrder
 from gateway.domain.violation import Violation
 from gateway.mapping import Field, Scope, Table, Unfit, parse_date14
-from gateway.mapping.formats import digits
 
 DECISION = "1"  # MaDichVu: payment under a decision, which wants what an order does not have
 FEES = "2"  # MaDichVu: fees and charges of a procedure
@@ -97,6 +96,13 @@ def plain(value: object) -> str:
     if not written.isascii():
         raise Unfit("not_ascii", "Vietnamese or ASCII letters", "shorten the text to letters and digits")
     return written
+
+
+def money(value: object) -> str:
+    """An amount of đồng above nothing, as digits (§5.1, field 5)."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MOST_VND:
+        raise Unfit("amount", f"whole đồng, 1 to {MOST_VND}", "correct the amount")
+    return str(value)
 
 
 def _reference(value: object) -> str:
@@ -258,7 +264,7 @@ FEE = Table(
         Field(name="LoaiPhiLePhi", source="kind", format=clean, max_length=50, required=True),
         Field(name="MaPhiLePhi", source="code", format=clean, max_length=50, required=True),
         Field(name="TenPhiLePhi", source="name", format=clean, max_length=250, required=True),
-        Field(name="SoTien", source="amount", format=digits, max_length=15, required=True),
+        Field(name="SoTien", source="amount", format=money, max_length=15, required=True),
     ),
 )
 
@@ -267,7 +273,7 @@ TO_PAY = Table(
     clause="payment_platform §5.2",
     fields=(
         Field(name="NoiDung", source=_purpose, max_length=210, required=True, pointer="/purpose"),
-        Field(name="SoTien", source="amount", format=digits, max_length=15, required=True),
+        Field(name="SoTien", source="amount", format=money, max_length=15, required=True),
     ),
 )
 
@@ -401,7 +407,7 @@ INIT = Table(
         _of_profile("PhienBan", "version", 10),
         Field(name="MaDoiTac", source="partner", format=clean, max_length=50, required=True),
         Field(name="MaThamChieu", source="reference", format=_reference, required=True),
-        Field(name="SoTien", source="amount", format=digits, max_length=15, required=True),
+        Field(name="SoTien", source="amount", format=money, max_length=15, required=True),
         _of_profile("LoaiHinhThanhToan", "payment_type", 10),
         _of_profile("MaKenhThanhToan", "channel", 10),
         _of_profile("MaThietBi", "device", 10),

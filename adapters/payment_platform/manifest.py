@@ -1,0 +1,58 @@
+"""What the payment platform adapter declares about itself.
+
+Invariant: INIT is never repeatable: the same MaThamChieu is sent once, whatever became of it (payment_platform §11.4).
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from adapters.payment_platform.settings import Settings
+from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
+
+INIT = "init"
+PAYMENT = "payment"
+BILL = "bill"
+
+_ASKED = ("partner", "reference", "asked_at")
+
+manifest = Manifest(
+    name="payment_platform",
+    title="Payment platform of the National Public Service Portal",
+    title_vi="Nền tảng thanh toán của Cổng Dịch vụ công quốc gia",
+    contract="payment_platform",
+    operations=(
+        Operation(
+            name=INIT,
+            kind=OperationKind.EVENT,
+            title="one attempt to pay: the platform gives an address for the payer (INIT)",
+            source="payment_platform §5.1, §11.4: asked about when in doubt, never sent twice",
+            queryable=True,
+        ),
+    ),
+    reads=(
+        ReadOperation(
+            name=PAYMENT,
+            title="what the platform knows of one attempt (QUERY)",
+            source="payment_platform §5.6",
+            parameters=_ASKED,
+        ),
+        ReadOperation(
+            name=BILL,
+            title="the receipt of one paid attempt (GET_BILL)",
+            source="payment_platform §5.7",
+            parameters=_ASKED,
+        ),
+    ),
+    secret_fields=("Token", "SoThe", "ThangThe", "NamThe", "SecurityKey"),
+    secret_headers=("authorization", "cookie", "set-cookie", "proxy-authorization"),
+    capacity=Capacity(connect_timeout=5.0, read_timeout=30.0, max_response_bytes=16 * 1024 * 1024),
+)
+
+
+def declare(settings: Settings) -> Manifest:
+    """The manifest of one destination."""
+    # A file that travels in an answer needs room for itself.
+    largest = max(manifest.capacity.max_response_bytes, settings.max_bill_bytes + 1024)
+    capacity = replace(manifest.capacity, read_timeout=settings.init_timeout_s, max_response_bytes=largest)
+    return replace(manifest, capacity=capacity)

@@ -1,0 +1,117 @@
+"""CONFIRM: the fields of a notification, verified and read, and the answer table of payment_platform §5.5.
+
+Invariants: nothing of a notification is used before its check code held; card fields are dropped before anything else
+is done with it; no answer says ``00`` to money that does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.codec import Json
+from mappings.payment_platform.checksum import FIELD, ORDER, SEPARATOR
+from mappings.payment_platform.reading import CARD_FIELDS, amount
+
+HASHED: Final = ORDER["CONFIRM"]
+LONGEST_FIELD: Final = 500
+
+TAKEN = "taken"
+RECEIVED = "received"
+REFUSED = "refused"
+UNAVAILABLE = "unavailable"
+
+# §5.5, by effect of the decision; an alarm that has an answer of its own goes first.
+ANSWERED: Final[Mapping[str, str]] = {
+    "settled": TAKEN,
+    "repeated": TAKEN,
+    "duplicate": TAKEN,
+    "failed": RECEIVED,
+    "pending": RECEIVED,
+    "ignored": TAKEN,
+    "quarantined": REFUSED,
+    "orphan": REFUSED,
+    UNAVAILABLE: UNAVAILABLE,
+}
+ALARMED: Final[Mapping[str, str]] = {
+    "other_partner": REFUSED,
+    "other_currency": REFUSED,
+    "other_amount": REFUSED,
+    "no_transaction": REFUSED,
+    "transaction_of_another": REFUSED,
+    "quarantined": REFUSED,
+    "unknown_reference": REFUSED,
+    "second_transaction": TAKEN,
+    "paid_twice": TAKEN,
+    "failed_after_paid": TAKEN,
+}
+TEXTS: Final[Mapping[str, str]] = {
+    TAKEN: "Thành công",
+    RECEIVED: "Thành công",
+    REFUSED: "Các lỗi khác",
+    UNAVAILABLE: "Hệ thống tạm gián đoạn",
+}
+OTHER_ERROR: Final = "99"
+
+
+class Malformed(Exception):
+    """The notification is not what §5.5 describes; ``reason`` for our log, without any value of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def without_card(fields: Mapping[str, Json]) -> dict[str, Json]:
+    """``fields`` without card data: never logged, never stored (§5.5)."""
+    return {name: value for name, value in fields.items() if name not in CARD_FIELDS}
+
+
+def require_wellformed(fields: Mapping[str, Json]) -> None:
+    """Raise Malformed where a hashed field has the wrong type, is ambiguous, or cannot be stored.
+
+    Numbers other than integers, and integers that are no amount of money, stop here (§4 rule 3, rule 9).
+    """
+    for name in HASHED:
+        _require_field(name, fields.get(name))
+    if fields.get("SoTien") not in (None, "") and amount(fields["SoTien"]) is None:
+        raise Malformed("SoTien is no amount of đồng")
+    for name in ("MaLoi", "MaDoiTac"):
+        if not isinstance(fields.get(name), str) or not fields[name]:
+            raise Malformed(f"{name} is missing")
+    if not _text(fields, "MaThamChieu") and not _text(fields, "MaHoSo"):
+        raise Malformed("MaThamChieu is missing")
+
+
+def _require_field(name: str, value: Json) -> None:
+    match value:
+        case None:
+            return
+        case str():
+            if SEPARATOR in value:
+                raise Malformed(f"{name} holds a separator")
+            if len(value) > LONGEST_FIELD or "\x00" in value:
+                raise Malformed(f"{name} cannot be stored")
+        case bool():
+            raise Malformed(f"{name} is a truth value")
+        case int() if abs(value) < 10**18:
+            return
+        case _:
+            raise Malformed(f"{name} is neither text nor an integer")
+
+
+def _text(fields: Mapping[str, Json], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def acknowledgement(fields: Mapping[str, Json], result: str, code: str, check_code: str) -> dict[str, Json]:
+    """The answer's document: all six keys, PascalCase (§5.5)."""
+    return {
+        "MaLoi": code,
+        "MoTaLoi": TEXTS[result],
+        "MaDoiTac": _text(fields, "MaDoiTac"),
+        "MaThamChieu": _text(fields, "MaThamChieu"),
+        "ThoiGianGD": _text(fields, "ThoiGianGD"),
+        FIELD: check_code,
+    }
