@@ -126,7 +126,7 @@ _CLAIM = Statement("""
 """)
 _QUEUE_COLUMNS = (
     "d.id, d.lane_id, d.destination, d.dossier_code, d.operation, d.key, d.position, d.payload, d.attempts, d.state, "
-    "d.created_at, d.doubts, d.due_at"
+    "d.created_at, d.doubts, d.due_at, d.retried_at"
 )
 _QUEUE = Statement(
     f"""
@@ -242,6 +242,7 @@ def _queued(row: Row) -> QueuedDelivery:
             attempts=row[8],
             state=DeliveryState(row[9]),
             created_at=from_micros(row[10]),
+            retried_at=None if row[13] is None else from_micros(row[13]),
         ),
         doubts=row[11],
         due_at=None if row[12] is None else from_micros(row[12]),

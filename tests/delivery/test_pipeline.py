@@ -309,6 +309,21 @@ async def test_delivery_deferred_for_too_long_is_parked(engine):
     assert engine.rows("SELECT kind FROM event") == [("delivery.parked",)]
 
 
+async def test_delivery_that_a_person_has_sent_again_gets_the_whole_patience_anew(engine):
+    await engine.steps("H99-a", 1)
+    engine.clock.move(days=8)
+    engine.partner.plan("H99-a", "busy", "busy")
+    await engine.work()
+    assert engine.states("H99-a") == ["parked"]
+    delivery = engine.delivery("H99-a", "1")["id"]
+    order = Retry(delivery=delivery, actor="an", reason="the partner is back", now=engine.clock())
+    await engine.database.apply(operate, order)
+
+    await engine.work()
+
+    assert engine.states("H99-a") == ["waiting"]
+
+
 async def test_delivery_that_cannot_be_encoded_is_refused_without_an_attempt(engine):
     await engine.accept("H99-a", planned("step", "1", "unencodable"), planned("step", "2"))
 
