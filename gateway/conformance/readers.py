@@ -142,6 +142,7 @@ def readers_of(rehearsal: Rehearsal) -> list[Reader]:
     found = list(_credential_readers(rehearsal))
     rehearsal.start()
     found += _delivery_readers(rehearsal)
+    rehearsal.conclude()
     found += _read_readers(rehearsal)
     found += _record_readers(rehearsal)
     found += _callback_readers(rehearsal)

@@ -176,6 +176,7 @@ def _read(subject: Subject, wanted: Wanted) -> Case:
         raise NotFoundError(f"the manifest has no read {wanted.operation!r}; it has {', '.join(declared)}")
     for dossier in rehearsal.sendable():  # so that a look-up finds something
         list(rehearsal.lane(dossier).deliver(dossier))
+    rehearsal.conclude()
     known = subject.specification.parameters
     parameters = {name: known.get(name, "H99") for name in declared[wanted.operation].parameters}
     live = adapter.encode_read(wanted.operation, parameters, rehearsal.context({}))

@@ -135,6 +135,11 @@ class Rehearsal:
             if self.adapter.wants(dossier) and not self.adapter.check(dossier, self.catalogues)
         ]
 
+    def conclude(self) -> None:
+        """What somebody else does at the partner after the deliveries, by the specification."""
+        for deed in self.subject.specification.aftermath:
+            self.simulator.administer(deed.action, deed.written())
+
     def lane(self, dossier: Dossier) -> Lane:
         """A new lane for ``dossier``."""
         codes = self.adapter.partner_codes(dossier)

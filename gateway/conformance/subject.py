@@ -21,6 +21,7 @@ import msgspec
 
 from gateway import registry
 from gateway.conformance.finding import Waiver
+from gateway.conformance.ordered import Order, read_orders, with_orders
 from gateway.conformance.samples import built_in
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import ConfigurationError
@@ -43,19 +44,25 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     action: str
     body: Any = None
 
+    def written(self) -> bytes:
+        """The body's bytes."""
+        return b"" if self.body is None else msgspec.json.encode(self.body)
+
 
 class Specification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``spec/conformance.toml`` of an adapter.
 
     ``settings``: what the adapter is built with; a secret is written as text or as ``{ env = "NAME" }`` and is a
     canary. ``parameters``: values for the parameters of read operations, by parameter name. ``log``: keys of
-    ``Simulator.record()``, at any depth, that tell what came in rather than what the partner now has.
+    ``Simulator.record()``, at any depth, that tell what came in rather than what the partner now has. ``aftermath``:
+    admin actions between the deliveries and the reads, for what somebody else does at the partner (a payer pays).
     """
 
     settings: dict[str, Any] = {}
     parameters: dict[str, str] = {}
     log: tuple[str, ...] = ()
     seed: tuple[Seed, ...] = ()
+    aftermath: tuple[Seed, ...] = ()
     variant: tuple[Variant, ...] = ()
     waiver: tuple[Waiver, ...] = ()
 
@@ -87,17 +94,17 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     mapping: ModuleType | None
     samples: tuple[Dossier, ...]
     now: datetime
+    orders: tuple[Order, ...] = ()
 
     def build(self) -> Adapter:
-        """A fresh adapter."""
-        return self.module.build(self.settings)
+        """A fresh adapter, which plans the orders of its specification."""
+        return with_orders(self.module.build(self.settings), self.orders)
 
     def simulate(self) -> Simulator:
         """A fresh, seeded stand-in of the partner."""
         simulator = self.module.simulate(self.settings)
         for seed in self.specification.seed:
-            body = b"" if seed.body is None else msgspec.json.encode(seed.body)
-            simulator.administer(seed.action, body)
+            simulator.administer(seed.action, seed.written())
         return simulator
 
     def secrets(self) -> dict[str, str]:
@@ -123,6 +130,7 @@ def load(source: Source, extra_samples: tuple[Dossier, ...] = ()) -> Subject:
         mapping=mapping,
         samples=samples,
         now=max(_instants(samples)) + timedelta(hours=1),
+        orders=read_orders(home),
     )
 
 

@@ -47,14 +47,14 @@ class OrderProcedure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class OrderAgency(msgspec.Struct, frozen=True, kw_only=True):
-    """For whom, by the national portal's code."""
+    """For whom. ``code``, ``name``: as the national portal knows the agency."""
 
     code: Text
     name: Text
 
 
 class Beneficiary(msgspec.Struct, frozen=True, kw_only=True):
-    """The account that the money goes to. ``bank``: the platform's code of the bank."""
+    """The ``account`` that the money goes to, whose ``name`` it has, at ``bank``: the platform's code of the bank."""
 
     account: Text
     bank: Text

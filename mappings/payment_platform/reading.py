@@ -13,6 +13,7 @@ from gateway.codec import Json, Unreadable, json, xml
 from gateway.domain.payment import MOST_VND
 from gateway.domain.violation import shown
 from gateway.mapping import Shape
+from gateway.mapping.formats import text
 from gateway.port import WireResponse
 from mappings.payment_platform.checksum import ORDER
 
@@ -77,7 +78,7 @@ def _told(document: dict[str, Json], wrapper_codes: Collection[str]) -> Told:
         return _flat(named(document), wrapped=False)
     verdict, message = _code(lowered["error_code"]), lowered.get("message")
     if verdict not in wrapper_codes:
-        text = shown(message) if isinstance(message, str) else ""
+        text = _said(message)
         code = f"error_code {verdict}" if verdict else ""
         return Told(shape=Shape.ENVELOPE if code else Shape.UNCODED, code=code, text=text, wrapped=True)
     inner = json.read_text(message) if isinstance(message, str) else message
@@ -87,8 +88,7 @@ def _told(document: dict[str, Json], wrapper_codes: Collection[str]) -> Told:
 
 
 def _flat(fields: dict[str, Json], *, wrapped: bool) -> Told:
-    text = fields.get("MoTaLoi")
-    said = shown(text) if isinstance(text, str) else ""
+    said = _said(fields.get("MoTaLoi"))
     missing = "MaLoi" not in fields or fields["MaLoi"] is None
     if missing and wrapped and fields.get("UrlThanhToan"):
         # §5.3: inside a wrapper that says success, MaLoi may be absent
@@ -97,6 +97,11 @@ def _flat(fields: dict[str, Json], *, wrapped: bool) -> Told:
     if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or not code.isprintable():
         return Told(shape=Shape.UNCODED, text=said, wrapped=wrapped, fields=fields)
     return Told(shape=Shape.ENVELOPE, code=code, text=said, wrapped=wrapped, fields=fields)
+
+
+def _said(value: Json) -> str:
+    """A partner's words for people: short, and such that a database can hold them."""
+    return shown(text(value)) if isinstance(value, str) else ""
 
 
 def _code(value: Json) -> str:

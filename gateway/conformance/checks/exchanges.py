@@ -43,6 +43,7 @@ def round_trip(subject: Subject) -> Iterator[Flaw]:
         if operation.name not in tried:
             tally.add(operation.name, "no sample calls for it; add one to spec/samples.jsonl", "not tried")
     yield from tally.flaws()
+    rehearsal.conclude()
     yield from _reads(rehearsal)  # after the deliveries, so that a look-up finds what was sent
 
 
