@@ -194,7 +194,10 @@ def unpack(coding: str, body: bytes, limit: int) -> bytes | None:
 
 
 def _words(fault: BaseException) -> str:
-    return f"{type(fault).__name__}: {fault}"[:300]
+    """What failed, for the program log and for the one-door system: so without the query of the address and the
+    partner's bytes, which aiohttp quotes in everything but the operating system's own faults."""
+    told = isinstance(fault, OSError) and not isinstance(fault, TimeoutError)
+    return f"{type(fault).__name__}: {fault}"[:300] if told else type(fault).__name__
 
 
 async def _close_quietly(response: httpx.Response) -> None:

@@ -2,8 +2,8 @@
 
 httpx's own pool sinks to 900 calls/s at 32 connections and can lose a slot for ever when a call is cancelled; its
 client spends another 140 µs a call on redirects, cookies and authentication that a partner's exchange never has.
-Invariants: a request goes out at most once a call, with the headers that it was given and no others; a fault keeps
-the class that aiohttp gave it, so that ``is_before_writing`` can tell what it proves.
+Invariants: a request goes out at most once a call, with the address and the headers that it was given and no others; a
+fault keeps the class that aiohttp gave it, so that ``is_before_writing`` can tell what it proves.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import httpx
+from yarl import URL
 
 from gateway.port.manifest import Capacity
 from gateway.wire.resolver import Judge, JudgedResolver
@@ -50,7 +51,7 @@ class Connections(httpx.AsyncBaseTransport):
         limits = request.extensions["timeout"]
         answer = await self._open().request(
             request.method,
-            str(request.url),
+            _as_logged(str(request.url)),
             headers=[(key.decode(), value.decode()) for key, value in request.headers.raw],
             data=request.read() or None,
             allow_redirects=False,
@@ -117,7 +118,17 @@ async def _only_once(
     except _BEFORE_WRITING:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
-        raise _Broken(f"{type(fault).__name__}: {fault}"[:300]) from fault
+        raise _Broken(type(fault).__name__) from fault
+
+
+@functools.lru_cache(maxsize=128)
+def _as_logged(url: str) -> URL:
+    """``url`` to the letter; aiohttp by itself would write it anew, %2F in a query as a slash."""
+    try:
+        URL(url)  # which judges it, unlike the line below
+    except ValueError as fault:
+        raise aiohttp.InvalidURL(url) from fault
+    return URL(url, encoded=True)
 
 
 @functools.lru_cache(maxsize=64)

@@ -79,6 +79,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("gateway.cli",),
     "uvicorn": _FACES,
     "xlsxwriter": ("gateway.reports",),
+    "yarl": ("gateway.wire",),
     "zeep": ("gateway.codec.soap",),
     # Values and bytes, no effects: welcome wherever a floor has no stricter rule.
     "jsonschema_rs": PRODUCT,

@@ -416,6 +416,64 @@ async def test_what_leaves_is_what_was_logged(client):
         assert body == BODY
 
 
+async def test_address_leaves_as_it_was_logged(client):
+    """A partner may sign what it finds there, and the message log is the proof of what was asked."""
+
+    async def right(peer):
+        await peer.read_request()
+        await peer.write(OK)
+
+    target = "/a%2Fb/x%20y?file=%2Ftmp%3Aa%3Bb&plus=1%2B2&space=a%20b+c&is=%3D"
+    async with RawServer(right) as server:
+        await client.exchange(post(server.url.removesuffix("/service") + target))
+
+        assert server.received.split(b" ")[1] == target.encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"Nguyen Van A\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: session=Nguyen\r\nX-Cut",
+        b"HTTP/1.1 200 OK\r\nContent-Length: Nguyen\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nNguyen\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nNguyen\r\n",
+    ],
+)
+async def test_reason_of_a_failure_quotes_neither_the_query_nor_the_partner(client, answer):
+    """It goes into the program log and into events."""
+
+    async def garbled(peer):
+        await peer.read_request()
+        await peer.write(answer)
+
+    async with RawServer(garbled) as server:
+        result = await client.exchange(post(server.url + "/x?token=canary"))
+
+    assert isinstance(result, NoAnswer)
+    assert "Nguyen" not in result.reason
+    assert "canary" not in result.reason
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/?token=canary", "http:///x?token=canary"])
+async def test_reason_of_an_address_that_cannot_be_used_leaves_out_its_query(client, url):
+    result = await client.exchange(post(url))
+
+    assert isinstance(result, NotSent)
+    assert "canary" not in result.reason
+
+
+async def test_reason_of_a_connection_that_takes_too_long_leaves_out_the_query(client):
+    async def silent(peer):
+        await asyncio.sleep(5)
+
+    async with RawServer(silent) as server:
+        result = await client.exchange(post(server.url.replace("http:", "https:") + "/x?token=canary"))
+
+    assert isinstance(result, NotSent)
+    assert result.reason.endswith("ConnectionTimeoutError")
+
+
 async def test_header_names_leave_as_they_were_logged(client):
     async def right(peer):
         await peer.read_request()
