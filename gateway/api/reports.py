@@ -16,7 +16,7 @@ from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import DossierCode, Instant
-from gateway.reports.dossiers import DossierLine, Listed, ListKind, Wish, list_dossiers
+from gateway.reports.dossiers import DossierLine, Listed, ListKind, Wish, list_dossiers, place_after
 from gateway.reports.form_06a import compute_06a
 from gateway.reports.periods import NAMES, Period, PeriodError, Wanted, period_of
 from gateway.reports.progress import compute_766
@@ -124,7 +124,8 @@ def _page(what: str, query: FigureQuery | ListQuery) -> Page:
 
 async def _listed(api: Api, query: FigureQuery | ListQuery, wish: Wish) -> Answer:
     found: Listed = await _computed(api, query, functools.partial(list_dossiers, wish=wish))
-    following = next_cursor(found.what, found.items, query.limit, found.last)
+    last = None if found.next is None else place_after(found.next)
+    following = next_cursor(found.what, found.items, query.limit, last)
     return Answer(
         value=ReportedDossiers(stamp=found.stamp, what=found.what, items=found.items, next=following)
     )
@@ -140,7 +141,10 @@ async def _computed(
         by=by,
         strict=query.strict,
     )
-    return await api.gateway.database.read(functools.partial(report, asked=asked, terms=rules, now=api.now))
+    async with api.reporting:
+        return await api.gateway.database.read(
+            functools.partial(report, asked=asked, terms=rules, now=api.now)
+        )
 
 
 def _period(api: Api, query: ReportQuery) -> Period:

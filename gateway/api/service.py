@@ -37,6 +37,8 @@ class Api:
         self.settings = gateway.settings.api
         self.access = Access(gateway.database, gateway.hub.clock, monotonic)
         self.stopping = asyncio.Event()
+        # a report may take seconds of a reader; one at a time leaves the others to everybody else
+        self.reporting = asyncio.Semaphore(1)
         self.started_at = gateway.hub.clock()
         self._buckets = Buckets(monotonic)
         self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)

@@ -255,8 +255,8 @@ def _listed(config: Path | None, choice: Choice, way: _Way, wish: Callable[[], W
     chosen, wanted = _format(way), wish()
     found: Listed = _computed(config, choice, lambda _: partial(list_dossiers, wish=wanted))
     put_out(found, [sheet_of_list(found)], narrow_list(found), chosen, way.output)
-    if found.last is not None and chosen != "json":
-        typer.echo(f"còn tiếp: --after {found.last[0]}:{found.last[1]}", err=True)
+    if found.next is not None and chosen != "json":
+        typer.echo(f"còn tiếp: --after {found.next}", err=True)
 
 
 def _format(way: _Way) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import typer
 
 from gateway.deadlines.instants import day_of
-from gateway.reports.dossiers import ListKind, Wish
+from gateway.reports.dossiers import ListKind, Wish, place_after
 from gateway.reports.periods import PeriodError, Wanted, end_of, period_of
 from gateway.reports.terms import Asked, ReportScope
 from gateway.storage.queries_reports import Grouping, Page
@@ -102,7 +102,7 @@ def _rule(given: str) -> Literal["date", "instant"]:
 def _cursor(after: str | None) -> tuple[str, int] | None:
     if after is None:
         return None
-    code, colon, number = after.rpartition(":")
-    if not colon or not number.isdecimal():
-        raise typer.BadParameter(f"--after: got {after}, expected what the page before ended with")
-    return code, int(number)
+    try:
+        return place_after(after)
+    except ValueError as fault:
+        raise typer.BadParameter(f"--after: {fault}") from fault

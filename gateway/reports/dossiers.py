@@ -64,12 +64,12 @@ class DossierLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """Some dossiers of a list or behind a figure. ``last``: where the next page goes on; null at the end."""
+    """Some dossiers of a list or behind a figure. ``next``: where the next page goes on; null at the end."""
 
     stamp: ReportStamp
     what: str
     items: list[DossierLine]
-    last: tuple[str, int] | None
+    next: str | None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +93,16 @@ def list_dossiers(connection: Any, asked: Asked, terms: Terms, wish: Wish, now: 
         stamp=stamp(asked, terms, wish.figure.rule, now, versions),
         what=wish.kind or wish.figure.column,
         items=judged(lines, terms, to_micros(asked.period.cutoff)),
-        last=(lines[-1].dossier_code, lines[-1].id) if full and lines else None,
+        next=f"{lines[-1].dossier_code}:{lines[-1].id}" if full and lines else None,
     )
+
+
+def place_after(cursor: str) -> tuple[str, int]:
+    """What ``Listed.next`` says, for the next page. ValueError when it is something else."""
+    code, colon, number = cursor.rpartition(":")
+    if not colon or not number.isdecimal() or int(number) >= 2**63:
+        raise ValueError(f"got {cursor}, expected what the page before ended with")
+    return code, int(number)
 
 
 def _lines(connection: Any, asked: Asked, terms: Terms, wish: Wish) -> list[StandingLine]:

@@ -155,7 +155,7 @@ def _keep(summary: dict[str, Any], name: str, found: Form06a | Report766 | Liste
                 "below": [row.code for row in found.rows if row.below],
             }
         case Listed():
-            summary[name] = {"dossiers": len(found.items), "more": found.last is not None}
+            summary[name] = {"dossiers": len(found.items), "more": found.next is not None}
 
 
 def _write(place: Path, task: _Task, found: Any, formats: Sequence[str]) -> list[Path]:

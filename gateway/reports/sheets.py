@@ -243,7 +243,7 @@ def narrow_list(listed: Listed) -> Sheet:
 
 
 def _list_sheet(listed: Listed, headings: tuple[Heading, ...], sections: list[Section]) -> Sheet:
-    more = ["Danh sách còn tiếp."] if listed.last else []
+    more = ["Danh sách còn tiếp."] if listed.next else []
     return Sheet(
         name=listed.what,
         title=_TITLES[listed.what],

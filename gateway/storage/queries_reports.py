@@ -123,10 +123,10 @@ def seen(connection: sa.Connection, extent: Extent) -> int:
 
 def doubled(connection: sa.Connection, extent: Extent, most: int) -> list[str]:
     """Dossiers that stand in two places at the cut-off; of each, at most one can be in force still."""
-    seen = standings(extent, "id, dossier_code, effective_to", Look(also="effective_from <= :cutoff"))
+    closed_since = f"effective_from <= :cutoff AND effective_to <> {STILL}"
+    rows = standings(extent, "id, dossier_code", Look(also=closed_since))
     question = f"""
-        SELECT DISTINCT dossier_code FROM ({seen}) AS counted
-        WHERE effective_to <> {STILL} AND code > 0 AND EXISTS (
+        SELECT DISTINCT dossier_code FROM ({rows}) AS counted WHERE code > 0 AND EXISTS (
           SELECT 1 FROM standing AS other WHERE other.dossier_code = counted.dossier_code AND other.id <> counted.id
             AND other.effective_from <= :cutoff AND other.effective_to > :cutoff)
         ORDER BY dossier_code LIMIT :most

@@ -66,10 +66,11 @@ def test_table_is_for_officials_and_says_what_it_was_computed_from(config):
 
 def test_figure_opens_to_its_dossiers_page_by_page(config):
     first = report(config, "06a", *MARCH, "--open", "3", "--limit", "8", "--json").json
-    after = f"{first['last'][0]}:{first['last'][1]}"
-    second = report(config, "06a", *MARCH, "--open", "3", "--limit", "8", "--after", after, "--json").json
+    second = report(
+        config, "06a", *MARCH, "--open", "3", "--limit", "8", "--after", first["next"], "--json"
+    ).json
     assert [len(first["items"]), len(second["items"])] == [8, 4]
-    assert second["last"] is None
+    assert second["next"] is None
     late = report(
         config, "06a", *MARCH, "--open", "10", "--rule", "instant", "--agency", "H99.16", "--json"
     ).json

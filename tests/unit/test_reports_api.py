@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import pytest
@@ -118,6 +119,12 @@ async def test_period_that_cannot_be_reported_on_is_refused_with_a_reason(world,
 )
 async def test_parameter_that_is_not_known_is_refused(world, query):
     assert (await world.call("GET", f"/v1/reports/06a?{query}")).status_code == 422
+
+
+async def test_many_reports_at_once_are_counted_one_after_the_other(world):
+    answers = await asyncio.gather(*(read(world, f"06a?{MARCH}&by={by}") for by in ("agency", "field") * 4))
+    assert [answer["total"]["by_date"] for answer in answers] == [MINI_ROW] * 8
+    assert not world.api.reporting.locked()
 
 
 async def test_client_needs_the_right_to_read_dossiers(world):

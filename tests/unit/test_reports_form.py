@@ -10,7 +10,7 @@ from gateway.deadlines.classes import Verdict, form_column
 from gateway.deadlines.instants import to_micros
 from gateway.domain.dossier import Agency, Applicant, ApplicantKind, Channel, Dossier, Procedure
 from gateway.domain.status import Status
-from gateway.reports.dossiers import KINDS, NO_RECEPTION, Wish, list_dossiers
+from gateway.reports.dossiers import KINDS, NO_RECEPTION, Wish, list_dossiers, place_after
 from gateway.reports.form_06a import Form06a, compute_06a
 from gateway.reports.periods import Wanted, period_of
 from gateway.reports.terms import Asked, ReportScope
@@ -393,9 +393,11 @@ async def test_near_due_is_within_the_working_hours_of_the_rules_or_today(databa
 async def test_paged_list_says_where_it_goes_on_and_ends(database):
     await store(database, mini())
     first = listed(database, Wish(figure=Figure(column="3"), page=Page(limit=7)))
-    second = listed(database, Wish(figure=Figure(column="3"), page=Page(limit=7, after=first.last)))
+    second = listed(
+        database, Wish(figure=Figure(column="3"), page=Page(limit=7, after=place_after(first.next)))
+    )
     assert [len(first.items), len(second.items)] == [7, 5]
-    assert second.last is None
+    assert second.next is None
     assert not {item.code for item in first.items} & {item.code for item in second.items}
 
 
