@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from adapters.payment_platform.settings import Settings
-from gateway.codec import Json
 from gateway.codec.http import content_type
 from gateway.domain.outcome import Accepted, Actor, InDoubt, Outcome, Rejected
 from gateway.domain.payment_order import BillAnswer, PaymentAnswer
@@ -23,7 +22,7 @@ from gateway.mapping import Answer, Row
 from gateway.port import CannotRead, Read, Reading, WireResponse
 from mappings.payment_platform import checksum
 from mappings.payment_platform.addresses import permitted, rewritten
-from mappings.payment_platform.reading import Told, amount, read, text_of
+from mappings.payment_platform.reading import Told, read
 from mappings.payment_platform.responses import (
     INIT,
     INIT_BARE,
@@ -73,7 +72,7 @@ class Answers:
         learned = self._said(proof)
         match row.verdict:
             case Verdict.ACCEPTED:
-                url = text_of(told.fields, "UrlThanhToan")
+                url = str(told.pay_url)
                 return Accepted(receipt=url, learned={**learned, f"pay_url:{asked.reference}": url})
             case Verdict.REFUSED:
                 reason = _reason(row, told)
@@ -82,12 +81,12 @@ class Answers:
                 return InDoubt(code=row.name, reason=_reason(row, told), learned=learned)
 
     def _init_call(self, asked: Asked, told: Told, proof: str) -> str:
-        for name, ours in (("MaThamChieu", asked.reference), ("MaDoiTac", asked.partner)):
-            if text_of(told.fields, name) not in ("", ours):  # §5.3: their presence is not proven
-                return OTHER
+        # §5.3: their presence is not proven
+        if told.reference not in (None, "", asked.reference) or told.partner not in (None, "", asked.partner):
+            return OTHER
         if not self._good(proof):
             return UNPROVED
-        url = told.fields.get("UrlThanhToan")
+        url = told.pay_url
         if not url:
             return INIT_BARE
         return (
@@ -138,20 +137,20 @@ class Answers:
         claim = _CLAIMS.get(row.verdict)
         if claim is None:
             return CannotRead(code=row.name, reason=_reason(row, told))
-        paid = amount(told.fields.get("SoTien"))
+        paid = told.amount
         if claim == "paid" and paid is None:
-            return CannotRead(code="unreadable_amount", reason="paid, but SoTien is no amount of đồng")
+            return CannotRead(code="unreadable_amount", reason="paid, but the amount is no amount of đồng")
         answer = PaymentAnswer(
             claim=claim,  # type: ignore[arg-type]  # the values of _CLAIMS are those of the field
             partner=asked.partner,
             reference=asked.reference,
             amount=paid,
-            currency=text_of(told.fields, "MaTienTe"),
-            transaction=text_of(told.fields, "MaGiaoDich"),
-            bank=text_of(told.fields, "MaNganHang"),
-            claimed_at=text_of(told.fields, "ThoiGianGD"),
+            currency=told.says("currency"),
+            transaction=told.says("transaction"),
+            bank=told.says("bank"),
+            claimed_at=told.says("claimed_at"),
             code=told.code,
-            state=text_of(told.fields, "TrangThaiGD"),
+            state=told.state,
             proof=proof,
         )
         return Read(entries={"payment": msgspec.to_builtins(answer)})
@@ -165,18 +164,16 @@ class Answers:
         settings = self._settings
         if told.code not in settings.success_codes:
             return ""  # the question itself failed; such an answer carries nothing to check
-        for name, ours in (("MaThamChieu", asked.reference), ("MaDoiTac", asked.partner)):
-            if told.fields.get(name) != ours:
-                return OTHER
+        if (told.reference, told.partner) != (asked.reference, asked.partner):
+            return OTHER
         if not self._good(proof):
             return UNPROVED
-        state = text_of(told.fields, "TrangThaiGD")
         for call, states in (
             (QUERY_PAID, settings.paid_states),
             (QUERY_PENDING, settings.pending_states),
             (QUERY_FAILED, settings.failed_states),
         ):
-            if state in states:
+            if told.state in states:
                 return call
         return QUERY_STRANGE
 
@@ -193,14 +190,14 @@ class Answers:
             return CannotRead(
                 code=wrong, reason="the answer is about another payment, or its code does not hold"
             )
-        if not told.fields.get("UrlBienLai") or told.code not in ("", *self._settings.success_codes):
+        if not told.receipt_url or told.code not in ("", *self._settings.success_codes):
             kind = content_type(response.headers) or "unknown"
             said = f"code {told.code or 'missing'} {told.text} ({shown(kind)})"
             return CannotRead(code="not_ready", reason=f"the receipt is not ready: {said}")
-        return self._address(text_of(told.fields, "UrlBienLai"))
+        return self._address(told.receipt_url)
 
     def _not_this_bill(self, asked: Asked, told: Told) -> str:
-        if text_of(told.fields, "MaThamChieu") not in ("", asked.reference):
+        if told.reference not in (None, "", asked.reference):
             return OTHER
         if told.code in self._settings.success_codes and not self._good(self._proof(asked, told)):
             return UNPROVED
@@ -231,12 +228,11 @@ class Answers:
         )
 
     def _proof(self, asked: Asked, told: Told) -> str:
-        """What the answer's check code proves; it covers our ThoiGianGD where the answer has none (§14 U2)."""
+        """What the answer's check code proves (§14 U2)."""
         partner = self._settings.partners.get(asked.partner)
         if self._settings.response_mac == "off" or partner is None:
             return "none"
-        signed: dict[str, Json] = {"ThoiGianGD": asked.asked_at, **told.fields}
-        return checksum.answer_proof(signed, partner.secrets())
+        return checksum.answer_proof(told.signed(asked.asked_at), partner.secrets())
 
     def _good(self, proof: str) -> bool:
         return self._settings.response_mac != "enforce" or proof not in {"none", "wrong"}

@@ -24,11 +24,13 @@ from mappings.payment_platform.confirm import (
     TAKEN,
     UNAVAILABLE,
     Malformed,
+    Notified,
     acknowledgement,
+    notified,
     require_wellformed,
     without_card,
 )
-from mappings.payment_platform.reading import amount, named, text_of
+from mappings.payment_platform.reading import named
 
 KIND = "CONFIRM"
 _JSON = (("content-type", "application/json; charset=utf-8"),)
@@ -49,9 +51,10 @@ def read_confirm(request: CallbackRequest, settings: Settings) -> PaymentReport 
         return refusal(fault.code, "the body cannot be read", 400)
     except Malformed as fault:
         return refusal("malformed", fault.reason, 400)
-    if not _proved(fields, settings):
+    said = notified(fields)
+    if not _proved(fields, said, settings):
         return refusal("bad_mac", "the check code does not hold", settings.bad_mac_http)
-    return _report(fields, request.body, settings)
+    return _report(fields, said, request.body, settings)
 
 
 def _fields(body: bytes) -> dict[str, Json]:
@@ -71,53 +74,52 @@ def answer(report: PaymentReport, effect: str, alarm: str = "") -> WireResponse:
 
 def refusal(code: str, reason: str, status: int) -> Refusal:
     """A call that is refused; the answer has one shape whatever the reason (§13, pitfall 18)."""
-    body = _ENCODER.encode(acknowledgement({}, REFUSED, OTHER_ERROR, ""))
+    body = _ENCODER.encode(acknowledgement(None, REFUSED, OTHER_ERROR))
     return Refusal(code=code, reason=reason, answer=WireResponse(status=status, headers=_JSON, body=body))
 
 
-def _proved(fields: Mapping[str, Json], settings: Settings) -> bool:
-    partner = settings.partners.get(text_of(fields, "MaDoiTac"))
+def _proved(fields: Mapping[str, Json], said: Notified, settings: Settings) -> bool:
+    partner = settings.partners.get(said.partner)
     secrets = _NOBODY if partner is None else partner.secrets()
     good = checksum.verify(KIND, fields, secrets, any_case=settings.uppercase_mac)
     return good and partner is not None
 
 
-def _report(fields: Mapping[str, Json], body: bytes, settings: Settings) -> PaymentReport:
-    code = text_of(fields, "MaLoi")
+def _report(fields: Mapping[str, Json], said: Notified, body: bytes, settings: Settings) -> PaymentReport:
     return PaymentReport(
-        claim="paid" if code in settings.success_codes else "failed",
-        partner=text_of(fields, "MaDoiTac"),
-        reference=text_of(fields, "MaThamChieu"),
-        amount=amount(fields.get("SoTien")),
-        currency=text_of(fields, "MaTienTe"),
-        transaction=text_of(fields, "MaGiaoDich"),
-        bank=text_of(fields, "MaNganHang"),
-        claimed_at=text_of(fields, "ThoiGianGD"),
-        code=code,
-        text=text_of(fields, "ThongTinGiaoDich"),
-        dossier=text_of(fields, "MaHoSo"),
-        receipt_url=text_of(fields, "UrlBienLai"),
+        claim="paid" if said.code in settings.success_codes else "failed",
+        partner=said.partner,
+        reference=said.reference,
+        amount=said.amount,
+        currency=said.currency,
+        transaction=said.transaction,
+        bank=said.bank,
+        claimed_at=said.claimed_at,
+        code=said.code,
+        text=said.text,
+        dossier=said.dossier,
+        receipt_url=said.receipt_url,
         digest=hashlib.sha256(body).digest(),
         data=canonical.encode(fields),
-        answers=_answers(fields, settings),
+        answers=_answers(said, settings),
     )
 
 
-def _answers(fields: Mapping[str, Json], settings: Settings) -> dict[str, WireResponse]:
-    failed = text_of(fields, "MaLoi") if settings.ack_for_failed == "echo" else "00"
+def _answers(said: Notified, settings: Settings) -> dict[str, WireResponse]:
+    failed = said.code if settings.ack_for_failed == "echo" else "00"
     made = {
-        TAKEN: _made(fields, settings, (200, TAKEN, "00")),
-        RECEIVED: _made(fields, settings, (200, RECEIVED, failed)),
-        REFUSED: _made(fields, settings, (200, REFUSED, OTHER_ERROR)),
-        UNAVAILABLE: _made(fields, settings, (503, UNAVAILABLE, OTHER_ERROR)),
+        TAKEN: _made(said, settings, (200, TAKEN, "00")),
+        RECEIVED: _made(said, settings, (200, RECEIVED, failed)),
+        REFUSED: _made(said, settings, (200, REFUSED, OTHER_ERROR)),
+        UNAVAILABLE: _made(said, settings, (503, UNAVAILABLE, OTHER_ERROR)),
     }
     return {situation: made[result] for situation, result in (*ANSWERED.items(), *ALARMED.items())}
 
 
-def _made(fields: Mapping[str, Json], settings: Settings, row: tuple[int, str, str]) -> WireResponse:
+def _made(said: Notified, settings: Settings, row: tuple[int, str, str]) -> WireResponse:
     status, result, code = row
-    document = acknowledgement(fields, result, code, text_of(fields, checksum.FIELD))
+    document = acknowledgement(said, result, code)
     if settings.ack_mac == "assumed":
-        secret = settings.partners[text_of(fields, "MaDoiTac")].secret.reveal()
+        secret = settings.partners[said.partner].secret.reveal()
         document[checksum.FIELD] = checksum.code(checksum.ANSWER_ORDERS["short"], document, secret)
     return WireResponse(status=status, headers=_JSON, body=_ENCODER.encode(document))

@@ -16,7 +16,6 @@ from gateway.codec import Json, Unreadable, json
 from gateway.port import CallbackRequest, LandTaxReport, PaymentLookup, Refusal, WireResponse
 from mappings.payment_platform import land, lookup
 from mappings.payment_platform.checksum import same
-from mappings.payment_platform.reading import text_of
 
 LONGEST_LAND_MESSAGE = 8 * 1024 * 1024
 _LONGEST_ANSWER = 2000
@@ -38,10 +37,9 @@ def read_lookup(request: CallbackRequest, settings: Settings) -> PaymentLookup |
         body = json.read(request.body, limit=settings.max_callback_bytes)
     except Unreadable as fault:
         return Refusal(code=fault.code, reason="the body cannot be read", answer=failed)
-    fields = {key.lower(): value for key, value in body.items()} if isinstance(body, dict) else {}
-    asked = (text_of(fields, "mahoso") or text_of(fields, "ma_thongbao")).strip()
-    if not 0 < len(asked) <= 50:
-        return Refusal(code="no_dossier", reason="MaHoSo is missing", answer=failed)
+    asked = lookup.asked_dossier(body)
+    if not asked:
+        return Refusal(code="no_dossier", reason="no dossier is named", answer=failed)
     nothing = document(lookup.without_debt(lookup.NOTHING, form=settings.lookup_form))
     return PaymentLookup(dossier=asked, nothing=nothing, failed=failed)
 
@@ -59,7 +57,7 @@ def read_land(request: CallbackRequest, settings: LandTax, service: str) -> Land
         body = json.read(request.body, limit=LONGEST_LAND_MESSAGE)
         envelope = land.lowered(body) if isinstance(body, dict) else {}
         if not _admitted(envelope, settings):
-            return _refused(settings, "security_key", "SecurityKey is wrong", settings.bad_key_http)
+            return _refused(settings, "security_key", "the shared key is wrong", settings.bad_key_http)
         return _land_report(envelope, request.body, settings, service)
     except Unreadable as fault:
         return _refused(settings, fault.code, "the body cannot be read", 400)
@@ -73,7 +71,7 @@ def _admitted(envelope: Mapping[str, Json], settings: LandTax) -> bool:
     good = False
     for key in (settings.security_key, settings.previous_security_key):
         if key is not None:
-            good |= same(key.reveal(), envelope.get("securitykey"))
+            good |= same(key.reveal(), envelope.get(land.KEY))
     return good
 
 
@@ -82,7 +80,7 @@ def _land_report(envelope: Mapping[str, Json], body: bytes, settings: LandTax, s
     data, digest, updating = (
         envelope.get("data"),
         hashlib.sha256(body).digest(),
-        land.truth(envelope.get("isupdating")),
+        land.truth(envelope.get(land.UPDATING)),
     )
     match asked:
         case land.NOTICES:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from gateway.codec import Json
 from mappings.payment_platform.checksum import FIELD, ORDER, SEPARATOR
-from mappings.payment_platform.reading import CARD_FIELDS, amount
+from mappings.payment_platform.reading import CARD_FIELDS, EVIDENCE, amount, text_of
 
 HASHED: Final = ORDER["CONFIRM"]
 LONGEST_FIELD: Final = 500
@@ -79,7 +81,7 @@ def require_wellformed(fields: Mapping[str, Json]) -> None:
     for name in ("MaLoi", "MaDoiTac"):
         if not isinstance(fields.get(name), str) or not fields[name]:
             raise Malformed(f"{name} is missing")
-    if not _text(fields, "MaThamChieu") and not _text(fields, "MaHoSo"):
+    if not text_of(fields, "MaThamChieu") and not text_of(fields, "MaHoSo"):
         raise Malformed("MaThamChieu is missing")
 
 
@@ -100,18 +102,48 @@ def _require_field(name: str, value: Json) -> None:
             raise Malformed(f"{name} is neither text nor an integer")
 
 
-def _text(fields: Mapping[str, Json], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
+class Notified(msgspec.Struct, frozen=True, kw_only=True):
+    """What a well-formed notification says."""
+
+    code: str
+    partner: str
+    reference: str
+    amount: int | None
+    currency: str
+    transaction: str
+    bank: str
+    claimed_at: str
+    text: str
+    dossier: str
+    receipt_url: str
+    check_code: str
 
 
-def acknowledgement(fields: Mapping[str, Json], result: str, code: str, check_code: str) -> dict[str, Json]:
-    """The answer's document: all six keys, PascalCase (§5.5)."""
+def notified(fields: Mapping[str, Json]) -> Notified:
+    """The fields of a well-formed notification by our names."""
+    return Notified(
+        code=text_of(fields, "MaLoi"),
+        partner=text_of(fields, "MaDoiTac"),
+        reference=text_of(fields, "MaThamChieu"),
+        amount=amount(fields.get("SoTien")),
+        currency=text_of(fields, EVIDENCE["currency"]),
+        transaction=text_of(fields, EVIDENCE["transaction"]),
+        bank=text_of(fields, EVIDENCE["bank"]),
+        claimed_at=text_of(fields, EVIDENCE["claimed_at"]),
+        text=text_of(fields, "ThongTinGiaoDich"),
+        dossier=text_of(fields, "MaHoSo"),
+        receipt_url=text_of(fields, "UrlBienLai"),
+        check_code=text_of(fields, FIELD),
+    )
+
+
+def acknowledgement(said: Notified | None, result: str, code: str) -> dict[str, Json]:
+    """The answer's document: all six keys, PascalCase, the check code echoed (§5.5)."""
     return {
         "MaLoi": code,
         "MoTaLoi": TEXTS[result],
-        "MaDoiTac": _text(fields, "MaDoiTac"),
-        "MaThamChieu": _text(fields, "MaThamChieu"),
-        "ThoiGianGD": _text(fields, "ThoiGianGD"),
-        FIELD: check_code,
+        "MaDoiTac": "" if said is None else said.partner,
+        "MaThamChieu": "" if said is None else said.reference,
+        "ThoiGianGD": "" if said is None else said.claimed_at,
+        FIELD: "" if said is None else said.check_code,
     }

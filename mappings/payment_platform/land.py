@@ -21,6 +21,9 @@ from mappings.payment_platform.reading import amount
 
 NOTICES: Final = "NhanThongBaoThueDat"
 EVIDENCE: Final = "NhanChungTuThueDat"
+KEY_FIELD: Final = "SecurityKey"
+KEY: Final = KEY_FIELD.lower()  # keys of an envelope are read in lower case
+UPDATING: Final = "isupdating"
 
 _DATES = (
     re.compile(r"(?P<d>\d{2})-(?P<m>\d{2})-(?P<y>\d{4})\Z", re.ASCII),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.codec import Json
+from mappings.payment_platform.reading import text_of
 
 PAYABLE: Final = 1
 NOTHING: Final = 0
@@ -38,6 +39,13 @@ _UPPER = {
     "HUYENNGUOINOP": "HuyenNguoiNop",
     "TINHNGUOINOP": "TinhNguoiNop",
 }
+
+
+def asked_dossier(document: Json) -> str:
+    """Which dossier (§8.1) or notice (§8.2) a look-up asks about; empty when it names none that can be."""
+    fields = {key.lower(): value for key, value in document.items()} if isinstance(document, dict) else {}
+    asked = (text_of(fields, "mahoso") or text_of(fields, "ma_thongbao")).strip()
+    return asked if len(asked) <= 50 else ""
 
 
 def payable(message: Mapping[str, Any], now14: str, *, form: str) -> dict[str, Json]:

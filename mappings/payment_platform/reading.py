@@ -21,6 +21,14 @@ LONGEST_CODE = 20
 LONGEST_ANSWER = 1024 * 1024
 CARD_FIELDS = ("Token", "SoThe", "ThangThe", "NamThe")
 
+# Our name for what evidence consists of, and the contract's.
+EVIDENCE: Mapping[str, str] = {
+    "currency": "MaTienTe",
+    "transaction": "MaGiaoDich",
+    "bank": "MaNganHang",
+    "claimed_at": "ThoiGianGD",
+}
+
 _KNOWN = {
     name.lower(): name
     for name in (
@@ -39,6 +47,44 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     wrapped: bool = False
     fields: Mapping[str, Json] = {}
+
+    @property
+    def partner(self) -> Json:
+        """MaDoiTac, as it stands there."""
+        return self.fields.get("MaDoiTac")
+
+    @property
+    def reference(self) -> Json:
+        """MaThamChieu, as it stands there."""
+        return self.fields.get("MaThamChieu")
+
+    @property
+    def pay_url(self) -> Json:
+        """UrlThanhToan, as it stands there."""
+        return self.fields.get("UrlThanhToan")
+
+    @property
+    def receipt_url(self) -> str:
+        """UrlBienLai; empty when there is none."""
+        return text_of(self.fields, "UrlBienLai")
+
+    @property
+    def state(self) -> str:
+        """TrangThaiGD; empty when there is none."""
+        return text_of(self.fields, "TrangThaiGD")
+
+    @property
+    def amount(self) -> int | None:
+        """SoTien; None when there is none that can be read."""
+        return amount(self.fields.get("SoTien"))
+
+    def says(self, attribute: str) -> str:
+        """A text of ``EVIDENCE`` by our name for it; empty when it is missing."""
+        return text_of(self.fields, EVIDENCE[attribute])
+
+    def signed(self, asked_at: str) -> dict[str, Json]:
+        """What an answer's check code may cover: our own ThoiGianGD where the answer has none (§14 U2)."""
+        return {"ThoiGianGD": asked_at, **self.fields}
 
 
 def named(document: Mapping[str, Json]) -> dict[str, Json]:
