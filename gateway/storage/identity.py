@@ -1,7 +1,7 @@
 """Row identifiers made by the gateway: 63 bits, growing with time, unique across processes.
 
 Layout: 41 bits milliseconds since 2025-01-01 UTC, 10 bits node, 12 bits counter. Nodes below 512 are workers
-(``worker.id`` modulo 512); a process that is no worker yet takes a random one above, since process numbers repeat
+(``node_of``; no two that live at a time have the same one, see ``upkeep.register_worker``); a process that is no worker yet takes a random one above, since process numbers repeat
 from container to container.
 Invariant: identifiers of one process strictly grow, even when the wall clock is set back; ``follow`` carries that over
 to the next process.
@@ -20,7 +20,7 @@ _COUNTER_BITS = 12
 _NODE_BITS = 10
 _HIGHEST = 2**63 - 1
 _FARTHEST_MS = 86_400_000  # a clock that stood further ahead was plainly wrong
-_WORKERS = 1 << (_NODE_BITS - 1)
+WORKER_NODES = 1 << (_NODE_BITS - 1)
 _COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 
 
@@ -35,12 +35,12 @@ class Identifiers:
     @classmethod
     def unregistered(cls) -> Identifiers:
         """The source of a process that has no number of its own."""
-        return cls(_WORKERS + int.from_bytes(os.urandom(2), "big") % _WORKERS)
+        return cls(WORKER_NODES + int.from_bytes(os.urandom(2), "big") % WORKER_NODES)
 
     def renew(self, worker: int) -> None:
         """Take the node of a registered worker."""
         with self._lock:
-            self._node = worker % _WORKERS
+            self._node = node_of(worker)
             # the node stands above the counter: a lower one needs a later tick to keep identifiers growing
             self._last = ((self._last >> _COUNTER_BITS) + 1) << _COUNTER_BITS
 
@@ -65,6 +65,11 @@ class Identifiers:
     def take(self, count: int) -> list[int]:
         """``count`` new identifiers, growing."""
         return [self.next() for _ in itertools.repeat(None, count)]
+
+
+def node_of(worker: int) -> int:
+    """The node of the worker with this number."""
+    return worker % WORKER_NODES
 
 
 def lowest_identifier(instant: datetime, shift: timedelta = timedelta()) -> int:

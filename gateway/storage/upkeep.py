@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 
+from gateway.storage.identity import WORKER_NODES, node_of
 from gateway.storage.schema import destination, lane, message
 from gateway.storage.sql import Statement
 
@@ -65,13 +66,18 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def register_worker(transaction: Transaction, now: int, *, session: str | None = None) -> int:
-    """A new worker row; its id is the owner of leases and the node of identifiers. ``session``: ``Database.session``."""
-    row = transaction.one(
-        _REGISTER, {"now": now, "host": socket.gethostname(), "pid": os.getpid(), "session": session}
-    )
-    if row is None:
-        raise RuntimeError("INSERT … RETURNING gave no row")
-    return int(row[0])
+    """A new worker row; its id is the owner of leases and gives the node of identifiers, so one whose node another
+    worker has is passed over: both would give out the same ones. ``session``: ``Database.session``."""
+    taken = {node_of(int(row[0])) for row in transaction.all(_BEATS, {})}
+    about = {"now": now, "host": socket.gethostname(), "pid": os.getpid(), "session": session}
+    while True:
+        row = transaction.one(_REGISTER, about)
+        if row is None:
+            raise RuntimeError("INSERT … RETURNING gave no row")
+        worker = int(row[0])
+        if node_of(worker) not in taken or len(taken) == WORKER_NODES:
+            return worker
+        forget_workers(transaction, [worker])
 
 
 def beat(transaction: Transaction, workers: Sequence[int]) -> list[dict[int, int]]:

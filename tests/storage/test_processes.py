@@ -1,6 +1,7 @@
 """Several processes and sudden death: one process per SQLite file, no partial group after ``kill -9``."""
 
 import asyncio
+import functools
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from gateway.domain.errors import ConfigurationError
 from gateway.storage import upkeep
 from gateway.storage.database import Database
+from gateway.storage.identity import WORKER_NODES, node_of
 from gateway.storage.instants import to_micros
 from tests.storage.builders import NOW, S, World, event, later
 
@@ -171,6 +173,24 @@ async def test_workers_number_is_never_given_again(world):
     await world.database.write(lambda tx: upkeep.forget_workers(tx, [first]))
 
     assert await world.database.write(lambda tx: upkeep.register_worker(tx, 6)) > first
+
+
+async def test_worker_is_never_numbered_so_that_it_gives_out_the_identifiers_of_another(world):
+    """Five hundred and twelve short-lived processes later, the numbers come round."""
+    register = functools.partial(upkeep.register_worker, now=5)
+    first = await world.database.write(register)
+
+    def come_and_go(transaction):
+        for number in range(first + 1, first + WORKER_NODES):
+            assert upkeep.register_worker(transaction, 5) == number
+            upkeep.forget_workers(transaction, [number])
+
+    await world.database.write(come_and_go)
+    newest = await world.database.write(register)
+
+    assert newest == first + WORKER_NODES + 1
+    assert node_of(newest) != node_of(first)
+    assert {row[0] for row in world.rows("SELECT id FROM worker")} == {first, newest}
 
 
 # the breaker's row
