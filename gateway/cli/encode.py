@@ -19,6 +19,7 @@ from gateway.cli.options import AsJson, Config, examples
 if TYPE_CHECKING:
     from gateway.domain.delivery import Delivery
     from gateway.domain.dossier import Dossier
+    from gateway.domain.payment_order import PaymentOrder
     from gateway.port import Adapter, Planned, WireRequest
     from gateway.port.adapter import Catalogues
     from gateway.settings import Settings
@@ -26,15 +27,20 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "lienthong encode national_portal dossier H99.14-260928-0007",
     "lienthong encode national_portal step dossier.json --raw",
+    "lienthong encode payment_platform init order.json",
 )
 
 
 class Subject(NamedTuple):
-    """What to encode, for whom, with what the gateway knows of it. ``secrets``: values that must not be shown."""
+    """What to encode, for whom, with what the gateway knows of it. ``dossier`` None: an order, which nobody plans.
+
+    ``secrets``: values that must not be shown.
+    """
 
     adapter: Adapter
     destination: str
-    dossier: Dossier
+    code: str
+    dossier: Dossier | None
     memory: dict[str, str]
     catalogues: Catalogues
     secrets: tuple[str, ...]
@@ -44,7 +50,10 @@ def encode(
     adapter: Annotated[str, typer.Argument(help="A destination of the configuration, or an adapter's name.")],
     operation: Annotated[str, typer.Argument(help="An operation: see lienthong adapters show.")],
     what: Annotated[
-        str, typer.Argument(metavar="FILE|DOSSIER", help="A record's file, or a stored dossier.")
+        str,
+        typer.Argument(
+            metavar="FILE|DOSSIER", help="A record's or payment order's file, or a stored dossier."
+        ),
     ],
     *,
     config: Config = None,
@@ -55,8 +64,7 @@ def encode(
     from gateway.cli.opening import configured
 
     settings = configured(config)
-    subject = _subject(settings, adapter, what)
-    requests = list(_requests(subject, _planned(subject, operation)))
+    requests = list(_requests(*_encoded(settings, adapter, operation, what)))
     if as_json:
         _print_json(requests)
         return
@@ -66,11 +74,41 @@ def encode(
         _print(request, raw=raw)
 
 
-def _subject(settings: Settings, name: str, what: str) -> Subject:
+def _encoded(settings: Settings, name: str, operation: str, what: str) -> tuple[Subject, list[Planned]]:
+    """What to encode and the deliveries of it; an adapter that takes orders gets them from the file itself."""
+    from gateway.port import AnswersPayers
+
+    destination, built, secrets = _adapter(settings, name)
+    path = Path(what)
+    if isinstance(built, AnswersPayers) and path.is_file():
+        order = _ordered(path)
+        subject = Subject(built, destination, order.dossier, None, {}, {}, secrets)
+        return subject, [_order_delivery(subject, operation, order)]
+    subject = _subject(settings, (destination, built, secrets), what)
+    return subject, _planned(subject, operation)
+
+
+def _ordered(path: Path) -> PaymentOrder:
+    """The payment order in a file; RecordError lists everything wrong with it."""
+    from gateway.codec.record import RecordReader
+    from gateway.domain.payment_order import PaymentOrder
+
+    return RecordReader(PaymentOrder, what="payment order").read(_first_line(path.read_bytes()))
+
+
+def _order_delivery(subject: Subject, operation: str, order: PaymentOrder) -> Planned:
+    from gateway.codec import canonical
+    from gateway.port import Planned
+
+    _require_operation(subject, operation)
+    return Planned(operation=operation, key=order.reference, payload=canonical.encode(order))
+
+
+def _subject(settings: Settings, chosen: tuple[str, Adapter, tuple[str, ...]], what: str) -> Subject:
     from gateway.cli.opening import reading
     from gateway.domain.errors import ConfigurationError
 
-    destination, built, secrets = _adapter(settings, name)
+    destination, built, secrets = chosen
     path = Path(what)
     if path.is_file():
         dossier = _read_file(settings, path)
@@ -79,12 +117,14 @@ def _subject(settings: Settings, name: str, what: str) -> Subject:
                 catalogues = database.ask(partial(_catalogues, destination=destination))
         except ConfigurationError:
             catalogues = {}  # no database yet: an adapter's author needs none
-        return Subject(built, destination, dossier, _first_memory(built, dossier), catalogues, secrets)
+        memory = _first_memory(built, dossier)
+        return Subject(built, destination, dossier.code, dossier, memory, catalogues, secrets)
     with reading(settings) as database:
         stored = database.ask(partial(_stored, code=what, destination=destination))
         catalogues = database.ask(partial(_catalogues, destination=destination))
     dossier, memory = stored
-    return Subject(built, destination, dossier, memory or _first_memory(built, dossier), catalogues, secrets)
+    known = memory or _first_memory(built, dossier)
+    return Subject(built, destination, dossier.code, dossier, known, catalogues, secrets)
 
 
 def _adapter(settings: Settings, name: str) -> tuple[str, Adapter, tuple[str, ...]]:
@@ -179,15 +219,20 @@ def _catalogues(connection: Any, destination: str) -> Catalogues:
 def _planned(subject: Subject, operation: str) -> list[Planned]:
     from gateway.domain.errors import NotFoundError
 
+    _require_operation(subject, operation)
+    plan = subject.adapter.plan(subject.dossier) if subject.dossier is not None else ()
+    planned = [each for each in plan if each.operation == operation]
+    if not planned:
+        raise NotFoundError(f"dossier {subject.code}: {subject.destination} gets no {operation} of it")
+    return planned
+
+
+def _require_operation(subject: Subject, operation: str) -> None:
+    from gateway.domain.errors import NotFoundError
+
     known = [each.name for each in subject.adapter.manifest.operations]
     if operation not in known:
         raise NotFoundError(f"there is no operation {operation!r}; there are: {', '.join(known)}")
-    planned = [each for each in subject.adapter.plan(subject.dossier) if each.operation == operation]
-    if not planned:
-        raise NotFoundError(
-            f"dossier {subject.dossier.code}: {subject.destination} gets no {operation} of it"
-        )
-    return planned
 
 
 def _requests(subject: Subject, planned: Sequence[Planned]) -> Iterator[WireRequest]:
@@ -218,7 +263,7 @@ def _delivery(subject: Subject, planned: Planned, position: int) -> Delivery:
         id=position,
         lane=0,
         destination=subject.destination,
-        dossier=subject.dossier.code,
+        dossier=subject.code,
         operation=planned.operation,
         key=planned.key,
         position=position,
