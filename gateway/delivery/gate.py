@@ -188,9 +188,14 @@ class Gate:
         if loop.time() - self._refreshed_at < REFRESH_SECONDS:
             return
         self._refreshed_at = loop.time()
+        before = self._open_until
         row = await self._database.read(lambda connection: upkeep.read_breaker(connection, self._name))
         self._paused = row.paused_by is not None
+        if self._opening or self._open_until is not before:
+            return  # what was read may be older than what has happened here meanwhile
         self._open_until = None if row.open_until is None else from_micros(row.open_until)
+        if before is not None and self._open_until is None:
+            self._failures = 0  # another process has found the destination at work
 
     def _breathing(self, now: datetime) -> datetime | None:
         return self._breathe_until if self._breathe_until is not None and now < self._breathe_until else None

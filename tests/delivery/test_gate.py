@@ -138,6 +138,48 @@ async def test_successful_probe_closes_it_for_everybody(processes, clock):
     assert stored(processes[0]) == upkeep.Breaker(name="portal")
 
 
+async def test_failures_before_a_recovery_that_another_process_saw_do_not_count_after_it(processes, clock):
+    await processes[0].fail(3)
+    clock.move(seconds=2)
+    assert (await processes[1].permit()).probe
+    await processes[1].gate.succeeded()
+    assert (await processes[0].permit()).allowed
+
+    await processes[0].fail()
+
+    assert not processes[0].gate.shut()
+
+
+class Slow:
+    """A database that gives answers to questions late, when it is told to."""
+
+    def __init__(self, database):
+        self._database = database
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    async def read(self, question):
+        answer = await self._database.read(question)
+        self.asked.set()
+        await self.may_answer.wait()
+        return answer
+
+
+async def test_breaker_that_opens_while_it_is_looked_up_stays_open(processes):
+    gate = processes[0].gate
+    gate._database = slow = Slow(gate._database)
+    asking = asyncio.create_task(processes[0].permit())
+    await slow.asked.wait()
+    await processes[0].fail(3)
+    slow.may_answer.set()
+
+    assert not (await asking).allowed
+    assert gate.shut()
+
+
 class Counted:
     """A database that says what each write gave."""
 
