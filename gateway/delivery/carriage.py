@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import structlog
 
 from gateway.delivery import call
 from gateway.delivery.turn import Encoded, Share, code_of, start_of, tag_of
@@ -27,16 +28,20 @@ from gateway.wire.client import Answered, Exchange
 if TYPE_CHECKING:
     from gateway.delivery.destination import Destination
 
+log = structlog.get_logger(__name__)
 _Kind = tuple[str, ...]
 """Operation and what the lanes' memories have in common: only riders of one kind travel together."""
 
 
 class Rider:
-    """A lane's delivery on its way; ``share`` is what the call meant for it, None: go alone."""
+    """A lane's delivery on its way; ``share`` is what the call meant for it, None: go alone.
 
-    __slots__ = ("lane", "memory", "operation", "queued", "share", "worker")
+    ``may_leave``: asked when its call is about to be made, since it may have waited long for it.
+    """
 
-    def __init__(
+    __slots__ = ("lane", "may_leave", "memory", "operation", "queued", "share", "worker")
+
+    def __init__(  # noqa: PLR0913 - all that a lane brings along
         self,
         lane: ClaimedLane,
         queued: QueuedDelivery,
@@ -44,12 +49,14 @@ class Rider:
         *,
         memory: dict[str, str],
         worker: int,
+        may_leave: Callable[[], bool],
     ) -> None:
         self.lane = lane
         self.queued = queued
         self.operation = operation
         self.memory = memory
         self.worker = worker
+        self.may_leave = may_leave
         self.share: asyncio.Future[Share | None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -105,6 +112,8 @@ class Carriage:
         try:
             await self._call(riders)
         except Exception as fault:  # why: each lane must learn what became of its own call
+            if all(rider.share.done() for rider in riders):
+                log.exception("health_was_not_reported", destination=self._destination.name)
             for rider in riders:
                 if not rider.share.done():
                     rider.share.set_exception(fault)
@@ -114,8 +123,10 @@ class Carriage:
 
     async def _call(self, riders: list[Rider]) -> None:
         """One call for all riders; those that it leaves without a share go alone."""
-        credentials = await self._destination.authenticator.obtain() if len(riders) > 1 else None
-        if credentials is None or isinstance(credentials, NoCredential):
+        if len(riders) < 2 or not all(rider.may_leave() for rider in riders):
+            return
+        credentials = await self._destination.authenticator.obtain()
+        if isinstance(credentials, NoCredential):
             return
         while len(riders) > 1:
             encoded = self._encode(riders, credentials)

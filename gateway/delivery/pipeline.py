@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import structlog
@@ -70,6 +71,7 @@ class LaneRun:
         self._queue = list(lane.queue)
         self._immediate = 0
         self._released = False
+        self._stopping = asyncio.Event()
         self._unsettled: Settlement | None = None
 
     async def run(self, *, stopping: asyncio.Event, probe: bool = False) -> None:
@@ -77,8 +79,9 @@ class LaneRun:
 
         Raises LeaseLost (the lane is somebody else's) and StorageUnavailable (the lane must be abandoned).
         """
+        self._stopping = stopping
         try:
-            await self._work(stopping, probe=probe)
+            await self._work(probe=probe)
         finally:
             await self._flush()  # whatever ended the turn: an answer that is known must not be lost
         if not self._released:
@@ -86,10 +89,10 @@ class LaneRun:
                 release_lanes, Release(lane=self._lane.id, token=self._lane.token)
             )
 
-    async def _work(self, stopping: asyncio.Event, *, probe: bool) -> None:
+    async def _work(self, *, probe: bool) -> None:
         gate = self._destination.gate
         turns = 0
-        while self._queue and not self._released and not stopping.is_set():
+        while self._queue and not self._released and not self._stopping.is_set():
             if not self._actionable(self._queue[0]) or (turns and (probe or gate.shut())):
                 break
             if gate.paced:
@@ -129,10 +132,17 @@ class LaneRun:
         if isinstance(request, Rejected | Deferred):
             await self._settle(Turn(batch=batch, kind=kind, outcomes=[request] * len(batch), unanswered=True))
             return
-        async with self._destination.berths:
-            await self._attempt(
-                Order(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
-            )
+        order = Order(batch=batch, kind=kind, credentials=credentials, encoded=request, probe=probe)
+        berths = self._destination.berths
+        if berths.locked():
+            await self._flush()
+        async with berths:
+            if self._may_leave(probe=probe):
+                await self._attempt(order)
+
+    def _may_leave(self, *, probe: bool) -> bool:
+        """Whether a request may still leave after its lane has waited its turn: the gate may have shut meanwhile."""
+        return not self._stopping.is_set() and (probe or not self._destination.gate.shut())
 
     async def _shared(self, queued: QueuedDelivery) -> bool:
         """Send ``queued`` in one call with other lanes'; False when there is no such call, or it must go alone."""
@@ -140,7 +150,14 @@ class LaneRun:
         if operation.across == 1 or self._memory.get("batch") == "1":
             return False
         await self._flush()
-        rider = Rider(self._lane, queued, operation, memory=self._memory, worker=self._worker)
+        rider = Rider(
+            self._lane,
+            queued,
+            operation,
+            memory=self._memory,
+            worker=self._worker,
+            may_leave=partial(self._may_leave, probe=False),
+        )
         share = await self._destination.carriage.ride(rider)
         if share is None:
             return False

@@ -86,9 +86,9 @@ class Engine:
         return LaneRun(self.destination, lane, self.worker, lambda: 0.5)
 
     async def work(self, *, probe: bool = False) -> None:
-        """One worker's turn at the lane that is due first."""
+        """One worker's turn at the lane that is due first; a probe while the gate is shut."""
         (lane,) = await self.claim()
-        await self.turn(lane).run(stopping=asyncio.Event(), probe=probe)
+        await self.turn(lane).run(stopping=asyncio.Event(), probe=probe or self.destination.gate.shut())
 
     async def settle_everything(self, *, hours: int = 24) -> None:
         """Turn after turn, the clock moved to whatever is due next, until nothing can be done."""
@@ -96,7 +96,8 @@ class Engine:
         while True:
             lanes = await self.claim()
             if lanes:
-                await self.turn(lanes[0]).run(stopping=asyncio.Event())
+                probe = self.destination.gate.shut()
+                await self.turn(lanes[0]).run(stopping=asyncio.Event(), probe=probe)
                 continue
             due = self.rows("SELECT min(due_at) FROM lane WHERE state = 'waiting'")[0][0]
             if due is None or due > to_micros(limit):

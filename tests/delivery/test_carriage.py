@@ -260,3 +260,44 @@ async def test_database_that_is_lost_at_the_start_of_a_shared_call_loses_nothing
     await engine.close()
 
     assert [partner.taken[f"H99-{number}"] for number in range(3)] == [["1"]] * 3
+
+
+@pytest.fixture
+async def queueing(database, partner, clock):
+    """One call at a time, three lanes that never share one, and a breaker that the first failure opens."""
+    once = settings(poll=0.01, breaker={"failures": 1, "first_pause": 1000.0, "longest_pause": 1000.0})
+    engine = Engine(database, partner, clock, adapter=Sharing(concurrency=1), settings=once)
+    await folders(engine, 3)
+    await engine.execute("""UPDATE lane SET memory = '{"created":"' || dossier_code || '"}'""")
+    yield engine
+    await engine.close()
+
+
+async def test_lanes_that_wait_for_their_call_stay_when_the_breaker_opens(queueing, partner, clock):
+    partner.script["call"].append("lose_request")
+    running = Running(queueing)
+    await running.until(
+        lambda: (
+            queueing.breaker().open_until is not None
+            and queueing.rows("SELECT 1 FROM lane WHERE state = 'leased'") == []
+        )
+    )
+    assert len(partner.sends) == 1
+
+    clock.move(seconds=1001)
+    await running.until(delivered(queueing, 3))
+    await running.stop()
+    assert {row[0] for row in queueing.rows("SELECT attempts FROM delivery")} == {1, 2}
+
+
+async def test_lanes_that_wait_for_their_call_are_given_back_unsent_at_a_stop(queueing, partner):
+    async def told_to_stop(what, body):
+        running.dispatcher.stop()
+
+    partner.before = told_to_stop
+    running = Running(queueing)
+    await running.until(lambda: partner.calls == 1)
+    await running.stop()
+
+    assert len(partner.sends) == 1
+    assert sorted(queueing.rows("SELECT state FROM lane")) == [("idle",), ("ready",), ("ready",)]
