@@ -17,16 +17,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from bench.running import Row, row, sqlite
 from gateway.api.server import run as run_server
 from gateway.api.server import serve
 from gateway.bootstrap import open_gateway
+from gateway.port import Capacity, WireRequest
 from gateway.settings import Settings, decode
 from gateway.storage.clients import NewClient, Scope, create_client
 from gateway.telemetry import configure_logging
+from gateway.wire.client import Answered, HttpClient
 
 RATE = 500
 EXAMPLES = Path(__file__).parent.parent / "examples" / "dossiers.jsonl"
@@ -65,28 +66,27 @@ def _measure(database: str, seconds: int) -> tuple[float, float]:
 
 async def _knock(url: str, key: str, seconds: int) -> list[float]:
     bodies = _bodies(RATE * (seconds + 1))
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    headers = (("authorization", f"Bearer {key}"), ("content-type", "application/json"))
+    client = HttpClient(Capacity(concurrency=CONNECTIONS))
     latencies: list[float] = []
 
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+    async def one(code: str, body: bytes, due: float) -> None:
+        request = WireRequest(method="PUT", url=f"{url}/v1/dossiers/{code}", headers=headers, body=body)
+        result = await client.exchange(request)
+        if not isinstance(result, Answered) or result.response.status != 202:
+            raise RuntimeError(str(result))
+        if due >= measured_from:
+            latencies.append(time.perf_counter() - due)
 
-        async def one(code: str, body: bytes, due: float) -> None:
-            async with session.put(f"{url}/v1/dossiers/{code}", data=body) as answer:
-                await answer.read()
-                if answer.status != 202:
-                    raise RuntimeError(f"{answer.status}: {await answer.text()}")
-            if due >= measured_from:
-                latencies.append(time.perf_counter() - due)
-
-        begun = time.perf_counter() + 0.1
-        measured_from = begun + 1.0  # the first second warms both sides up
-        tasks = []
-        for number, (code, body) in enumerate(bodies):
-            due = begun + number / RATE
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            tasks.append(asyncio.create_task(one(code, body, due)))
-        await asyncio.gather(*tasks)
+    begun = time.perf_counter() + 0.1
+    measured_from = begun + 1.0  # the first second warms both sides up
+    tasks = []
+    for number, (code, body) in enumerate(bodies):
+        due = begun + number / RATE
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(code, body, due)))
+    await asyncio.gather(*tasks)
+    await client.close()
     return latencies
 
 

@@ -7,14 +7,11 @@ httpx's transport interface without httpx's client: a request is built once and 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import functools
 import ssl
 import zlib
 from typing import TypeAlias
 
-import aiohttp
 import httpx
 import msgspec
 from tenacity import (
@@ -22,12 +19,13 @@ from tenacity import (
     RetryCallState,
     retry_if_result,
     stop_after_attempt,
-    wait_random_exponential,
+    wait_random,
 )
 
 from gateway.port.manifest import Capacity
 from gateway.port.wire import WireRequest, WireResponse
-from gateway.wire.connections import Connections, is_before_writing
+from gateway.wire.connection import Unanswered
+from gateway.wire.connections import Connections
 from gateway.wire.resolver import Judge
 
 CONNECT_TRIES = 3
@@ -57,7 +55,6 @@ Exchange: TypeAlias = Answered | NotSent | NoAnswer
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What carries a request; tests put their own in."""
 
-_NEVER_BUILT = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.ConnectError)
 _ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
@@ -91,48 +88,21 @@ class HttpClient:
 
     async def _exchange_once(self, request: WireRequest) -> Exchange:
         connect, read = self._capacity.connect_timeout, request.timeout or self._capacity.read_timeout
+        # the read timeout starts anew with every byte, so one byte a minute would never end
+        timeout = {"connect": connect, "read": read, "write": read, "pool": read, "whole": 2 * read}
         try:
-            # aiohttp's read timeout starts anew with every byte, so one byte a minute would never end
-            async with asyncio.timeout(2 * read + connect):
-                return await self._send(
-                    request, {"connect": connect, "read": read, "write": read, "pool": read}
-                )
-        except TimeoutError:
-            return NoAnswer(code="answer_too_slow", reason="the answer did not end in twice the read timeout")
-
-    async def _send(self, request: WireRequest, timeout: dict[str, float]) -> Exchange:
-        try:
-            built = httpx.Request(
-                request.method,
-                _address(request.url),
-                headers=list(request.headers),
-                # as a stream, so that httpx adds no headers: Host and Content-Length are the connection's
-                stream=httpx.ByteStream(request.body),
-                extensions={"timeout": timeout},
-            )
-            response = await self._transport.handle_async_request(built)
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as fault:
+            return await self._read(await self._transport.handle_async_request(_built(request, timeout)))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as fault:
             return _failure(fault)
-        try:
-            return await self._read(response)
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as fault:
-            return NoAnswer(code="answer_broken", reason=f"the answer broke off: {_words(fault)}")
-        finally:
-            await _close_quietly(response)
 
     async def _read(self, response: httpx.Response) -> Exchange:
-        limit = self._capacity.max_response_bytes
-        too_large = NoAnswer(code="answer_too_large", reason=f"the answer exceeds {limit} bytes")
-        packed = bytearray()
         if not isinstance(response.stream, httpx.AsyncByteStream):
             raise TypeError(f"the transport gave {type(response.stream).__name__}, expected an async stream")
-        async for chunk in response.stream:
-            packed += chunk
-            if len(packed) > limit:
-                return too_large
-        body = unpack(response.headers.get("content-encoding", ""), bytes(packed), limit)
-        if body is None:
-            return too_large
+        limit = self._capacity.max_response_bytes
+        packed = b"".join([chunk async for chunk in response.stream])
+        body = unpack(response.headers.get("content-encoding", ""), packed, limit)
+        if body is None or len(body) > limit:
+            return NoAnswer(code="answer_too_large", reason=f"the answer exceeds {limit} bytes")
         headers = tuple(
             (key.decode("latin-1"), value.decode("latin-1")) for key, value in response.headers.raw
         )
@@ -153,26 +123,26 @@ def _last(state: RetryCallState) -> Exchange:
 _RECONNECT = AsyncRetrying(
     retry=retry_if_result(_is_not_sent),
     stop=stop_after_attempt(CONNECT_TRIES - 1),
-    wait=wait_random_exponential(multiplier=0.05, max=0.5),
+    wait=wait_random(0.05, 0.15),  # a partner that is being restarted needs a moment
     retry_error_callback=_last,
 )
 
 
 def _failure(fault: Exception) -> Exchange:
-    """What a failed send proves. The chain of causes is searched for a proof that nothing was written."""
-    cause: BaseException | None = fault
-    while cause is not None:
-        if is_before_writing(cause):
-            return NotSent(code="not_sent", reason=f"no connection: {_words(cause)}")
-        cause = cause.__cause__
-    if isinstance(fault, _NEVER_BUILT):
-        return NotSent(code="not_sent", reason=f"no connection: {_words(fault)}")
-    origin = fault.__cause__ or fault
-    if isinstance(origin, httpx.TimeoutException | TimeoutError):
-        return NoAnswer(code="timeout", reason="no answer within the read timeout")
-    return NoAnswer(
-        code="connection_lost", reason=f"the connection broke before the answer: {_words(origin)}"
-    )
+    """What a failed exchange proves."""
+    match fault:
+        case Unanswered():
+            return NoAnswer(code=fault.code, reason=str(fault))
+        case httpx.ConnectError():
+            return NotSent(code="not_sent", reason=f"no connection: {fault}")
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
+            return NotSent(code="not_sent", reason=f"it cannot be sent: {type(fault).__name__}")
+        case httpx.TimeoutException():
+            return NoAnswer(code="timeout", reason="no answer within the read timeout")
+        case _:
+            return NoAnswer(
+                code="connection_lost", reason=f"the connection broke before the answer: {_words(fault)}"
+            )
 
 
 def unpack(coding: str, body: bytes, limit: int) -> bytes | None:
@@ -194,15 +164,24 @@ def unpack(coding: str, body: bytes, limit: int) -> bytes | None:
 
 
 def _words(fault: BaseException) -> str:
-    """What failed, for the program log and for the one-door system: so without the query of the address and the
-    partner's bytes, which aiohttp quotes in everything but the operating system's own faults."""
+    """What failed, for the program log and for the one-door system: the operating system's words, no one else's, who
+    may quote the address with its query, or the partner."""
     told = isinstance(fault, OSError) and not isinstance(fault, TimeoutError)
     return f"{type(fault).__name__}: {fault}"[:300] if told else type(fault).__name__
 
 
-async def _close_quietly(response: httpx.Response) -> None:
-    with contextlib.suppress(httpx.HTTPError, aiohttp.ClientError, OSError):
-        await response.aclose()
+def _built(request: WireRequest, timeout: dict[str, float]) -> httpx.Request:
+    try:
+        return httpx.Request(
+            request.method,
+            _address(request.url),
+            headers=list(request.headers),
+            # as a stream, so that httpx adds no headers: Host and Content-Length are the connection's
+            stream=httpx.ByteStream(request.body),
+            extensions={"timeout": timeout},
+        )
+    except UnicodeEncodeError as fault:
+        raise httpx.LocalProtocolError(f"a header that is not ASCII: {fault}") from fault
 
 
 @functools.lru_cache(maxsize=128)

@@ -1,139 +1,159 @@
-"""aiohttp's pool, parser and TLS behind httpx's transport interface.
+"""Kept connections to one destination, behind httpx's transport interface.
 
-httpx's own pool sinks to 900 calls/s at 32 connections and can lose a slot for ever when a call is cancelled; its
-client spends another 140 µs a call on redirects, cookies and authentication that a partner's exchange never has.
-Invariants: a request goes out at most once a call, with the address and the headers that it was given and no others; a
-fault keeps the class that aiohttp gave it, so that ``is_before_writing`` can tell what it proves.
+httpx's own pool sinks to 900 calls/s at 32 connections and can lose a slot for ever when a call is cancelled.
+Invariants: ``httpx.ConnectError`` and ``httpx.LocalProtocolError`` are raised only while nothing can have been
+written, everything later is ``Unanswered``; a request goes out once, with the headers that it was given, the host and
+the length, and no others; no reason quotes a query or the partner's bytes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import itertools
+import re
 import ssl
-from collections.abc import AsyncIterator
 
-import aiohttp
 import httpx
-from yarl import URL
 
 from gateway.port.manifest import Capacity
-from gateway.wire.resolver import Judge, JudgedResolver
+from gateway.wire.connection import Connection, Limits
+from gateway.wire.resolver import Judge, addresses_of
 
-KEEPALIVE_SECONDS = 60.0
-
-# aiohttp raises these before it writes to the socket; everything else is "maybe sent"
-_BEFORE_WRITING = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-)
-# headers that aiohttp would add by itself: what leaves is what the message log has
-_UNASKED_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-
-
-def is_before_writing(fault: BaseException) -> bool:
-    """Whether ``fault`` proves that no byte of the request was written."""
-    return isinstance(fault, _BEFORE_WRITING)
+REST_SECONDS = 60.0
+_PORTS = {"http": 80, "https": 443}
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNSAFE = re.compile(rb"[\r\n\0]")
+_OWN_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Connections(httpx.AsyncBaseTransport):
-    """Kept connections to one destination. The session is opened by the first request, in its event loop."""
+    """As many connections as the capacity allows, and two for logins and questions."""
 
-    def __init__(self, capacity: Capacity, *, verify: ssl.SSLContext | None, judge: Judge | None) -> None:
-        self._capacity = capacity
+    def __init__(
+        self,
+        capacity: Capacity,
+        *,
+        verify: ssl.SSLContext | None = None,
+        judge: Judge | None = None,
+        rest: float = REST_SECONDS,
+    ) -> None:
+        self._most_body = capacity.max_response_bytes
         self._verify = verify
         self._judge = judge
-        self._session: aiohttp.ClientSession | None = None
+        self._rest = rest
+        self._slots = asyncio.Semaphore(capacity.concurrency + 2)
+        self._idle: dict[tuple[str, bytes], list[Connection]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The head of the answer, its body still to be read; faults are aiohttp's own."""
-        limits = request.extensions["timeout"]
-        answer = await self._open().request(
-            request.method,
-            _as_logged(str(request.url)),
-            headers=[(key.decode(), value.decode()) for key, value in request.headers.raw],
-            data=request.read() or None,
-            allow_redirects=False,
-            timeout=_timeout(limits["connect"], limits["read"], limits["pool"]),
+        """The whole answer. ``timeout`` in the extensions is httpx's, with ``whole`` for the exchange itself."""
+        seconds = request.extensions["timeout"]
+        limits = Limits(
+            silence=seconds["read"], whole=seconds["whole"], rest=self._rest, body=self._most_body
         )
+        written = _written(request)
+        await self._take_slot(seconds["pool"])
+        try:
+            connection = self._kept(request.url) or await self._connect(request.url, seconds["connect"])
+            answer = await connection.exchange(written, limits, bodiless=request.method == "HEAD")
+            self._keep(request.url, connection)
+        finally:
+            self._slots.release()
         return httpx.Response(
-            answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
+            answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body), request=request
         )
 
     async def aclose(self) -> None:
         """Close idle connections; calls in flight end by their own limits first."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for connection in itertools.chain.from_iterable(self._idle.values()):
+            connection.close()
+        self._idle.clear()
+        await asyncio.sleep(0)  # closing takes the loop a turn
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._capacity.concurrency + 2,
-                keepalive_timeout=KEEPALIVE_SECONDS,
-                ssl=self._verify or _shared_tls(),
-                resolver=None if self._judge is None else JudgedResolver(self._judge),
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=False,
-                read_bufsize=2**18,
-                skip_auto_headers=_UNASKED_HEADERS,
-                middlewares=(_only_once,),
-            )
-        return self._session
+    async def _take_slot(self, seconds: float) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._slots.acquire()
+        except TimeoutError as fault:
+            raise httpx.ConnectError(f"every connection was busy for {seconds:g} s") from fault
 
+    def _kept(self, url: httpx.URL) -> Connection | None:
+        idle = self._idle.get(_origin(url), [])
+        while idle:
+            connection = idle.pop()  # the one used last, so that a quiet hour closes the others
+            if connection.reusable:
+                return connection
+        return None
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer as it arrives."""
+    def _keep(self, url: httpx.URL, connection: Connection) -> None:
+        if connection.reusable:
+            self._idle.setdefault(_origin(url), []).append(connection)
+        else:
+            connection.close()
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._answer.content.iter_any()
-
-    async def aclose(self) -> None:
-        self._answer.release()
-        await self._answer.wait_for_close()
-
-
-class _Broken(aiohttp.ClientError):
-    """A connection broke after bytes of the request may have left."""
-
-
-async def _only_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending GET, PUT and DELETE a second time by itself when a connection breaks.
-
-    Sending again is the delivery engine's decision, after asking; and a refused connection at the second try would
-    look as if nothing had been sent. aiohttp repeats after the two classes caught here, and only after them.
-    """
-    try:
-        return await handler(request)
-    except _BEFORE_WRITING:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
-        raise _Broken(type(fault).__name__) from fault
+    async def _connect(self, url: httpx.URL, seconds: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        host, port = url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+        context = (self._verify or _shared_tls()) if url.scheme == "https" else None
+        fault: Exception | None = None
+        try:
+            async with asyncio.timeout(seconds) as whole:
+                addresses = await addresses_of(host, port, self._judge)
+                for place, address in enumerate(addresses):
+                    # an address that swallows everything leaves time for the next one
+                    left = ((whole.when() or 0.0) - loop.time()) / (len(addresses) - place)
+                    try:
+                        async with asyncio.timeout(left):
+                            return await _open(address, port, context, host)
+                    except OSError as refused:
+                        fault = refused
+        except (OSError, OverflowError, UnicodeError) as unknown:
+            fault = unknown
+        raise httpx.ConnectError(_words(fault, seconds)) from fault
 
 
-@functools.lru_cache(maxsize=128)
-def _as_logged(url: str) -> URL:
-    """``url`` to the letter; aiohttp by itself would write it anew, %2F in a query as a slash."""
-    try:
-        URL(url)  # which judges it, unlike the line below
-    except ValueError as fault:
-        raise aiohttp.InvalidURL(url) from fault
-    return URL(url, encoded=True)
+async def _open(address: str, port: int, tls: ssl.SSLContext | None, host: str) -> Connection:
+    _, connection = await asyncio.get_running_loop().create_connection(
+        Connection, address, port, ssl=tls, server_hostname=host if tls else None
+    )
+    return connection
 
 
-@functools.lru_cache(maxsize=64)
-def _timeout(connect: float, read: float, pool: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(sock_connect=connect, sock_read=read, connect=pool)
+def _origin(url: httpx.URL) -> tuple[str, bytes]:
+    return url.scheme, url.netloc
+
+
+def _written(request: httpx.Request) -> bytes:
+    """The bytes of ``request``; UnsupportedProtocol or LocalProtocolError when it cannot be written as it is."""
+    url, method, body, headers = request.url, request.method.encode(), request.read(), request.headers.raw
+    if url.scheme not in _PORTS or not url.host:
+        raise httpx.UnsupportedProtocol(f"expected http or https and a host, got the scheme {url.scheme!r}")
+    if url.userinfo:
+        raise httpx.UnsupportedProtocol("a user name in an address is not sent; put it into a header")
+    given = {name.lower() for name, _ in headers}
+    if given & _OWN_HEADERS or not all(_NAME.fullmatch(name) for name in (method, *given)):
+        raise httpx.LocalProtocolError(
+            "a method or header that is no word, or a header with the body's length"
+        )
+    if any(_UNSAFE.search(value) for _, value in headers):
+        raise httpx.LocalProtocolError("a header's value with a line break or a zero byte")
+    lines = [b"%s %s HTTP/1.1" % (method, url.raw_path)]
+    if b"host" not in given:
+        lines.append(b"Host: " + url.netloc)
+    lines += [b"%s: %s" % header for header in headers]
+    if body or request.method not in _WITHOUT_BODY:
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join((*lines, b"", body))
+
+
+def _words(fault: Exception | None, seconds: float) -> str:
+    if isinstance(fault, TimeoutError):
+        return f"TimeoutError: no connection within {seconds:g} s"
+    return f"{type(fault).__name__}: {fault}"[:300]
 
 
 @functools.cache

@@ -5,33 +5,38 @@ Invariant: a connection is opened only to an address that was judged, in the sam
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import ipaddress
 import socket
 from collections.abc import Callable
 from typing import TypeAlias
 
-from aiohttp import ThreadedResolver
-from aiohttp.abc import ResolveResult
-
 Judge: TypeAlias = Callable[[str, str], str | None]
 """(host, address) to the reason why it may not be connected to, or None."""
+MOST_ADDRESSES = 4
 
 
-class JudgedResolver(ThreadedResolver):
-    """The system's resolver without the addresses that ``judge`` refuses."""
+async def addresses_of(host: str, port: int, judge: Judge | None) -> list[str]:
+    """Addresses of ``host`` that may be connected to, the system's choice first; OSError when there is none.
 
-    def __init__(self, judge: Judge) -> None:
-        super().__init__()
-        self._judge = judge
+    A literal address is judged by whoever gave it.
+    """
+    if _is_literal(host):
+        return [host]
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    reasons = [None if judge is None else judge(host, address) for address in addresses]
+    kept = [address for address, reason in zip(addresses, reasons, strict=True) if reason is None]
+    if not kept:
+        reason = next((reason for reason in reasons if reason), f"{host} has no address")
+        raise PermissionError(errno.EACCES, reason)
+    return kept[:MOST_ADDRESSES]
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Addresses of ``host`` that may be connected to; OSError with the reason when there is none."""
-        found = await super().resolve(host, port, family)
-        reasons = [self._judge(host, entry["host"]) for entry in found]
-        kept = [entry for entry, reason in zip(found, reasons, strict=True) if reason is None]
-        if not kept:
-            reason = next((reason for reason in reasons if reason), f"{host} has no address")
-            raise PermissionError(errno.EACCES, reason)
-        return kept
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

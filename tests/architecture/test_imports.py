@@ -62,11 +62,11 @@ _ABOVE_STORAGE = (
 
 # Third-party package -> the only parts of the tree that may import it.
 DOORS: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("gateway.wire",),
     "alembic": ("gateway.storage",),
     "cronsim": ("gateway.jobs",),
     "cryptography": ("gateway.signing", "gateway.messagelog"),
     "h11": ("gateway.sandbox",),
+    "httptools": ("gateway.wire",),
     "httpx": ("gateway.wire",),
     "lxml": ("gateway.codec", "gateway.signing"),
     "prometheus_client": ("gateway.telemetry",),
@@ -79,7 +79,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("gateway.cli",),
     "uvicorn": _FACES,
     "xlsxwriter": ("gateway.reports",),
-    "yarl": ("gateway.wire",),
     "zeep": ("gateway.codec.soap",),
     # Values and bytes, no effects: welcome wherever a floor has no stricter rule.
     "jsonschema_rs": PRODUCT,
@@ -100,7 +99,7 @@ class Pure:
 
 _SOCKETS = ("asyncio", "http", "requests", "socket", "socketserver", "ssl", "urllib3")
 _DATABASES = ("alembic", "psycopg", "sqlalchemy", "sqlite3")
-_CLIENTS = ("aiohttp", "httpx", "tenacity", "uvicorn", "zeep")
+_CLIENTS = ("httptools", "httpx", "tenacity", "uvicorn", "zeep")
 
 # Not even through another module: `part` must not reach `forbidden` over any chain of imports.
 PURE = (

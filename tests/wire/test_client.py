@@ -193,7 +193,7 @@ BROKEN = {
     packed_body_by_drops: "answer_too_slow",
     body_shorter_than_said: "answer_broken",
     last_chunk_missing: "answer_broken",
-    chunk_size_is_no_number: "connection_lost",
+    chunk_size_is_no_number: "answer_broken",
     two_lengths: "connection_lost",
     length_is_negative: "connection_lost",
     not_http: "connection_lost",
@@ -370,27 +370,27 @@ async def test_connection_that_is_never_accepted_is_not_sent():
         result = await client.exchange(post(f"http://127.0.0.1:{listener.getsockname()[1]}/service"))
 
     assert isinstance(result, NotSent)
-    assert "ConnectionTimeoutError" in result.reason
+    assert "no connection within" in result.reason
     await client.close()
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body")
-async def test_early_answer_to_a_large_request_is_an_answer(client):
+async def test_early_answer_to_a_large_request_is_an_answer():
     """The partner refuses by the headers and does not read the rest."""
+    client = HttpClient(Capacity(read_timeout=5.0))
 
     async def refuse_early(peer):
         await peer.read_head()
         await peer.write(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 2\r\n\r\n{}")
         await asyncio.sleep(5)
 
-    async with RawServer(refuse_early) as server, asyncio.timeout(3):
+    async with RawServer(refuse_early) as server, asyncio.timeout(10):
         result = await client.exchange(post(server.url, body=b"x" * 20_000_000))
+        await client.close()
 
     assert isinstance(result, Answered)
     assert result.response.status == 413
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body")
 async def test_partner_that_stops_reading_is_no_answer(client):
     async def stop_reading(peer):
         await peer.read_head()
@@ -471,7 +471,8 @@ async def test_reason_of_a_connection_that_takes_too_long_leaves_out_the_query(c
         result = await client.exchange(post(server.url.replace("http:", "https:") + "/x?token=canary"))
 
     assert isinstance(result, NotSent)
-    assert result.reason.endswith("ConnectionTimeoutError")
+    assert "no connection within" in result.reason
+    assert "canary" not in result.reason
 
 
 async def test_header_names_leave_as_they_were_logged(client):
