@@ -77,7 +77,10 @@ class Assessor:
             if time.perf_counter() - began > SLICE_SECONDS:
                 began = await _breathe()
         await asyncio.wait(writes)  # all of them, whatever becomes of one
-        return sum([write.result() for write in writes])
+        faults = [fault for write in writes if (fault := write.exception()) is not None]
+        if faults:  # each was asked for above, so that asyncio does not complain of those that are not raised
+            raise faults[0]
+        return sum(write.result() for write in writes)
 
     def _bench(self) -> Bench:
         return Bench(

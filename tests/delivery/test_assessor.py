@@ -1,6 +1,8 @@
 """The assessor: every version judged once and in order, whatever breaks, whoever else is at it."""
 
 import asyncio
+import contextlib
+import gc
 import signal
 import subprocess
 import sys
@@ -228,6 +230,22 @@ async def test_database_that_goes_away_in_the_middle_loses_and_doubles_nothing(p
     assert province.count("standing") == 5
     assert province.count("due_change") == 10
     assert province.kinds().count("dossier.due_changed") == 5
+
+
+async def test_outage_is_one_fault_however_many_dossiers_it_meets(province, database):
+    """What nobody asked about is written to the error output, a traceback each."""
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    for code in codes(5):
+        await province.say(said(code))
+    shaken = Province(Flaky(database, "record_assessments", failures=5))
+
+    with contextlib.suppress(StorageUnavailable):  # nothing else keeps what was raised
+        await shaken.assessor.run_once()
+    gc.collect()
+
+    assert told == []
+    assert await shaken.assess() == 5
 
 
 async def test_version_that_comes_in_meanwhile_is_judged_after(province, database):
