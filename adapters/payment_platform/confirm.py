@@ -46,7 +46,7 @@ def read_confirm(request: CallbackRequest, settings: Settings) -> PaymentReport 
     if len(request.body) > settings.max_callback_bytes:
         return refusal("too_large", f"{len(request.body)} bytes", 413)
     try:
-        fields = _fields(request.body)
+        fields = _fields(request.body, settings)
     except Unreadable as fault:
         return refusal(fault.code, "the body cannot be read", 400)
     except Malformed as fault:
@@ -57,13 +57,13 @@ def read_confirm(request: CallbackRequest, settings: Settings) -> PaymentReport 
     return _report(fields, said, request.body, settings)
 
 
-def _fields(body: bytes) -> dict[str, Json]:
+def _fields(body: bytes, settings: Settings) -> dict[str, Json]:
     """The fields of a notification without card data; Unreadable or Malformed when it is none."""
     document = json.read(body)
     if not isinstance(document, dict):
         raise Malformed("the body is no JSON object")
     fields = without_card(named(document))
-    require_wellformed(fields)
+    require_wellformed(fields, settings.foreign_kinds)
     return fields
 
 

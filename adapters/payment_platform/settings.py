@@ -125,6 +125,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ack_for_failed         MaLoi that acknowledges a failed payment: 00, or the payment's own (echo) (U7)
     ack_mac                check code of our acknowledgement: the received one (echo), or the assumed formula
     bad_mac_http           HTTP status for a wrong check code: 401, or 200 with MaLoi 99 (§5.5)
+    foreign_kinds          LoaiBanTin that a CONFIRM never has: those of our own questions, whose answers, sent back to
+                           us, could carry a code of the same fields (§13; which one it has is open, U1)
     callback_path          what follows the mount point for CONFIRM
     callback_networks      networks that CONFIRM may come from, in CIDR notation; empty: any
     max_callback_bytes     largest inbound call that is read (§11.5)
@@ -161,6 +163,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ack_for_failed: Literal["00", "echo"] = "00"
     ack_mac: Literal["echo", "assumed"] = "echo"
     bad_mac_http: Literal[200, 401] = 401
+    foreign_kinds: tuple[str, ...] = ("INIT", "QUERY", "GET_BILL")
     callback_path: Annotated[str, Meta(min_length=1)] = "confirm"
     callback_networks: tuple[str, ...] = ()
     max_callback_bytes: Annotated[int, Meta(ge=1024)] = 64 * 1024

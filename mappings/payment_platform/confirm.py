@@ -6,7 +6,7 @@ is done with it; no answer says ``00`` to money that does not fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -69,10 +69,11 @@ def without_card(fields: Mapping[str, Json]) -> dict[str, Json]:
     return {name: value for name, value in fields.items() if name not in CARD_FIELDS}
 
 
-def require_wellformed(fields: Mapping[str, Json]) -> None:
+def require_wellformed(fields: Mapping[str, Json], foreign_kinds: Collection[str]) -> None:
     """Raise Malformed where a hashed field has the wrong type, is ambiguous, or cannot be stored.
 
-    Numbers other than integers, and integers that are no amount of money, stop here (§4 rule 3, rule 9).
+    So is the answer to one of our questions that somebody sends back as a notification: ``00`` there means that the
+    question was answered, not that anything was paid. Numbers other than integers, and integers that are no amount of money, stop here (§4 rule 3, rule 9).
     """
     for name in HASHED:
         _require_field(name, fields.get(name))
@@ -81,6 +82,8 @@ def require_wellformed(fields: Mapping[str, Json]) -> None:
     for name in ("MaLoi", "MaDoiTac"):
         if not isinstance(fields.get(name), str) or not fields[name]:
             raise Malformed(f"{name} is missing")
+    if str(fields.get("LoaiBanTin")).strip().upper() in foreign_kinds:
+        raise Malformed("LoaiBanTin is that of another message")
     if not text_of(fields, "MaThamChieu") and not text_of(fields, "MaHoSo"):
         raise Malformed("MaThamChieu is missing")
 
