@@ -72,7 +72,7 @@ def _secret(fields: Fields, scene: Scene) -> str:
     return partner.secrets[0] if partner else ""
 
 
-def _with(**changes: Any) -> Change:
+def _with(changes: Fields) -> Change:
     return lambda fields, _scene: {**fields, **changes}
 
 
@@ -135,7 +135,7 @@ VARIANTS: Mapping[str, Variant] = {
     "uppercase_mac": Variant(after=_uppercase_mac, spoils=True),
     "amount_changed_valid_mac": Variant(before=_amount_changed, spoils=True),
     "sotien_above_int32": Variant(before=_above_int32, spoils=True),
-    "currency_changed": Variant(before=_with(MaTienTe="USD"), spoils=True),
+    "currency_changed": Variant(before=_with({"MaTienTe": "USD"}), spoils=True),
     "foreign_partner": Variant(before=_foreign_partner, spoils=True),
     "unknown_reference": Variant(before=_unknown_reference, spoils=True),
     "pipe_in_field": Variant(before=_pipe, spoils=True),
@@ -147,7 +147,7 @@ VARIANTS: Mapping[str, Variant] = {
     "camel_case_keys": Variant(after=_camel),
     # §5.5: named in a source, meaning unknown. Card data: whoever receives it must not keep it.
     "extra_fields": Variant(
-        after=_with(**{"Token": "the-gia-lap", "SoThe": "9999000000000018", "ThangThe": "09", "NamThe": "30"})
+        after=_with({"Token": "the-gia-lap", "SoThe": "9999000000000018", "ThangThe": "09", "NamThe": "30"})
     ),
 }
 SPOILING: tuple[str, ...] = tuple(name for name, row in VARIANTS.items() if row.spoils)
