@@ -290,6 +290,27 @@ def test_encode_names_the_operations_there_are(config):
     assert "dossier, step, status" in ran.err
 
 
+def test_encode_takes_a_payment_order(config, tmp_path):
+    line = (ROOT / "adapters" / "payment_platform" / "spec" / "orders.jsonl").read_text().splitlines()[0]
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(json.loads(line)["payload"]))
+    ran = lienthong("encode", "payment_platform", "init", file, "--json", "-c", config)
+    assert ran.code == 0, ran.err
+    message = json.loads(ran.json[0]["body"])
+    # payment_platform, vector V01
+    assert message["MaXacThuc"] == "f27b1ece9032b61be71eb8551d56fcffc552061717ece937e16d55aef485948f"
+    assert "S3cret-DEMO-2026" not in ran.out
+    assert "[redacted]" in str(ran.json[0]["headers"])
+
+
+def test_encode_refuses_a_payment_order_with_everything_wrong_in_it(config, tmp_path):
+    file = tmp_path / "order.json"
+    file.write_text('{"reference": "PG1", "amount": 1.5}')
+    ran = lienthong("encode", "payment_platform", "init", file, "-c", config)
+    assert ran.code == 1
+    assert "payment order" in ran.err
+
+
 # adapters, clients
 
 
