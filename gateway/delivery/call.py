@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from gateway.delivery.disposition import honoured
@@ -17,7 +18,8 @@ from gateway.delivery.soundness import sound
 from gateway.delivery.turn import Encoded, Kind, code_of, wire_request
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CannotEncode, LeaseLost
-from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
+from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
+from gateway.messagelog.redaction import redact_text
 from gateway.port import Context, WireRequest, header
 from gateway.wire.authentication import Credentials
 from gateway.wire.client import Answered, Exchange, NoAnswer, NotSent
@@ -75,7 +77,16 @@ def understood(
         log.error("adapter_failed", destination=destination.name, lane=deliveries[0].lane, gave=len(given))
         doubt = InDoubt(code="adapter_defect", reason="not one sound outcome per delivery")
         return [doubt] * len(deliveries)
-    return outcomes
+    secrets = tuple(destination.secrets())
+    return [_without(secrets, outcome) for outcome in outcomes] if secrets else outcomes
+
+
+def _without(secrets: tuple[str, ...], outcome: Outcome) -> Outcome:
+    """``outcome`` without live credentials in the partner's words: they are shown to people and go into events."""
+    name = "receipt" if isinstance(outcome, Accepted) else "reason"
+    told: str = getattr(outcome, name)
+    shown = redact_text(told, secrets=secrets) if told else told
+    return outcome if shown == told else msgspec.structs.replace(outcome, **{name: shown})
 
 
 def renew(destination: Destination, outcomes: Sequence[Outcome], credentials: Credentials) -> None:

@@ -37,6 +37,7 @@ from gateway.domain.delivery import SENDABLE, DeliveryState
 from gateway.domain.errors import CannotEncode, StorageUnavailable
 from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.entry import About, request_entry
+from gateway.messagelog.redaction import redact_text
 from gateway.port import Operation, OperationKind
 from gateway.storage.advance import Advance, advance_lanes
 from gateway.storage.lanes import (
@@ -268,10 +269,12 @@ class LaneRun:
         self, batch: list[QueuedDelivery], kind: Kind, refusal: NoCredential, *, probe: bool
     ) -> None:
         """Nothing of the request left: the delivery waits, the destination is counted as failing."""
-        deferred: Outcome = Deferred(code=refusal.code, reason=refusal.reason)
+        # the partner's words, which may repeat what it was given
+        reason = redact_text(refusal.reason, secrets=self._destination.secrets())
+        deferred: Outcome = Deferred(code=refusal.code, reason=reason)
         turn = Turn(batch=batch[:1], kind=kind, outcomes=[deferred], unanswered=True)
         await self._settle(turn)
-        await self._destination.gate.failed(refusal.reason, probe=probe)
+        await self._destination.gate.failed(reason, probe=probe)
 
     async def _begin(self, start: Start) -> None:
         """Make the request durable, and with it, in the same commit, the settlement of the one before."""

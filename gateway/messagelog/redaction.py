@@ -52,6 +52,13 @@ def redact_body(body: bytes, *, fields: tuple[str, ...], secrets: Iterable[str] 
     return net.clear(body, lowered) if net.suspects(lowered) else body
 
 
+def redact_text(text: str, *, secrets: Iterable[str]) -> str:
+    """``text``, somebody's words for a person, without any of ``secrets``; what it says of fields stays."""
+    plain = _bytes(text)
+    cleared = redact_body(plain, fields=(), secrets=secrets)
+    return text if cleared == plain else cleared.decode("utf-8", "replace")
+
+
 def redact_url(url: str, *, fields: tuple[str, ...], secrets: Iterable[str] = ()) -> str:
     """``url`` without secret query values and without a password before the host."""
     plain = _bytes(url)

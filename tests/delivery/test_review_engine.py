@@ -4,9 +4,11 @@ import asyncio
 
 import httpx
 import pytest
+import structlog
 
 from gateway.domain.errors import StorageUnavailable
-from gateway.domain.outcome import Accepted, Deferred, Rejected
+from gateway.domain.outcome import Accepted, Deferred, InDoubt, Rejected
+from gateway.port import Denied
 from gateway.storage.lanes import claim_lanes
 from tests.delivery.conftest import Running, planned
 from tests.delivery.partner import SessionLayer, StubAdapter
@@ -219,6 +221,50 @@ async def test_credential_that_was_just_replaced_is_still_kept_out_of_the_log(mo
 
     assert partner.session == 2
     assert not _logged(engine, b"secret-000001")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda words: Rejected(code="refused", reason=words),
+        lambda words: Deferred(code="busy", reason=words),
+        lambda words: InDoubt(code="unclear", reason=words),
+        lambda words: Accepted(receipt=words),
+    ],
+    ids=["rejected", "deferred", "in_doubt", "accepted"],
+)
+async def test_credential_that_the_partner_repeats_in_its_answer_is_told_to_nobody(more_engines, make):
+    """Reasons are shown to people, and go to the one-door system in events."""
+    engine = more_engines(adapter=StubAdapter(layers=(SessionLayer(),)))
+    engine.destination.client._transport = httpx.MockTransport(PlainPartner().handle)
+    engine.adapter.broken["interpret"] = lambda: [make("session: SESSION-secret-000001 has ended")]
+    await engine.steps("H99-a", 1)
+
+    await engine.work()
+
+    assert engine.delivery("H99-a", "1")["reason"] == "session: [redacted] has ended"
+    assert engine.rows("SELECT 1 FROM attempt WHERE reason LIKE '%secret%'") == []
+    assert engine.rows("SELECT 1 FROM event WHERE data LIKE '%secret%'") == []
+
+
+async def test_password_that_a_refused_login_repeats_is_told_to_nobody(more_engines):
+    class Repeating(SessionLayer):
+        def read(self, response):
+            return Denied(code="login", reason="no user with the password correct-horse")
+
+    engine = more_engines(adapter=StubAdapter(layers=(Repeating(),)))
+    engine.destination.configured_secrets = ("correct-horse",)
+    engine.destination.client._transport = httpx.MockTransport(PlainPartner().handle)
+    await engine.steps("H99-a", 1)
+
+    with structlog.testing.capture_logs() as log:
+        for _ in range(engine.hub.settings.breaker.failures):
+            engine.clock.move(hours=1)
+            await engine.work()
+
+    assert "password [redacted]" in engine.delivery("H99-a", "1")["reason"]
+    assert [entry["event"] for entry in log].count("destination_was_lost") == 1
+    assert "horse" not in str(log)
 
 
 def _logged(engine, needle):
