@@ -56,7 +56,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     spoilt_deliveries    how many deliveries of a notice a damaging fault spoils; the repeats after them are honest
     pending_times        how often ``query_pending`` says 3; ``not_ready_times``: how often a receipt is not ready
     skew_seconds         how far the clock of a ``clock_skew`` payment is off
-    hold_seconds         how long ``init_timeout_after_accept`` keeps a caller waiting
+    hold_seconds         how long ``init_timeout_after_accept`` keeps a caller waiting for nothing
     check_sums           refuse an INIT whose items do not add up (§5.2)
     *_path, security_key of what the portal sends by itself (§8, §9)
     """

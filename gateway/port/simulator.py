@@ -25,7 +25,7 @@ class SimulatedRequest(msgspec.Struct, frozen=True, kw_only=True):
 class SimulatedResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of the stand-in. ``service`` names the operation, for fault rules and for the record.
 
-    ``hold_seconds``: the caller waits that long for it, because the partner does.
+    ``hold_seconds``: the caller waits that long, and then there is no answer: only the partner knows that it worked.
     """
 
     status: int = 200

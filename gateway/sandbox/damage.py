@@ -23,6 +23,7 @@ class Manner(StrEnum):
     dribbled  the head arrives in small pieces over a while
     cut       fewer bytes than Content-Length promised, then the end
     reset     no answer: the connection is torn down (RST)
+    held      as reset, after a pause: the client's patience may end first
     refused   as reset, and the port refuses connections for a while
     """
 
@@ -31,6 +32,7 @@ class Manner(StrEnum):
     DRIBBLED = "dribbled"
     CUT = "cut"
     RESET = "reset"
+    HELD = "held"
     REFUSED = "refused"
 
 

@@ -149,11 +149,11 @@ class Connection:
 
     async def _send(self, exchange: Exchange) -> bool:
         """Put the answer on the socket; False when the connection is of no more use."""
-        if exchange.manner in {Manner.RESET, Manner.REFUSED}:
+        if exchange.manner in {Manner.DELAYED, Manner.HELD}:
+            await asyncio.sleep(exchange.seconds)
+        if exchange.manner in {Manner.RESET, Manner.REFUSED, Manner.HELD}:
             self.reset()
             return False
-        if exchange.manner is Manner.DELAYED:
-            await asyncio.sleep(exchange.seconds)
         if not self._ours(h11.SEND_RESPONSE, h11.IDLE):
             return False  # the request was too broken to be answered
         head, body = self._written(exchange)

@@ -12,7 +12,7 @@ from gateway.sandbox.courier import send
 from gateway.sandbox.stand import Stand
 
 POLL_SECONDS = 0.05
-AT_ONCE = 32
+AT_ONCE = 64
 AHEAD_SECONDS = 5.0
 
 

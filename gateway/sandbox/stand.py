@@ -126,7 +126,12 @@ class Stand:
         row = SOCKET_FAULTS.get(fault)
         if row is None:
             twisted = self.simulator.twist(fault, request)
-            return None if twisted is None else _exchange(twisted)
+            if twisted is None:
+                return None
+            held = (
+                decision.rule.seconds if twisted.hold_seconds else None
+            )  # the rule says how long, if it does
+            return _exchange(twisted) if held is None else _exchange(twisted, Manner.HELD, held)
         answer = SimulatedResponse(service=decision.service)
         for copy in range(row.processed):
             replay = ((REPLAY_HEADER, str(copy)),) if copy else ()
@@ -143,7 +148,7 @@ class Stand:
 
 def _exchange(answer: SimulatedResponse, manner: Manner = Manner.WHOLE, seconds: float = 0.0) -> Exchange:
     if answer.hold_seconds and manner is Manner.WHOLE:
-        manner, seconds = Manner.DELAYED, answer.hold_seconds
+        manner, seconds = Manner.HELD, answer.hold_seconds
     return Exchange(
         status=answer.status, headers=answer.headers, body=answer.body, manner=manner, seconds=seconds
     )

@@ -379,6 +379,17 @@ async def test_an_init_that_is_accepted_can_keep_its_caller_waiting() -> None:
         assert await place.state("PG1") == "3"
 
 
+async def test_a_rule_says_how_long_a_caller_waits_for_nothing() -> None:
+    async with town(hold_seconds=300.0) as place:
+        rule = FaultRule(fault="init_timeout_after_accept", first_n=1, service="init", seconds=0.05)
+        place.sandbox.use_plan(NAME, FaultPlan(rules=(rule,)))
+        with pytest.raises((httpx.NetworkError, httpx.RemoteProtocolError)):
+            await place.ask_for("PG1")
+        assert await place.state("PG1") == "3"
+        await place.pay("PG1")
+        await place.heard("settled")
+
+
 async def test_socket_faults_leave_the_ledger_right() -> None:
     async with town() as place:
         place.sandbox.use_plan(
