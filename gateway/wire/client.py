@@ -91,21 +91,21 @@ class HttpClient:
         # the read timeout starts anew with every byte, so one byte a minute would never end
         timeout = {"connect": connect, "read": read, "write": read, "pool": read, "whole": 2 * read}
         try:
-            return await self._read(await self._transport.handle_async_request(_built(request, timeout)))
+            return self._answered(await self._transport.handle_async_request(_built(request, timeout)))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as fault:
             return _failure(fault)
 
-    async def _read(self, response: httpx.Response) -> Exchange:
-        if not isinstance(response.stream, httpx.AsyncByteStream):
-            raise TypeError(f"the transport gave {type(response.stream).__name__}, expected an async stream")
+    def _answered(self, response: httpx.Response) -> Exchange:
+        if not isinstance(response.stream, httpx.ByteStream):
+            raise TypeError(f"the transport gave {type(response.stream).__name__}, expected the whole answer")
+        headers = tuple(
+            [(key.decode("latin-1"), value.decode("latin-1")) for key, value in response.headers.raw]
+        )
         limit = self._capacity.max_response_bytes
-        packed = b"".join([chunk async for chunk in response.stream])
-        body = unpack(response.headers.get("content-encoding", ""), packed, limit)
+        coding = ", ".join([value for key, value in headers if key.lower() == "content-encoding"])
+        body = unpack(coding, b"".join(response.stream), limit)
         if body is None or len(body) > limit:
             return NoAnswer(code="answer_too_large", reason=f"the answer exceeds {limit} bytes")
-        headers = tuple(
-            (key.decode("latin-1"), value.decode("latin-1")) for key, value in response.headers.raw
-        )
         return Answered(response=WireResponse(status=response.status_code, headers=headers, body=body))
 
 

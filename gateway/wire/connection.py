@@ -8,7 +8,7 @@ written request with nothing behind it; of an answer no more is kept than the li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
 
 import httptools
 import httpx
@@ -51,8 +51,10 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._reading: _Reading | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._kept = True
+        self._rest_until = math.inf
+        self._look_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def reusable(self) -> bool:
@@ -75,7 +77,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or not self.reusable:
             raise Unanswered("connection_lost", "the partner closed it before the request was written")
         reading = self._reading = _Reading(self._loop, limits, bodiless=bodiless)
-        self._set_timer(min(limits.silence, limits.whole), self._look)
+        self._look_until(reading.begun_at + min(limits.silence, limits.whole))
         try:
             self._transport.write(request)
             answer = await reading.answer
@@ -84,7 +86,8 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._reading = None
-        self._set_timer(limits.rest, self.close)
+        self._rest_until = self._loop.time() + limits.rest
+        self._look_until(self._rest_until)
         return answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -172,29 +175,36 @@ class Connection(asyncio.Protocol):
             self._reading.answer.set_exception(Unanswered(code, reason[:300]))
         self.close()
 
+    def _look_until(self, instant: float) -> None:
+        """Look at the clock at ``instant`` or before: once too often costs less than moving a timer at every turn."""
+        if instant < self._look_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._look_at = instant
+            self._timer = self._loop.call_at(instant, self._look)
+
     def _look(self) -> None:
-        """Whether it has become too quiet, or too late; looked at again when that could be."""
+        """Whether it has become too quiet, or too late, or nobody needs the connection any more."""
+        now, self._look_at = self._loop.time(), math.inf
         reading = self._reading
         if reading is None or self._transport is None:
+            if now >= self._rest_until:
+                self.close()
+            else:
+                self._look_until(self._rest_until)
             return
-        now = self._loop.time()
         unwritten = self._transport.get_write_buffer_size()
         if unwritten != reading.unwritten:  # a large request on its way is not silence
             reading.unwritten, reading.heard_at = unwritten, now
-        quiet = reading.heard_at + reading.limits.silence - now
-        late = reading.begun_at + reading.limits.whole - now
-        if late <= 0:
+        quiet_at = reading.heard_at + reading.limits.silence
+        late_at = reading.begun_at + reading.limits.whole
+        if now >= late_at:
             self._fail("answer_too_slow", f"the answer did not end in {reading.limits.whole:g} s")
-        elif quiet <= 0:
+        elif now >= quiet_at:
             code = "answer_broken" if reading.headed else "timeout"
             self._fail(code, f"nothing came for {reading.limits.silence:g} s")
         else:
-            self._set_timer(min(quiet, late), self._look)
-
-    def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, then)
+            self._look_until(min(quiet_at, late_at))
 
 
 class _Reading:

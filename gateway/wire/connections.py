@@ -13,6 +13,7 @@ import functools
 import itertools
 import re
 import ssl
+from typing import TypeAlias
 
 import httpx
 
@@ -21,6 +22,7 @@ from gateway.wire.connection import Connection, Limits
 from gateway.wire.resolver import Judge, addresses_of
 
 REST_SECONDS = 60.0
+_Origin: TypeAlias = tuple[str, bytes]
 _PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSAFE = re.compile(rb"[\r\n\0]")
@@ -44,7 +46,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._judge = judge
         self._rest = rest
         self._slots = asyncio.Semaphore(capacity.concurrency + 2)
-        self._idle: dict[tuple[str, bytes], list[Connection]] = {}
+        self._idle: dict[_Origin, list[Connection]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The whole answer. ``timeout`` in the extensions is httpx's, with ``whole`` for the exchange itself."""
@@ -52,12 +54,13 @@ class Connections(httpx.AsyncBaseTransport):
         limits = Limits(
             silence=seconds["read"], whole=seconds["whole"], rest=self._rest, body=self._most_body
         )
+        origin = request.url.scheme, request.url.netloc
         written = _written(request)
         await self._take_slot(seconds["pool"])
         try:
-            connection = self._kept(request.url) or await self._connect(request.url, seconds["connect"])
+            connection = self._kept(origin) or await self._connect(request.url, seconds["connect"])
             answer = await connection.exchange(written, limits, bodiless=request.method == "HEAD")
-            self._keep(request.url, connection)
+            self._keep(origin, connection)
         finally:
             self._slots.release()
         return httpx.Response(
@@ -81,17 +84,17 @@ class Connections(httpx.AsyncBaseTransport):
         except TimeoutError as fault:
             raise httpx.ConnectError(f"every connection was busy for {seconds:g} s") from fault
 
-    def _kept(self, url: httpx.URL) -> Connection | None:
-        idle = self._idle.get(_origin(url), [])
+    def _kept(self, origin: _Origin) -> Connection | None:
+        idle = self._idle.get(origin, [])
         while idle:
             connection = idle.pop()  # the one used last, so that a quiet hour closes the others
             if connection.reusable:
                 return connection
         return None
 
-    def _keep(self, url: httpx.URL, connection: Connection) -> None:
+    def _keep(self, origin: _Origin, connection: Connection) -> None:
         if connection.reusable:
-            self._idle.setdefault(_origin(url), []).append(connection)
+            self._idle.setdefault(origin, []).append(connection)
         else:
             connection.close()
 
@@ -121,10 +124,6 @@ async def _open(address: str, port: int, tls: ssl.SSLContext | None, host: str) 
         Connection, address, port, ssl=tls, server_hostname=host if tls else None
     )
     return connection
-
-
-def _origin(url: httpx.URL) -> tuple[str, bytes]:
-    return url.scheme, url.netloc
 
 
 def _written(request: httpx.Request) -> bytes:
