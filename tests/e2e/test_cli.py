@@ -35,8 +35,9 @@ GROUPS = {
         "withdrawn-after-due",
         "no-due",
         "disputed",
-    )
-    + ("refused", "data-error"),
+        "refused",
+        "data-error",
+    ),
     "log": ("list", "show", "verify"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from psycopg import errors as pg
 
 from gateway.domain.delivery import MOVES, DeliveryState, LaneState
-from gateway.storage.tables import metadata
 from gateway.storage.sql import Statement
+from gateway.storage.tables import metadata
 from tests.storage.builders import S, event, snapshot
 
 REFUSED = (sqlite3.IntegrityError, pg.IntegrityError)
