@@ -102,6 +102,7 @@ def test_only_a_named_code_is_a_sure_refusal():
         "https://pay.example.test.evil.invalid/t/1",
         "https://evil.invalid/?https://pay.example.test/",
         "https://pay.example.test@evil.invalid/",
+        "https://someone:word@pay.example.test/t/1",
         "https://evil.invalid\\@pay.example.test/",
         "https://pay.example.test:8443/t/1",
         "//pay.example.test/t/1",
