@@ -284,12 +284,10 @@ class LaneRun:
             await database.apply(start_attempts, start)
             return
         try:
-            lost = await database.apply(advance_lanes, Advance(settlement=settlement, start=start))
+            await database.apply(advance_lanes, Advance(settlement=settlement, start=start))
         except Exception:  # why: whatever is wrong with this request, the answer before it must not be lost
             await self._store(msgspec.structs.replace(settlement, repeated=True))
             raise
-        if lost is not None:
-            raise lost
 
     async def _flush(self) -> None:
         """Settle what was to be settled together with the next request, now."""
@@ -314,7 +312,7 @@ class LaneRun:
             reason=results[0].reason,
             results=results,
             messages=turn.messages,
-            events=events_of(self._destination, turn.batch, results, now),
+            events=events_of(self._destination, turn, results, now),
             memory=memory if memory != self._memory else None,
             acknowledged=acknowledgement(turn.batch, results, self._operation_of(turn)),
             hasten=any(on_own_schedule(outcome) for outcome in turn.outcomes),
@@ -359,7 +357,7 @@ class LaneRun:
             msgspec.structs.replace(
                 queued,
                 delivery=msgspec.structs.replace(
-                    queued.delivery, state=result.state, attempts=queued.delivery.attempts + 1
+                    queued.delivery, state=result.state, attempts=queued.delivery.attempts + turn.sends
                 ),
                 due_at=result.due_at,
                 doubts=queued.doubts + int(result.doubted),

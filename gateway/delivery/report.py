@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gateway.delivery.turn import Turn
 from gateway.domain.delivery import DeliveryState
 from gateway.port import Operation, OperationKind
 from gateway.storage.instants import to_micros
@@ -35,12 +36,12 @@ class _Glance(msgspec.Struct, frozen=True):
 
 
 def events_of(
-    destination: Destination, batch: Sequence[QueuedDelivery], results: Sequence[Result], now: datetime
+    destination: Destination, turn: Turn, results: Sequence[Result], now: datetime
 ) -> tuple[EventRow, ...]:
     """One event per delivery whose new state is worth telling."""
     return tuple(
-        _event(destination, queued, result, now)
-        for queued, result in zip(batch, results, strict=True)
+        _event(destination, queued, result, now, sends=turn.sends)
+        for queued, result in zip(turn.batch, results, strict=True)
         if _worth_telling(queued, result)
     )
 
@@ -53,7 +54,9 @@ def _worth_telling(queued: QueuedDelivery, result: Result) -> bool:
     return queued.delivery.state is not DeliveryState.IN_DOUBT or result.due_at is None
 
 
-def _event(destination: Destination, queued: QueuedDelivery, result: Result, now: datetime) -> EventRow:
+def _event(
+    destination: Destination, queued: QueuedDelivery, result: Result, now: datetime, *, sends: int
+) -> EventRow:
     delivery = queued.delivery
     data = {
         "delivery": str(delivery.id),
@@ -63,7 +66,7 @@ def _event(destination: Destination, queued: QueuedDelivery, result: Result, now
         "code": result.code,
         "reason": result.reason,
         "actor": result.actor,
-        "attempts": delivery.attempts + 1,
+        "attempts": delivery.attempts + sends,
     }
     return EventRow(
         id=destination.hub.database.identifiers.next(),

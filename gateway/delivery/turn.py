@@ -45,6 +45,11 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[MessageRow, ...] = ()
     unanswered: bool = False
 
+    @property
+    def sends(self) -> int:
+        """1 when deliveries were sent, 0 when they were asked about or nothing could leave."""
+        return int(self.kind == "send" and self.attempt is not None)
+
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """What a call that carried several lanes meant for one of them: its attempt, its outcome, its answer's entry."""

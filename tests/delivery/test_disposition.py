@@ -21,6 +21,7 @@ from gateway.delivery.disposition import (
 from gateway.delivery.maintenance import require_windows, resumes_at
 from gateway.delivery.report import _TOLD, acknowledgement, events_of
 from gateway.delivery.retry import back_off, exhausted
+from gateway.delivery.turn import Turn
 from gateway.domain.delivery import MOVES, Delivery, DeliveryState
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
@@ -409,6 +410,10 @@ def test_window_never_ends_before_now(naive):
 # what the one-door system is told
 
 
+def turn(*batch, kind="send"):
+    return Turn(batch=list(batch), kind=kind, outcomes=[Accepted()] * len(batch), attempt=1)
+
+
 def test_every_end_of_a_chapter_is_told():
     settled = {S.DELIVERED, S.REJECTED, S.PARKED, S.IN_DOUBT}
 
@@ -420,13 +425,14 @@ async def test_events_carry_no_body(database, partner, clock, state):
     engine = Engine(database, partner, clock)
     result = disposition._result(queued(), state, None, "code", "reason", actor=Actor.OPERATOR)
 
-    events = events_of(engine.destination, [queued()], [result], START)
+    events = events_of(engine.destination, turn(queued()), [result], START)
 
     if state is S.WAITING:
         assert events == ()
         return
     (event,) = events
     data = msgspec.json.decode(event.data)
+    assert data["attempts"] == queued().delivery.attempts + 1
     assert set(data) == {"delivery", "operation", "key", "state", "code", "reason", "actor", "attempts"}
     assert (event.kind, event.dossier_code, event.destination) == (_TOLD[state], "H99-a", "portal")
     await engine.close()
@@ -436,11 +442,12 @@ async def test_doubt_is_told_when_it_begins_and_when_an_operator_must_decide(dat
     engine = Engine(database, partner, clock)
     begins = disposition._result(queued(), S.IN_DOUBT, START, "c", "r", doubted=True)
     stays, left = (disposition._result(queued(), S.IN_DOUBT, due, "c", "r") for due in (START, None))
-    doubted = [queued(S.IN_DOUBT, doubts=1)]
+    doubted = turn(queued(S.IN_DOUBT, doubts=1), kind="query")
 
-    assert len(events_of(engine.destination, [queued()], [begins], START)) == 1
+    assert len(events_of(engine.destination, turn(queued()), [begins], START)) == 1
     assert events_of(engine.destination, doubted, [stays], START) == ()
-    assert len(events_of(engine.destination, doubted, [left], START)) == 1
+    (told,) = events_of(engine.destination, doubted, [left], START)
+    assert msgspec.json.decode(told.data)["attempts"] == doubted.batch[0].delivery.attempts
     await engine.close()
 
 
