@@ -15,6 +15,7 @@ from gateway.domain.errors import (
     ConflictError,
     GatewayError,
     NotFoundError,
+    PartnerUnavailable,
     RecordError,
     StorageUnavailable,
 )
@@ -111,6 +112,7 @@ class Refused(GatewayError):
 _PLAIN: tuple[tuple[type[GatewayError], str], ...] = (
     (ConflictError, "conflict"),
     (NotFoundError, "not_found"),
+    (PartnerUnavailable, "unavailable"),
 )
 
 

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from gateway.domain.dossier import Dossier
-from gateway.domain.errors import GatewayError, StorageUnavailable
+from gateway.domain.errors import ConflictError, GatewayError, StorageUnavailable
 from gateway.inbound.ruling import Ruling, rule
 from gateway.messagelog.entry import About, Scope, request_entry, response_entry
 from gateway.port import (
@@ -175,13 +175,20 @@ class _Call:
     async def _take(self, report: Report) -> WireResponse:
         """Decide, then store while the decision still holds."""
         database = self._hub.database
+        conflict: ConflictError | None = None
         for _ in range(DECISIONS):
             standing = await database.read(partial(read_standing, code=report.dossier_code))
             reception = self._reception(report, standing, rule(self._name, report, standing))
-            reply: Reply | Overtaken = await database.apply(receive_reports, reception)
+            try:
+                reply: Reply | Overtaken = await database.apply(receive_reports, reception)
+            except ConflictError as fault:  # the dossier came into being between two looks of one transaction
+                conflict = fault
+                continue
             if isinstance(reply, Reply):
                 self._count(reply.handling, kind=report.kind, dossier=report.dossier_code)
                 return reply.response
+        if conflict is not None:
+            raise conflict
         raise StorageUnavailable(f"dossier {report.dossier_code} changed {DECISIONS} times under a report")
 
     def _reception(self, report: Report, standing: Standing | None, ruling: Ruling) -> Reception:
