@@ -30,13 +30,14 @@ POLL_SECONDS = 0.02
 
 
 async def fill(plan: Plan) -> dict[str, Any]:
-    """Enqueue the whole load without sending."""
+    """Enqueue the whole load without sending; dossiers are numbered from ``first`` on."""
     hub = load.open_hub(plan["database"])
+    first = plan.get("first", 0)
     started = time.perf_counter()
     await asyncio.gather(
         *(
             load.enqueue(hub, number, plan["messages"], due_at=number + 1)
-            for number in range(plan["dossiers"])
+            for number in range(first, first + plan["dossiers"])
         )
     )
     hub.database.close()
