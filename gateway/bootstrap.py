@@ -7,6 +7,7 @@ get it whole and use its parts.
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,7 +28,13 @@ from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.book import JobBook
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
-from gateway.port import Adapter, Secret
+from gateway.payments.cashier import Cashier
+from gateway.payments.follower import Follower
+from gateway.payments.gauges import PaymentGauges
+from gateway.payments.questions import Questions
+from gateway.payments.service import Payments
+from gateway.payments.sweep import Sweep as PaymentSweep
+from gateway.port import Adapter, CollectsPayments, Secret
 from gateway.reports.job import Desk as ReportDesk
 from gateway.reports.job import report_job
 from gateway.settings import DestinationSettings, Settings, database_url, decode
@@ -53,6 +60,7 @@ from mappings.sources import Translation
 log = structlog.get_logger(__name__)
 LONGEST_SETBACK_SECONDS = 86_400.0  # beyond it the earlier clock was wrong, not this one
 NOTABLE_SECONDS = 5.0
+CHANCE_BITS = 60
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +75,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker
     jobs: Jobs
     repairs: RepairDesk
+    payments: Payments
     deadlines: Desk
     translation: Translation
     callbacks: Callbacks
@@ -140,13 +149,14 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
+    feed = Feed(database, worker.wait_for_events)
+    payments = _payments(worker, feed, hub, destinations)
     drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
     desk = Desk(database=database, clock=hub.clock, rules=rules, destinations=frozenset(destinations))
     own_jobs = (catalogue_job(catalogues), tidy_job(database, hub.clock), drift.job())
-    every_job = (*own_jobs, *_deadline_jobs(desk), _report_job(desk, settings))
+    every_job = (*own_jobs, *_deadline_jobs(desk), _report_job(desk, settings), *_payment_jobs(payments))
     jobs = Jobs(JobBook(every_job, settings.jobs), database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
-    feed = Feed(database, worker.wait_for_events)
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations), policy_of(settings))
@@ -162,6 +172,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         jobs=jobs,
         deadlines=desk,
         repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
+        payments=payments,
         translation=translation,
         callbacks=Callbacks(hub, destinations, intake),
         feed=feed,
@@ -180,6 +191,35 @@ async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Databas
         await webhooks.close()
         database.close()
         raise
+
+
+def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, Destination]) -> Payments:
+    """Payments at those destinations that are payment platforms; the worker learns what becomes of each INIT."""
+    platforms = {
+        name: destination
+        for name, destination in destinations.items()
+        if isinstance(destination.adapter, CollectsPayments)
+    }
+    database, clock = hub.database, hub.clock
+    questions = Questions(database, platforms, clock, may_probe=lambda: not worker.delivers)
+    follower = Follower(database, feed.watch, clock=clock, owner=lambda: worker.id)
+    gauges = PaymentGauges(database, sorted(platforms), clock)
+    if platforms:
+        worker.attend("payments", follower.run)
+        worker.attend("payment_gauges", gauges.run)
+    return Payments(
+        cashier=Cashier(
+            database, platforms, clock, wake=worker.wake, chance=lambda: secrets.randbits(CHANCE_BITS)
+        ),
+        follower=follower,
+        questions=questions,
+        sweep=PaymentSweep(database, questions, clock),
+        gauges=gauges,
+    )
+
+
+def _payment_jobs(payments: Payments) -> tuple[Job, ...]:
+    return (payments.sweep.job(),)
 
 
 def _report_job(desk: Desk, settings: Settings) -> Job:

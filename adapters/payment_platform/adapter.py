@@ -27,6 +27,7 @@ from gateway.domain.payment_order import PaymentOrder
 from gateway.domain.violation import Violation
 from gateway.mapping.formats import date14
 from gateway.port import (
+    AttemptName,
     Callback,
     CallbackRequest,
     CannotRead,
@@ -34,6 +35,7 @@ from gateway.port import (
     CredentialLayer,
     LandTaxReport,
     Manifest,
+    PaymentTerms,
     Planned,
     Reading,
     WireRequest,
@@ -41,6 +43,7 @@ from gateway.port import (
 )
 from gateway.port.adapter import Catalogues
 from mappings.payment_platform import land
+from mappings.payment_platform.naming import name_attempt
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _Judge = Callable[[Asked], Outcome]
@@ -143,6 +146,26 @@ class PaymentPlatformAdapter:
                 if path == door.strip("/"):
                     return inbound.read_land(request, settings.land, service)
         return refusal("unknown_path", "there is no such service", 404)
+
+    @property
+    def payment_terms(self) -> PaymentTerms:
+        settings = self._settings
+        return PaymentTerms(
+            partner=settings.partner_code(),
+            schedule=settings.query_schedule_s,
+            every=settings.query_every_s,
+            until=settings.query_until_s,
+            absent_after=settings.absent_after_s,
+            session=settings.session_s,
+            receipt_hosts=settings.receipt_hosts,
+            plain_http_hosts=settings.plain_http_hosts,
+            url_rewrites=settings.url_rewrites,
+            max_receipt_bytes=settings.max_bill_bytes,
+        )
+
+    def name_attempt(self, now: datetime, chance: int) -> AttemptName:
+        """MaThamChieu and ThoiGianGD of a new attempt (§5.1, fields 4 and 13)."""
+        return name_attempt(now, chance)
 
     def answer_lookup(self, order: PaymentOrder, now: datetime) -> WireResponse:
         """What must be paid for a dossier (§8); CannotEncode where the order could not be sent either."""

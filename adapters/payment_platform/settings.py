@@ -137,7 +137,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     init_timeout_s, query_timeout_s, bill_timeout_s   how long an answer is waited for (§11.7)
     query_schedule_s       when a redirected payer's attempt is asked about, in seconds after it (§11.6)
     query_every_s          and from then on
-    query_until_s          until a person looks at it
+    query_until_s          until a person looks at it; so long an attempt that ended is watched, too (§11.4)
+    session_s              how long UrlThanhToan can be used; nobody says (U14). An attempt that is older and that the
+                           platform does not know any more has expired (§11.3)
     max_bill_bytes         largest receipt (§5.7)
     """
 
@@ -177,6 +179,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     query_schedule_s: tuple[Seconds, ...] = (120.0, 300.0, 600.0, 1200.0, 2400.0)
     query_every_s: Seconds = 3600.0
     query_until_s: Seconds = 72 * 3600.0
+    session_s: Seconds = 24 * 3600.0
     max_bill_bytes: Annotated[int, Meta(ge=1024)] = 10 * 1024 * 1024
 
     def partner_code(self) -> str:

@@ -10,7 +10,15 @@ from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Pl
 from gateway.port.callback import Callback, CallbackRequest, Refusal, Report
 from gateway.port.credential import CredentialLayer, Denied, Grant
 from gateway.port.manifest import Capacity, Manifest, Operation, OperationKind, ReadOperation
-from gateway.port.payment import AnswersPayers, LandTaxReport, PaymentLookup, PaymentReport
+from gateway.port.payment import (
+    AnswersPayers,
+    AttemptName,
+    CollectsPayments,
+    LandTaxReport,
+    PaymentLookup,
+    PaymentReport,
+    PaymentTerms,
+)
 from gateway.port.record import (
     REPAIR_PREFIX,
     Expected,
@@ -30,10 +38,12 @@ __all__ = [
     "Adapter",
     "AdapterModule",
     "AnswersPayers",
+    "AttemptName",
     "Callback",
     "CallbackRequest",
     "CannotRead",
     "Capacity",
+    "CollectsPayments",
     "Context",
     "CredentialLayer",
     "Denied",
@@ -47,6 +57,7 @@ __all__ = [
     "PartnerRecord",
     "PaymentLookup",
     "PaymentReport",
+    "PaymentTerms",
     "Planned",
     "Read",
     "ReadOperation",

@@ -84,6 +84,49 @@ class LandTaxReport(msgspec.Struct, frozen=True, kw_only=True):
     updating: bool = False
 
 
+class PaymentTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hub must know about one platform to ask it for money and about money.
+
+    ``partner``: who asks for money where nobody else is named. ``schedule``: when an attempt is asked about, in seconds
+    after the payer could pay; ``every``: from then on; ``until``: until a person looks at it, and how long an attempt
+    that has ended is still watched. ``absent_after``: seconds between two answers that the platform does not know an
+    attempt, before it is closed. ``session``: how long the payer's address can be used, in seconds.
+
+    ``receipt_hosts``: hosts that a receipt may be fetched from; ``plain_http_hosts``: those for which http is enough;
+    ``url_rewrites``: prefix of an address to the prefix that is reachable here; ``max_receipt_bytes``: the largest.
+    """
+
+    partner: str
+    schedule: tuple[float, ...]
+    every: float
+    until: float
+    absent_after: float
+    session: float
+    receipt_hosts: tuple[str, ...] = ()
+    plain_http_hosts: tuple[str, ...] = ()
+    url_rewrites: Mapping[str, str] = {}
+    max_receipt_bytes: int = 10 * 1024 * 1024
+
+
+class AttemptName(msgspec.Struct, frozen=True, kw_only=True):
+    """What identifies one attempt on the wire, verbatim: MaThamChieu and ThoiGianGD in this contract."""
+
+    reference: str
+    asked_at: str
+
+
+@runtime_checkable
+class CollectsPayments(Protocol):
+    """The part of an adapter that makes its destination a payment platform. Pure, as everything else."""
+
+    @property
+    def payment_terms(self) -> PaymentTerms:
+        """As configured."""
+
+    def name_attempt(self, now: datetime, chance: int) -> AttemptName:
+        """A name for an attempt that is made at ``now``; ``chance``: 60 random bits that nobody else has."""
+
+
 @runtime_checkable
 class AnswersPayers(Protocol):
     """The part of a payment adapter that needs what only the hub knows."""

@@ -1,0 +1,25 @@
+"""Everything that can be done with payments, in one place, as ``Gateway.payments`` hands it out.
+
+Invariant: the parts share one database, one clock and one set of destinations; none of them settles by itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.payments.cashier import Cashier
+from gateway.payments.follower import Follower
+from gateway.payments.gauges import PaymentGauges
+from gateway.payments.questions import Questions
+from gateway.payments.sweep import Sweep
+
+
+class Payments(msgspec.Struct, frozen=True, kw_only=True):
+    """``cashier`` asks for money, ``follower`` learns what became of INIT, ``questions`` asks the platform about one
+    attempt, ``sweep`` about all that have waited long enough; ``gauges`` count."""
+
+    cashier: Cashier
+    follower: Follower
+    questions: Questions
+    sweep: Sweep
+    gauges: PaymentGauges
