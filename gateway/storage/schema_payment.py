@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from gateway.domain.payment import MOST_VND, OPEN, AttemptState, RequestState
@@ -116,6 +118,23 @@ settlement = Table(
 )
 Index("ix_settlement_at", settlement.c.at)
 
+# when a settled payment was made: what ends a dossier's wait for it, for the assessor to read
+payment_clock = Table(
+    "payment_clock",
+    metadata,
+    Column("settlement_id", BigInteger, ForeignKey("settlement.id"), primary_key=True, autoincrement=False),
+    Column("request_id", BigInteger, ForeignKey("payment_request.id"), nullable=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("paid_at", BigInteger, nullable=False),
+    Column("heard_at", BigInteger, nullable=False),
+    Column("assessed", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("paid_at <= heard_at", name="heard"),
+)
+payment_clock.append_constraint(
+    _partial("ix_payment_clock_unassessed", "settlement_id", where="NOT assessed")
+)
+Index("ix_payment_clock_dossier_code", payment_clock.c.dossier_code)
+
 # every distinct callback with a good code, and how often it came; forged ones cost no row
 payment_callback = Table(
     "payment_callback",
@@ -167,9 +186,20 @@ receipt = Table(
     Column("body", LargeBinary),
     Column("failure", Text),
     Column("at", BigInteger),
+    Column("since", BigInteger),  # from when on it was asked for again; null: since the settlement
     CheckConstraint("state IN ('wanted', 'kept', 'given_up')", name="state"),
 )
 receipt.append_constraint(_partial("ix_receipt_next_at", "next_at", where="state = 'wanted'"))
+
+# receipts themselves, once each however many attempts have the same
+receipt_file = Table(
+    "receipt_file",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
 
 refund = Table(
     "refund",
@@ -186,10 +216,59 @@ refund = Table(
     Column("approved_at", BigInteger),
     Column("declined_by", Text),
     Column("declined_at", BigInteger),
+    Column("decided_reason", Text),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("approved_by IS NULL OR approved_by <> requested_by", name="four_eyes"),
 )
 Index("ix_refund_request_id", refund.c.request_id)
+# one paper gives money back once
+refund.append_constraint(
+    _partial("uq_refund_document", "attempt_id", "document", where="declined_at IS NULL", unique=True)
+)
+
+# what one person proposes about an attempt and another decides (four eyes, payment_platform §13): ``settle`` by hand,
+# ``accept`` or ``reject`` what is in quarantine, ``adopt`` an orphan, ``excess``: money once more through it
+payment_decision = Table(
+    "payment_decision",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("dossier_code", Text, nullable=False),
+    Column("request_id", BigInteger, ForeignKey("payment_request.id"), nullable=False),
+    Column("attempt_id", BigInteger, ForeignKey("payment_attempt.id"), nullable=False),
+    Column("orphan_id", BigInteger, ForeignKey("payment_orphan.id")),
+    Column("amount", BigInteger, nullable=False),  # that came in, as the paper says
+    Column("transaction_no", Text, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("claimed_at", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", BigInteger),
+    Column("decided_reason", Text),
+    Column("effect", Text),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", name="four_eyes"),
+    CheckConstraint("(state = 'requested') = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("kind IN ('settle', 'accept', 'reject', 'adopt', 'excess')", name="kind"),
+    CheckConstraint("state IN ('requested', 'approved', 'declined')", name="state"),
+    CheckConstraint("(kind = 'adopt') = (orphan_id IS NOT NULL)", name="orphan"),
+)
+for _index in (
+    _partial("uq_payment_decision_attempt", "attempt_id", where="state = 'requested'", unique=True),
+    _partial(
+        "uq_payment_decision_orphan",
+        "orphan_id",
+        where="state <> 'declined' AND orphan_id IS NOT NULL",
+        unique=True,
+    ),
+):
+    payment_decision.append_constraint(_index)
+Index("ix_payment_decision_request_id", payment_decision.c.request_id)
 
 reconciliation = Table(
     "reconciliation",
@@ -207,6 +286,13 @@ reconciliation = Table(
     Column("difference", BigInteger, nullable=False, server_default="0"),
     Column("state", Text, nullable=False),
     Column("repair", Text),
+    Column("dossier_code", Text),
+    Column("ours_amount", BigInteger, nullable=False, server_default="0"),
+    Column("theirs_amount", BigInteger),  # null: nobody has answered
+    Column("transaction_no", Text),
+    Column("code", Text),
+    Column("asked", Integer, nullable=False, server_default="0"),
+    Column("applied", Integer, nullable=False, server_default="0"),
     Column("at", BigInteger, nullable=False),
     Column("ended_by", Text),
     Column("ended_reason", Text),
@@ -214,6 +300,10 @@ reconciliation = Table(
     UniqueConstraint("destination", "day", "partner", "reference", "kind"),
     CheckConstraint("state IN ('open', 'resolved')", name="state"),
 )
+reconciliation.append_constraint(
+    _partial("ix_reconciliation_open", "destination", "id", where="state = 'open'")
+)
+Index("ix_reconciliation_reference", reconciliation.c.destination, reconciliation.c.reference)
 
 land_notice = Table(
     "land_notice",
