@@ -83,6 +83,7 @@ payment_attempt = Table(
     Column("delivery_id", BigInteger, ForeignKey("delivery.id")),
     Column("questions", Integer, nullable=False, server_default="0"),
     Column("next_question_at", BigInteger),
+    Column("absent_since", BigInteger),  # the platform's first word that it does not know the attempt
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     CheckConstraint(f"state IN ('{_ATTEMPT_STATES}')", name="state"),

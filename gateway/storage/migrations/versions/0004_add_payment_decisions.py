@@ -116,6 +116,8 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_receipt_file")),
     )
+    with op.batch_alter_table("payment_attempt", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("absent_since", sa.BigInteger(), nullable=True))
     with op.batch_alter_table("receipt", schema=None) as batch_op:
         batch_op.add_column(sa.Column("since", sa.BigInteger(), nullable=True))
     with op.batch_alter_table("refund", schema=None) as batch_op:
