@@ -7,7 +7,7 @@ recorded refund; money is integer đồng and is compared, never taken over from
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
@@ -112,7 +112,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is on record when evidence comes. ``transaction``: of the attempt's own settlement or duplicate.
 
     ``settled_elsewhere``: another attempt has settled the request. ``transaction_taken``: the partner's transaction
-    number settles another attempt already.
+    number settles another attempt already. ``rejected``: two people have rejected this very transaction for the
+    attempt. ``replaced``: the request was cancelled and the same purpose is asked for by another one.
     """
 
     state: AttemptState
@@ -122,6 +123,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     transaction: str | None = None
     settled_elsewhere: bool = False
     transaction_taken: bool = False
+    rejected: bool = False
+    replaced: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,16 +145,15 @@ def decide(evidence: Evidence, known: Known | None) -> Decision:
         case "paid":
             return _paid(evidence, known)
         case "failed":
-            return _failed(known)
+            return _failed(evidence, known)
         case "pending":
             move = S.PENDING if S.PENDING in MOVES[known.state] else None
             return Decision(effect="pending" if move else "ignored", move=move)
 
 
 def _paid(evidence: Evidence, known: Known) -> Decision:
-    if wrong := mismatch(evidence, known):
-        move = None if known.state in SETTLED | {S.QUARANTINED} else S.QUARANTINED
-        return Decision(effect="quarantined" if move else "ignored", move=move, alarm=wrong)
+    if wrong := "rejected_before" if known.rejected else mismatch(evidence, known):
+        return _set_aside(known, wrong)
     if known.state in SETTLED:
         if evidence.transaction in {"", known.transaction}:
             return Decision(effect="repeated")
@@ -160,10 +162,21 @@ def _paid(evidence: Evidence, known: Known) -> Decision:
         return Decision(effect="ignored", alarm="quarantined")
     if known.settled_elsewhere:
         return Decision(effect="duplicate", move=S.DUPLICATE_PAID, alarm="paid_twice")
-    return Decision(effect="settled", move=S.PAID)
+    return (
+        _set_aside(known, "request_replaced") if known.replaced else Decision(effect="settled", move=S.PAID)
+    )
 
 
-def _failed(known: Known) -> Decision:
+def _set_aside(known: Known, alarm: str) -> Decision:
+    """Money that a person decides about; what is settled, set aside or rejected already stays as it is."""
+    if known.rejected or known.state in SETTLED | {S.QUARANTINED}:
+        return Decision(effect="ignored", alarm=alarm)
+    return Decision(effect="quarantined", move=S.QUARANTINED, alarm=alarm)
+
+
+def _failed(evidence: Evidence, known: Known) -> Decision:
+    if known.state is S.QUARANTINED and evidence.source == "operator":
+        return Decision(effect="failed", move=S.FAILED)  # rejected: by a person, with a second one
     if known.state in SETTLED:
         return Decision(effect="ignored", alarm="failed_after_paid")  # no downgrade (§5.5)
     if known.state in ENDED:
@@ -186,6 +199,31 @@ def mismatch(evidence: Evidence, known: Known) -> str:
     if known.transaction_taken:
         return "transaction_of_another"
     return ""
+
+
+_LOCAL = timezone(timedelta(hours=7))  # the platform's clock (payment_platform §3)
+_TIME_DIGITS = 14
+
+
+def paid_at(evidence: Evidence, asked_at: str) -> datetime:
+    """When the money moved, as far as the partner's words can be right; else when we learnt of it.
+
+    ``asked_at``: ThoiGianGD of the attempt. A CONFIRM may merely repeat it (payment_platform §5.5 field 9, §14 U6),
+    which says nothing; neither does a time before it, nor one still to come.
+    """
+    claimed, asked = _instant(evidence.claimed_at), _instant(asked_at)
+    if claimed is None or claimed > evidence.at or (asked is not None and claimed <= asked):
+        return evidence.at
+    return claimed
+
+
+def _instant(words: str) -> datetime | None:
+    if len(words) != _TIME_DIGITS or not (words.isascii() and words.isdecimal()):
+        return None
+    try:
+        return datetime.strptime(words, "%Y%m%d%H%M%S").replace(tzinfo=_LOCAL)
+    except ValueError:
+        return None
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):

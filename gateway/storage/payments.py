@@ -25,6 +25,7 @@ from gateway.domain.payment import (
 )
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import Filling, LanePlan, PlannedDelivery, fill_lane
+from gateway.storage.payment_clock import Paid, note_payment
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.sql import Statement, insert
 
@@ -113,8 +114,17 @@ _LOCK_REQUEST = Statement("""
         SELECT request_id FROM payment_attempt WHERE partner = :partner AND reference = :reference) FOR_UPDATE
 """)
 _FIND_ATTEMPT = Statement("""
-    SELECT id, request_id, dossier_code, destination, partner, amount, currency, state, transaction_no
+    SELECT id, request_id, dossier_code, destination, partner, amount, currency, state, transaction_no, asked_at
     FROM payment_attempt WHERE partner = :partner AND reference = :reference FOR_UPDATE
+""")
+_REJECTED = Statement("""
+    SELECT id FROM payment_decision
+    WHERE attempt_id = :attempt AND kind = 'reject' AND state = 'approved' AND transaction_no = :transaction
+""")
+_REPLACEMENT = Statement("""
+    SELECT other.id FROM payment_request AS r JOIN payment_request AS other
+        ON other.destination = r.destination AND other.dossier_code = r.dossier_code AND other.purpose = r.purpose
+    WHERE r.id = :request AND other.id <> r.id AND other.state <> 'cancelled'
 """)
 _TRANSACTION_OWNER = Statement("""
     SELECT attempt_id FROM settlement WHERE partner = :partner AND transaction_no = :transaction
@@ -276,14 +286,19 @@ def _known(transaction: Transaction, evidence: Evidence, request: Row, attempt: 
         _TRANSACTION_OWNER, {"partner": evidence.partner, "transaction": evidence.transaction}
     )
     settled = transaction.one(_SETTLED_BY, {"request": request[0]})
+    state = AttemptState(attempt[7])
+    told = {"attempt": attempt[0], "transaction": evidence.transaction}
     return Known(
-        state=AttemptState(attempt[7]),
+        state=state,
         partner=attempt[4],
         amount=int(attempt[5]),
         currency=attempt[6],
         transaction=attempt[8],
         settled_elsewhere=settled is not None and int(settled[0]) != int(attempt[0]),
         transaction_taken=owner is not None and int(owner[0]) != int(attempt[0]),
+        rejected=state is AttemptState.FAILED and transaction.one(_REJECTED, told) is not None,
+        replaced=request[1] == RequestState.CANCELLED
+        and transaction.one(_REPLACEMENT, {"request": request[0]}) is not None,
     )
 
 
@@ -313,10 +328,11 @@ _SETTLED = frozenset({AttemptState.PAID, AttemptState.DUPLICATE_PAID})
 
 def _settle(transaction: Transaction, evidence: Evidence, attempt: Row) -> None:
     now = to_micros(evidence.at)
+    settlement = transaction.identifiers.next()
     transaction.run(
         _INSERT_SETTLEMENT,
         {
-            "id": transaction.identifiers.next(),
+            "id": settlement,
             "request_id": attempt[1],
             "attempt_id": attempt[0],
             "partner": evidence.partner,
@@ -330,6 +346,8 @@ def _settle(transaction: Transaction, evidence: Evidence, attempt: Row) -> None:
         },
     )
     transaction.run(_PAY_REQUEST, {"now": now, "request": attempt[1]})
+    paid = Paid(settlement=settlement, request=attempt[1], dossier=attempt[2], asked_at=attempt[9])
+    note_payment(transaction, paid, evidence)
     transaction.run(_WANT_RECEIPT, {"attempt_id": attempt[0], "state": "wanted", "next_at": now})
 
 
