@@ -60,6 +60,7 @@ payment_request.append_constraint(
 )
 Index("ix_payment_request_dossier_code", payment_request.c.dossier_code)
 Index("ix_payment_request_created_at", payment_request.c.created_at)
+Index("ix_payment_request_state", payment_request.c.state, payment_request.c.created_at, payment_request.c.id)
 
 payment_attempt = Table(
     "payment_attempt",
@@ -99,6 +100,11 @@ for _index in (
     payment_attempt.append_constraint(_index)
 Index("ix_payment_attempt_request_id", payment_attempt.c.request_id)
 Index("ix_payment_attempt_created_at", payment_attempt.c.created_at)
+Index("ix_payment_attempt_state", payment_attempt.c.state, payment_attempt.c.request_id)
+Index("ix_payment_attempt_reference", payment_attempt.c.reference)
+payment_attempt.append_constraint(
+    _partial("ix_payment_attempt_transaction_no", "transaction_no", where="transaction_no IS NOT NULL")
+)
 
 settlement = Table(
     "settlement",
@@ -173,6 +179,7 @@ payment_orphan = Table(
     Column("attempt_id", BigInteger),
     UniqueConstraint("partner", "reference", "transaction_no"),
 )
+payment_orphan.append_constraint(_partial("ix_payment_orphan_open", "id", where="matched_at IS NULL"))
 
 receipt = Table(
     "receipt",
@@ -191,6 +198,7 @@ receipt = Table(
     CheckConstraint("state IN ('wanted', 'kept', 'given_up')", name="state"),
 )
 receipt.append_constraint(_partial("ix_receipt_next_at", "next_at", where="state = 'wanted'"))
+receipt.append_constraint(_partial("ix_receipt_given_up", "attempt_id", where="state = 'given_up'"))
 
 # receipts themselves, once each however many attempts have the same
 receipt_file = Table(
@@ -222,6 +230,9 @@ refund = Table(
     CheckConstraint("approved_by IS NULL OR approved_by <> requested_by", name="four_eyes"),
 )
 Index("ix_refund_request_id", refund.c.request_id)
+refund.append_constraint(
+    _partial("ix_refund_waiting", "id", where="approved_by IS NULL AND declined_by IS NULL")
+)
 # one paper gives money back once
 refund.append_constraint(
     _partial("uq_refund_document", "attempt_id", "document", where="declined_at IS NULL", unique=True)
@@ -260,6 +271,7 @@ payment_decision = Table(
     CheckConstraint("(kind = 'adopt') = (orphan_id IS NOT NULL)", name="orphan"),
 )
 for _index in (
+    _partial("ix_payment_decision_waiting", "id", where="state = 'requested'"),
     _partial("uq_payment_decision_attempt", "attempt_id", where="state = 'requested'", unique=True),
     _partial(
         "uq_payment_decision_orphan",

@@ -193,3 +193,52 @@ def upgrade() -> None:
     with op.batch_alter_table("settlement_line", schema=None) as batch_op:
         batch_op.create_index("ix_settlement_line_day", ["destination", "day"], unique=False)
         batch_op.create_index("ix_settlement_line_reference", ["destination", "reference"], unique=False)
+    _index_what_is_looked_for()
+
+
+def _index_what_is_looked_for() -> None:
+    """Lists of payments, and what waits for a person, each by an index of its own."""
+    with op.batch_alter_table("payment_request", schema=None) as batch_op:
+        batch_op.create_index("ix_payment_request_state", ["state", "created_at", "id"], unique=False)
+    with op.batch_alter_table("payment_attempt", schema=None) as batch_op:
+        batch_op.create_index("ix_payment_attempt_state", ["state", "request_id"], unique=False)
+        batch_op.create_index("ix_payment_attempt_reference", ["reference"], unique=False)
+        batch_op.create_index(
+            "ix_payment_attempt_transaction_no",
+            ["transaction_no"],
+            unique=False,
+            sqlite_where=sa.text("transaction_no IS NOT NULL"),
+            postgresql_where=sa.text("transaction_no IS NOT NULL"),
+        )
+    with op.batch_alter_table("payment_orphan", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_payment_orphan_open",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("matched_at IS NULL"),
+            postgresql_where=sa.text("matched_at IS NULL"),
+        )
+    with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_receipt_given_up",
+            ["attempt_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'given_up'"),
+            postgresql_where=sa.text("state = 'given_up'"),
+        )
+    with op.batch_alter_table("refund", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_refund_waiting",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("approved_by IS NULL AND declined_by IS NULL"),
+            postgresql_where=sa.text("approved_by IS NULL AND declined_by IS NULL"),
+        )
+    with op.batch_alter_table("payment_decision", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_payment_decision_waiting",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'requested'"),
+            postgresql_where=sa.text("state = 'requested'"),
+        )
