@@ -75,6 +75,7 @@ class RefundView(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: datetime
     decided_by: str | None = None
     decided_at: datetime | None = None
+    decided_reason: str | None = None
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,21 +92,32 @@ class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person wants done with money, and what somebody else said to it. ``document``: the paper that shows it."""
+    """What a person wants done with money, and what somebody else said to it. ``document``: the paper that shows it.
+
+    ``settle`` by hand, ``accept`` or ``reject`` what is in quarantine, ``adopt`` an orphan, ``excess``: money once more
+    through one attempt. ``effect``: what came of it.
+    """
 
     id: str
-    kind: Literal["settle", "accept", "reject", "adopt", "cancel"]
+    kind: Literal["settle", "accept", "reject", "adopt", "excess"]
     state: Literal["requested", "approved", "declined"]
+    payment: str
+    destination: str
+    dossier: str
+    attempt: str
+    amount: Money
+    transaction: str
     reason: str
     document: str
     requested_by: str
     requested_at: datetime
-    attempt: str | None = None
     orphan: str | None = None
-    transaction: str | None = None
-    amount: int | None = None
+    bank: str = ""
+    claimed_at: str = ""
     decided_by: str | None = None
     decided_at: datetime | None = None
+    decided_reason: str | None = None
+    effect: str | None = None
 
 
 class CallbackView(msgspec.Struct, frozen=True, kw_only=True):

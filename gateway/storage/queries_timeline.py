@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
 from gateway.storage.operator_log import lane_target
+from gateway.storage.payment_views import PaymentGlance, SettlementView
 from gateway.storage.queries import lane_ids
 from gateway.storage.queries_deliveries import (
     VIEW_COLUMNS as DELIVERY_COLUMNS,
@@ -27,7 +28,10 @@ from gateway.storage.queries_deliveries import (
 )
 from gateway.storage.queries_messages import VIEW_COLUMNS as MESSAGE_COLUMNS
 from gateway.storage.queries_messages import MessageView, message_view
+from gateway.storage.queries_payment import settlement_view
+from gateway.storage.queries_payments import GLANCE_COLUMNS, glances
 from gateway.storage.schema import attempt, delivery, event, lane, message, message_body, operator_action
+from gateway.storage.schema_payment import payment_request, settlement
 from gateway.storage.schema_status import sync_lag
 
 
@@ -101,8 +105,28 @@ class ActionEntry(Entry, frozen=True, kw_only=True, tag="action"):
     detail: dict[str, Any]
 
 
+class PaymentEntry(Entry, frozen=True, kw_only=True, tag="payment"):
+    """Money was asked for; shown as it stands now."""
+
+    payment: PaymentGlance
+
+
+class SettlementEntry(Entry, frozen=True, kw_only=True, tag="settlement"):
+    """It was paid, and on whose word."""
+
+    payment: str
+    settlement: SettlementView
+
+
 StoredEntry: TypeAlias = (
-    ReceivedVersion | DeliveryEntry | AttemptEntry | MessageEntry | EventEntry | ActionEntry
+    ReceivedVersion
+    | DeliveryEntry
+    | AttemptEntry
+    | MessageEntry
+    | EventEntry
+    | ActionEntry
+    | PaymentEntry
+    | SettlementEntry
 )
 TimelineKey: TypeAlias = tuple[int, int]
 _Instant: TypeAlias = "sa.Column[Any]"
@@ -126,7 +150,7 @@ def timeline(
         _events,
     )
     parts = [source(code, page) for source in sources]
-    parts.append(_actions(connection, code, page))
+    parts += [_actions(connection, code, page), _payments(connection, code, page), _settlements(code, page)]
     merged = heapq.merge(*parts, key=timeline_key)
     return [entry for _, entry in zip(range(limit), merged, strict=False)]
 
@@ -227,6 +251,28 @@ def _events(code: str, page: _Page) -> Iterator[StoredEntry]:
             event=row.kind,
             destination=row.destination,
             data=msgspec.json.decode(row.data, type=dict[str, Any]),
+        )
+
+
+def _payments(connection: sa.Connection, code: str, page: _Page) -> Iterator[StoredEntry]:
+    columns = payment_request.c
+    rows = list(
+        page(sa.select(*GLANCE_COLUMNS).where(columns.dossier_code == code), columns.created_at, columns.id)
+    )
+    for row, glance in zip(rows, glances(connection, rows), strict=True):
+        yield PaymentEntry(id=str(row.id), at=from_micros(row.created_at), payment=glance)
+
+
+def _settlements(code: str, page: _Page) -> Iterator[StoredEntry]:
+    columns = settlement.c
+    of_dossier = sa.select(payment_request.c.id).where(payment_request.c.dossier_code == code)
+    question = sa.select(settlement).where(columns.request_id.in_(of_dossier))
+    for row in page(question, columns.at, columns.id):
+        yield SettlementEntry(
+            id=str(row.id),
+            at=from_micros(row.at),
+            payment=str(row.request_id),
+            settlement=settlement_view(row),
         )
 
 
