@@ -154,7 +154,7 @@ def _lane(lane: LaneView) -> tuple[Any, ...]:
     return f"{lane.destination}{number}", lane.state, _counts(lane.open), acknowledged, held
 
 
-def _entry(entry: StoredEntry) -> tuple[Any, ...]:
+def _entry(entry: StoredEntry) -> tuple[Any, ...]:  # noqa: PLR0911 - one for each kind of entry
     """One line of the story; bodies and names of people stay in the message log."""
     from gateway.storage import queries_timeline as kinds
 
@@ -172,6 +172,16 @@ def _entry(entry: StoredEntry) -> tuple[Any, ...]:
             return entry.at, f"log: {each.kind}", each.channel, f"entry {each.id}, {each.body_size:,} bytes"
         case kinds.EventEntry():
             return entry.at, f"event {entry.event}", entry.destination, ""
+        case kinds.PaymentEntry(payment=each):
+            return (
+                entry.at,
+                f"payment {each.purpose}",
+                each.destination,
+                f"{each.amount:,} đồng, now {each.state}",
+            )
+        case kinds.SettlementEntry(settlement=each):
+            detail = f"{each.amount:,} đồng, transaction {each.transaction}, told by {each.source}"
+            return entry.at, "paid", each.partner, detail
         case kinds.ActionEntry():
             return entry.at, f"{entry.action} by {entry.actor}", entry.destination, entry.reason
 
