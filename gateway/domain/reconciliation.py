@@ -55,28 +55,8 @@ class Repair(StrEnum):
 Witness: TypeAlias = Literal["query", "file", "callback"]
 
 
-class Ours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One attempt in our books. ``amount``: what was asked for; ``refunded``: given back with a second person's word.
-
-    ``source``: who said that it was paid.
-    """
-
-    state: AttemptState
-    partner: str
-    amount: int
-    currency: str
-    transaction: str = ""
-    refunded: int = 0
-    source: str = ""
-
-    @property
-    def received(self) -> int:
-        """Đồng that our books say came in through this attempt, refunds aside."""
-        return self.amount if self.state in SETTLED else 0
-
-
 class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One payment as the other side tells it. ``paid_at``: its own words. ``file``, ``line``: where a file says it."""
+    """One payment as somebody tells it. ``paid_at``: in their own words. ``file``, ``line``: where a file says it."""
 
     transaction: str
     amount: int
@@ -87,6 +67,28 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     paid_at: str = ""
     file: str = ""
     line: int = 0
+
+
+class Ours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attempt in our books. ``amount``: what was asked for; ``refunded``: given back with a second person's word.
+
+    ``source``: who said that it was paid. ``excess``: further payments through it that two persons have recorded, by
+    their numbers.
+    """
+
+    state: AttemptState
+    partner: str
+    amount: int
+    currency: str
+    transaction: str = ""
+    refunded: int = 0
+    source: str = ""
+    excess: dict[str, int] = {}
+
+    @property
+    def received(self) -> int:
+        """Đồng that our books say came in through this attempt, refunds aside."""
+        return (self.amount if self.state in SETTLED else 0) + sum(self.excess.values())
 
 
 class Theirs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -151,15 +153,23 @@ def _paid_there(ours: Ours, theirs: Theirs, told: tuple[Paid, ...]) -> Verdict:
     if ours.state not in SETTLED:
         return _not_paid_here(ours, told)
     # what made us settle was the platform's own word, too: another number now is another payment
-    heard = ours.source in {"callback", "query", "file"} and ours.transaction
-    known = ours.transaction in {each.transaction for each in told}
-    total = _sum(told) + (ours.received if heard and not known else 0)
-    if len(told) > 1 or not known:
-        return Verdict(kind=Kind.DUPLICATE, ours=ours.received, theirs=total, repair=Repair.GIVE_BACK)
+    numbers = {each.transaction for each in told}
+    heard = ours.source in {"callback", "query", "file"} and ours.transaction not in numbers
+    total = _sum(told) + (ours.amount if heard else 0)
+    if len(told) > 1 or heard or ours.transaction not in numbers or ours.excess:
+        return _several(ours, theirs, total)
     (one,) = told
     if not _fits(one, ours):
         return Verdict(kind=Kind.AMOUNT_DIFFERS, ours=ours.received, theirs=total, repair=Repair.ASK_PLATFORM)
     return _both_paid(ours, theirs)
+
+
+def _several(ours: Ours, theirs: Theirs, total: int) -> Verdict:
+    """Money more than once through one attempt: ours to give back, unless that was done."""
+    back = max(ours.refunded, theirs.refunded)
+    if 0 < sum(ours.excess.values()) <= ours.refunded and ours.received == total:
+        return Verdict(kind=Kind.REFUNDED, ours=ours.received, theirs=total, resolved=back == ours.refunded)
+    return Verdict(kind=Kind.DUPLICATE, ours=ours.received, theirs=total, repair=Repair.GIVE_BACK)
 
 
 def _both_paid(ours: Ours, theirs: Theirs) -> Verdict:
