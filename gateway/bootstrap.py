@@ -174,7 +174,12 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
         payments=payments,
         translation=translation,
-        callbacks=Callbacks(hub, destinations, intake),
+        callbacks=Callbacks(
+            hub,
+            destinations,
+            intake,
+            refusals_logged={name: each.refusals_logged for name, each in settings.destination.items()},
+        ),
         feed=feed,
         webhooks=webhooks,
     )

@@ -144,7 +144,8 @@ class Maintenance(_Section, frozen=True, kw_only=True):
 class DestinationSettings(_Section, frozen=True, kw_only=True):
     """One partner. ``settings`` goes to the adapter; the other keys override the manifest's capacity.
 
-    ``inbound_from``: networks from which the partner (its adapter, its security server) may call ``/in/…``; the
+    ``refusals_logged``: of the calls that are no payment platform's, how many a minute are kept in the message log; all
+    are counted. ``inbound_from``: networks from which the partner (its adapter, its security server) may call ``/in/…``; the
     contracts know no other proof of who calls, so the default is this machine alone.
     """
 
@@ -155,6 +156,7 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
     connect_timeout: Pause | None = None
     read_timeout: Pause | None = None
     maintenance: list[Maintenance] = []
+    refusals_logged: Annotated[float, Meta(ge=0, le=600)] = 6.0
     inbound_from: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     settings: dict[str, Any] = {}
 

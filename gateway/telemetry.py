@@ -4,9 +4,10 @@ holds those."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
-from typing import Literal, TextIO, cast
+from typing import Literal, TextIO, TypeVar, cast
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -61,6 +62,11 @@ REQUEST_SECONDS = Histogram(
     "lienthong_api_request_seconds", "API request duration.", ["route", "status"], buckets=REQUEST_BUCKETS
 )
 CALLBACKS = Counter("lienthong_callbacks_total", "Calls from partners.", ["destination", "result"])
+CALLBACKS_REFUSED = Counter(
+    "lienthong_callbacks_refused_total",
+    "Calls that were no payment platform's, by reason; forged ones are bad_mac.",
+    ["destination", "code"],
+)
 WEBHOOKS = Counter("lienthong_webhooks_total", "Events sent to endpoints, by result.", ["result"])
 WEBHOOKS_BEHIND = Gauge("lienthong_webhooks_behind", "Events that an endpoint has not got yet.", ["endpoint"])
 WEBHOOKS_DISABLED = Gauge(
@@ -86,6 +92,15 @@ DOSSIERS_AT_RISK = Gauge(
     "lienthong_dossiers_at_risk", "Dossiers in time that a destination may show late.", ["destination"]
 )
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
+
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
+
+
+@functools.lru_cache(maxsize=4096)
+def labelled(metric: Metric, *labels: str) -> Metric:
+    """``metric.labels(*labels)`` at a third of its cost, for what is counted with every message."""
+    return metric.labels(*labels)
 
 
 class _Forgiving:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from ipaddress import ip_network
 
 import msgspec
 
@@ -60,6 +61,7 @@ class PaymentPlatformAdapter:
         self._requests = Requests(settings)
         self._answers = Answers(settings)
         self._orders = trusted.decoder(PaymentOrder)
+        self._networks: inbound.Networks = tuple(map(ip_network, settings.callback_networks))
 
     @property
     def manifest(self) -> Manifest:
@@ -86,7 +88,13 @@ class PaymentPlatformAdapter:
 
     def encode(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         del context  # an order carries its own time (§13, pitfall 4)
-        return self._requests.init(self._order(deliveries[0]))
+        delivery = deliveries[0]
+        if delivery.retried_at is not None and delivery.attempts:
+            raise CannotEncode(  # §11.4: not even on a person's word
+                f"sending {delivery.operation} {delivery.key} of dossier {delivery.dossier} again: it has left once, "
+                "and the platform may have it; ask for a new attempt, which has a reference of its own"
+            )
+        return self._requests.init(self._order(delivery))
 
     def interpret(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
@@ -135,8 +143,12 @@ class PaymentPlatformAdapter:
         del context
         settings, path = self._settings, request.path.strip("/")
         if path == settings.callback_path.strip("/"):
+            if not inbound.admits(self._networks, request.peer):
+                return refusal("foreign_network", "not from callback_networks", 403)
             return read_confirm(request, settings)
         if settings.lookup_path and path == settings.lookup_path.strip("/"):
+            if not inbound.admits(self._networks, request.peer):
+                return inbound.lookup_of_a_stranger(settings)
             return inbound.read_lookup(request, settings)
         if settings.land is not None:
             for door, service in (

@@ -6,10 +6,12 @@ Invariant: pure; the shared key of the land doors is compared in constant time b
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.payment_platform.settings import LandTax, Settings
 from gateway.codec import Json, Unreadable, json
@@ -21,6 +23,19 @@ LONGEST_LAND_MESSAGE = 8 * 1024 * 1024
 _LONGEST_ANSWER = 2000
 _JSON = (("content-type", "application/json; charset=utf-8"),)
 _ENCODER = msgspec.json.Encoder()
+Networks: TypeAlias = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+def admits(networks: Networks, peer: str) -> bool:
+    """Whether a call from ``peer`` is taken: any is where no network is named, none from an unknown address else."""
+    if not networks:
+        return True
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in networks)
 
 
 def document(body: Mapping[str, Json], status: int = 200) -> WireResponse:
@@ -41,7 +56,13 @@ def read_lookup(request: CallbackRequest, settings: Settings) -> PaymentLookup |
     if not asked:
         return Refusal(code="no_dossier", reason="no dossier is named", answer=failed)
     nothing = document(lookup.without_debt(lookup.NOTHING, form=settings.lookup_form))
-    return PaymentLookup(dossier=asked, nothing=nothing, failed=failed)
+    return PaymentLookup(dossier=asked, nothing=nothing, failed=failed, masked=lookup.PERSONAL)
+
+
+def lookup_of_a_stranger(settings: Settings) -> Refusal:
+    """The refusal of a look-up from a network that is not the platform's."""
+    answer = document(lookup.without_debt(lookup.FAILED, form=settings.lookup_form))
+    return Refusal(code="foreign_network", reason="not from callback_networks", answer=answer)
 
 
 def payable(message: Mapping[str, Any], now14: str, settings: Settings) -> WireResponse:
@@ -82,12 +103,14 @@ def _land_report(envelope: Mapping[str, Json], body: bytes, settings: LandTax, s
         hashlib.sha256(body).digest(),
         land.truth(envelope.get(land.UPDATING)),
     )
+    unavailable = document(land.reply(settings.answer, good=False, text="Hệ thống tạm gián đoạn"), 503)
+    plain = LandTaxReport(unavailable=unavailable, digest=digest, updating=updating)
     match asked:
         case land.NOTICES:
             taken, refused = land.notices(data, settings.max_rows)
-            return LandTaxReport(notices=taken, refused=refused, digest=digest, updating=updating)
+            return replace(plain, notices=taken, refused=refused)
         case land.EVIDENCE:
-            return LandTaxReport(evidence=land.evidence(data), digest=digest, updating=updating)
+            return replace(plain, evidence=land.evidence(data))
         case _:
             raise land.NotTaken("unknown_service", "service not found")
 

@@ -6,6 +6,7 @@ elsewhere. Hosts, accounts and secrets have no default.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -128,7 +129,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     foreign_kinds          LoaiBanTin that a CONFIRM never has: those of our own questions, whose answers, sent back to
                            us, could carry a code of the same fields (§13; which one it has is open, U1)
     callback_path          what follows the mount point for CONFIRM
-    callback_networks      networks that CONFIRM may come from, in CIDR notation; empty: any
+    callback_networks      networks that CONFIRM and look-ups may come from, in CIDR notation; empty: any that may call
     max_callback_bytes     largest inbound call that is read (§11.5)
     lookup_path            what follows the mount point for the look-up of §8; empty: not offered
     lookup_form            ``oc`` answers as in §8.1, ``tatc`` in upper case as in §8.2
@@ -202,6 +203,13 @@ def require_usable(settings: Settings) -> None:
     for code, partner in settings.partners.items():
         _require_partner(code, partner, settings)
     _require_states(settings)
+    for network in settings.callback_networks:
+        try:
+            ip_network(network)
+        except ValueError as fault:
+            raise ConfigurationError(
+                f"payment_platform: callback_networks: got {network!r}, expected one like 10.20.0.0/16: {fault}"
+            ) from fault
     try:
         settings.purpose.format(dossier="H99")
     except (KeyError, IndexError, ValueError, AttributeError) as fault:

@@ -29,6 +29,7 @@ async def receive_callback(api: Api, call: Call) -> Answer:
         query=query,
         headers=call.header_pairs,
         body=call.body if isinstance(call.body, bytes) else b"",
+        peer=call.peer,
     )
     answer = await api.gateway.callbacks.receive(destination, request)
     return Answer(

@@ -56,6 +56,10 @@ class Api:
         burst = float(self.settings.burst) if own is None else max(1.0, 2.0 * own)
         self._buckets.take(principal.client, rate=rate, burst=burst)
 
+    def limit(self, name: str, *, rate: float, burst: float) -> None:
+        """Count a request of somebody who is no client of ours; Refused (429) when there were too many."""
+        self._buckets.take(name, rate=rate, burst=burst)
+
     async def health(self) -> Health:
         """The health of every destination, at most a moment old."""
         return await self._health.read()

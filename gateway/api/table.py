@@ -41,6 +41,7 @@ from gateway.api.overview import (
     get_readiness,
     get_status,
 )
+from gateway.api.payer import HTML, show_return
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
@@ -300,6 +301,23 @@ CALLBACKS: tuple[Route, ...] = tuple(
     for method in ("GET", "POST", "PUT")
 )
 
+# for browsers: no part of the API that programs read about
+PAYERS: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/payments/return/{partner}",
+        name="show_payment_return",
+        tag="status",
+        scope=None,
+        summary="How a payment stands, for the payer",
+        description="Where the payment platform sends the browser back to. Display only.",
+        handler=show_return,
+        query=None,
+        successes=(Success(status=200, description="The page.", media_type=HTML),),
+        documented=False,
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     *DEADLINES,
     *DOSSIERS,
@@ -315,4 +333,5 @@ ROUTES: tuple[Route, ...] = (
     *OVERVIEW,
     *TOKENS,
     *CALLBACKS,
+    *PAYERS,
 )

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import NoReturn, Protocol, assert_never
@@ -20,10 +18,11 @@ import structlog
 
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import ConflictError, GatewayError, StorageUnavailable
+from gateway.inbound.payments import Guard, PaymentCall
+from gateway.inbound.receiving import CallLog, Defect, Hub, Receiver, problem, storable
 from gateway.inbound.ruling import Ruling, rule
-from gateway.messagelog.entry import About, Scope, request_entry, response_entry
 from gateway.port import (
-    Adapter,
+    AnswersPayers,
     Callback,
     CallbackRequest,
     Context,
@@ -32,12 +31,9 @@ from gateway.port import (
     PaymentReport,
     Refusal,
     Report,
-    WireRequest,
     WireResponse,
 )
-from gateway.port.adapter import Catalogues
 from gateway.storage.callbacks import (
-    Handling,
     Overtaken,
     Reception,
     Reply,
@@ -45,48 +41,15 @@ from gateway.storage.callbacks import (
     read_standing,
     receive_reports,
 )
-from gateway.storage.database import Database, Transaction
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import Acceptance
-from gateway.storage.rows import EventRow, MessageRow, insert_messages
+from gateway.storage.rows import EventRow
 from gateway.telemetry import CALLBACKS
 
 log = structlog.get_logger(__name__)
-OPERATION = "callback"
 DECISIONS = 8
 LONGEST_KEY = 200
 _KIND = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
-
-
-class Hub(Protocol):
-    """What is shared: the database and the clock."""
-
-    @property
-    def database(self) -> Database:
-        """The open database."""
-
-    @property
-    def clock(self) -> Callable[[], datetime]:
-        """Now, aware UTC."""
-
-
-class Receiver(Protocol):
-    """A destination, as far as receiving from it goes."""
-
-    @property
-    def adapter(self) -> Adapter:
-        """Reads the calls."""
-
-    @property
-    def scope(self) -> Scope:
-        """Its channel in the message log, and what is never stored in clear."""
-
-    @property
-    def catalogues(self) -> Catalogues:
-        """Cached reference data."""
-
-    def secrets(self) -> Sequence[str]:
-        """Live credentials, for redaction."""
 
 
 class Accepting(Protocol):
@@ -96,17 +59,22 @@ class Accepting(Protocol):
         """Everything that storing a translated dossier means."""
 
 
-class Defect(Exception):
-    """An adapter made something that cannot be: our fault, never the partner's."""
-
-
 class Callbacks:
-    """Receives for every destination."""
+    """Receives for every destination. ``refusals_logged``: by payment platform, how many refused calls a minute are
+    kept in the message log."""
 
-    def __init__(self, hub: Hub, destinations: Mapping[str, Receiver], intake: Accepting) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        destinations: Mapping[str, Receiver],
+        intake: Accepting,
+        *,
+        refusals_logged: Mapping[str, float] | None = None,
+    ) -> None:
         self._hub = hub
         self._destinations = destinations
         self._intake = intake
+        self._guard = Guard(refusals_logged or {})
 
     async def receive(self, destination: str, request: CallbackRequest) -> WireResponse:
         """The answer to ``request``, once everything that it says is durable. Never raises on any bytes.
@@ -118,6 +86,9 @@ class Callbacks:
         if receiver is None:
             CALLBACKS.labels("unknown", "not_found").inc()
             return problem(HTTPStatus.NOT_FOUND, f"there is no destination {destination[:80]!r}")
+        if isinstance(receiver.adapter, AnswersPayers):
+            call = PaymentCall(self._hub, destination, receiver, receiver.adapter, self._guard)
+            return await call.answer(request)
         try:
             return await _Call(self._hub, self._intake, destination, receiver).answer(request)
         except StorageUnavailable as fault:
@@ -136,11 +107,10 @@ class _Call:
         self._intake = intake
         self._name = name
         self._receiver = receiver
-        self._started = time.perf_counter()
-        self._request_id = hub.database.identifiers.next()
+        self._log = CallLog(hub, name, receiver)
 
     async def answer(self, request: CallbackRequest) -> WireResponse:
-        await self._append(self._request_entry(request))
+        await self._log.append(self._log.request(request))
         try:
             callback = self._read(request)
             match callback:
@@ -158,8 +128,8 @@ class _Call:
             log.exception("callback_failed", destination=self._name, fault=type(fault).__name__)
             answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the call was logged but not taken")
             code = "cannot_be_stored" if isinstance(fault, GatewayError) else "adapter_defect"
-            await self._append(self._answer_entry("failed", code, None, answer))
-            self._count("failed")
+            await self._log.append(self._log.answer("failed", code, None, answer))
+            self._log.count("failed")
             return answer
 
     def _read(self, request: CallbackRequest) -> Callback:
@@ -168,8 +138,8 @@ class _Call:
         return _sound(callback) if isinstance(callback, Report) else callback
 
     async def _refuse(self, refusal: Refusal) -> WireResponse:
-        await self._append(self._answer_entry("refused", refusal.code, None, refusal.answer))
-        self._count("refused", code=refusal.code, reason=refusal.reason[:200])
+        await self._log.append(self._log.answer("refused", refusal.code, None, refusal.answer))
+        self._log.count("refused", code=refusal.code, reason=refusal.reason[:200])
         return refusal.answer
 
     async def _take(self, report: Report) -> WireResponse:
@@ -185,7 +155,7 @@ class _Call:
                 conflict = fault
                 continue
             if isinstance(reply, Reply):
-                self._count(reply.handling, kind=report.kind, dossier=report.dossier_code)
+                self._log.count(reply.handling, kind=report.kind, dossier=report.dossier_code)
                 return reply.response
         if conflict is not None:
             raise conflict
@@ -205,7 +175,7 @@ class _Call:
             first=report.first,
             again=report.again,
             handling=ruling.handling,
-            entry=lambda answer, handling: self._answer_entry(
+            entry=lambda answer, handling: self._log.answer(
                 handling, report.kind, report.dossier_code, answer
             ),
             events=self._events(report, ruling),
@@ -227,51 +197,6 @@ class _Call:
             for notice in ruling.notices
         )
 
-    def _request_entry(self, request: CallbackRequest) -> MessageRow:
-        query = f"?{request.query}" if request.query else ""
-        received = WireRequest(
-            method=request.method,
-            # PostgreSQL's text cannot hold U+0000, which a percent-encoded path may decode to
-            url=f"/{request.path}{query}".replace("\x00", "%00"),
-            headers=request.headers,
-            body=request.body,
-        )
-        about = self._about(self._request_id)
-        return request_entry(self._receiver.scope, about, received, secrets=self._receiver.secrets())
-
-    def _answer_entry(
-        self, outcome: Handling | str, code: str, dossier: str | None, answer: WireResponse
-    ) -> MessageRow:
-        about = msgspec.structs.replace(
-            self._about(self._hub.database.identifiers.next()),
-            request_id=self._request_id,
-            dossier=dossier,
-            outcome=outcome,
-            code=code,
-        )
-        return response_entry(self._receiver.scope, about, answer, secrets=self._receiver.secrets())
-
-    def _about(self, entry: int) -> About:
-        return About(id=entry, at=self._hub.clock(), operation=OPERATION, direction="in")
-
-    async def _append(self, row: MessageRow) -> None:
-        await self._hub.database.apply(_append, row)
-
-    def _count(self, result: str, **details: str) -> None:
-        CALLBACKS.labels(self._name, result).inc()
-        duration = round(time.perf_counter() - self._started, 4)
-        log.info("callback_answered", destination=self._name, result=result, seconds=duration, **details)
-
-
-def problem(status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> WireResponse:
-    """A problem document (RFC 9457) where no contract says what to answer."""
-    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    return WireResponse(
-        status=status.value,
-        headers=(("content-type", "application/problem+json"), *headers),
-        body=msgspec.json.encode(document),
-    )
-
 
 def _misplaced(callback: Callback) -> NoReturn:
     raise Defect(f"a {type(callback).__name__} came to the door for reports on dossiers")
@@ -281,7 +206,7 @@ def _sound(report: Report) -> Report:
     """``report``, or Defect when it says what cannot be stored."""
     if not _KIND.fullmatch(report.kind):
         raise Defect(f"event kind {report.kind[:80]!r}: expected lower-case words joined by dots")
-    if not report.key or not report.dossier_code or not _storable(report.dossier_code):
+    if not report.key or not report.dossier_code or not storable(report.dossier_code):
         raise Defect("a report needs a key, and a dossier code that a text column can hold")
     try:
         msgspec.json.decode(report.data)
@@ -292,16 +217,6 @@ def _sound(report: Report) -> Report:
 
 def _key(key: str) -> str:
     """The key as it is stored: a long one, or one that a text column cannot hold, by its digest."""
-    if len(key) <= LONGEST_KEY and _storable(key):
+    if len(key) <= LONGEST_KEY and storable(key):
         return key
     return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _storable(text: str) -> bool:
-    """Whether a text column can hold it: no U+0000, and no half of a UTF-16 pair."""
-    return "\x00" not in text and text.encode("utf-8", "replace") == text.encode("utf-8", "surrogatepass")
-
-
-def _append(transaction: Transaction, rows: Sequence[MessageRow]) -> list[None]:
-    insert_messages(transaction, rows)
-    return [None] * len(rows)

@@ -11,13 +11,15 @@ from gateway.port.wire import Headers, WireResponse
 
 
 class CallbackRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An inbound call: ``path`` is what follows the adapter's mount point, without a leading slash."""
+    """An inbound call: ``path`` is what follows the adapter's mount point, without a leading slash. ``peer``: the
+    address that the connection comes from, empty where nobody knows."""
 
     method: str
     path: str
     query: str = ""
     headers: Headers = ()
     body: bytes = b""
+    peer: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,16 +67,24 @@ class PaymentReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaymentLookup(msgspec.Struct, frozen=True, kw_only=True):
-    """The platform asks what must be paid for a dossier (payment_platform §8). ``nothing``: no debt is known."""
+    """The platform asks what must be paid for a dossier (payment_platform §8). ``nothing``: no debt is known.
+
+    ``masked``: fields of the answer that are not logged in clear.
+    """
 
     dossier: str
     nothing: WireResponse
     failed: WireResponse
+    masked: tuple[str, ...] = ()
 
 
 class LandTaxReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Notices or evidence about obligations on land, authenticated. ``refused``: rows that could not be read."""
+    """Notices or evidence about obligations on land, authenticated. ``refused``: rows that could not be read.
 
+    ``unavailable`` answers when nothing could be stored, so that the message is sent again.
+    """
+
+    unavailable: WireResponse
     notices: tuple[LandNotice, ...] = ()
     evidence: LandEvidence | None = None
     refused: tuple[RefusedRow, ...] = ()

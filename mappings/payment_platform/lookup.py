@@ -24,6 +24,11 @@ _SHARED = (
     *("TenNguoiViPham", "TaiKhoanThuNSNN", "NoiDungThanhToan", "HoTenNguoiNop", "SoCMNDNguoiNop"),
     *("DiaChiNguoiNop", "HuyenNguoiNop", "TinhNguoiNop", "DSKhoanNop"),
 )
+# §8.1: on the wire as the platform needs them, never in a log
+PERSONAL: Final = (
+    *("HoTenNguoiNop", "SoCMNDNguoiNop", "DiaChiNguoiNop", "HuyenNguoiNop", "TinhNguoiNop"),
+    *("TenNguoiViPham",),
+)
 # §8.2: what a receipt's element is called there
 _UPPER = {
     "SOTAIKHOANKB": "TKThuHuong",
