@@ -68,6 +68,8 @@ class Authenticator:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must not be stored anywhere, for redaction."""
+        if not self._held and not self._retired:
+            return ()
         now = self._clock()
         retired = (value for until, value in self._retired.values() if until > now)
         return (*(held.value for held in self._held.values()), *retired)

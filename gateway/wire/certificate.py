@@ -30,7 +30,7 @@ async def certificate_of(host: str, port: int, *, timeout: float = 10.0) -> Vali
     try:
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
-    except (OSError, TimeoutError, ssl.SSLError) as fault:
+    except (OSError, UnicodeError) as fault:
         return Invalid(reason=f"{type(fault).__name__}: {fault}"[:300])
     try:
         shown = writer.get_extra_info("peercert") or {}

@@ -55,6 +55,7 @@ Exchange: TypeAlias = Answered | NotSent | NoAnswer
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What carries a request; tests put their own in."""
 
+_MOST_PARTS = 16
 _ZLIB_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
@@ -153,14 +154,21 @@ def unpack(coding: str, body: bytes, limit: int) -> bytes | None:
     """
     if coding.strip().lower() not in _ZLIB_CODINGS or not body:
         return body
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error:
-        return body
-    if len(plain) > limit:
-        return None
-    return plain if inflater.eof else body
+    plain, packed = b"", body
+    for _ in range(_MOST_PARTS):  # RFC 1952 §2.2: one after the other
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        try:
+            plain += inflater.decompress(packed, limit + 1 - len(plain))
+        except zlib.error:
+            return body
+        if len(plain) > limit:
+            return None
+        if not inflater.eof:
+            return body
+        packed = inflater.unused_data
+        if not packed:
+            return plain
+    return body
 
 
 def _words(fault: BaseException) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+import select
+import ssl
 
 import httptools
 import httpx
 import msgspec
 
 MOST_HEAD_BYTES = 32 * 1024
+_PIECE = 256 * 1024  # a longer request is handed over by and by, so that its way can be watched over TLS, too
 _OK = 200  # statuses below it announce the answer proper
 
 
@@ -55,11 +58,19 @@ class Connection(asyncio.Protocol):
         self._rest_until = math.inf
         self._look_at = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._unread = select.poll()
+        self._unwritten: memoryview | None = None
+        self._full = False
 
     @property
     def reusable(self) -> bool:
         """Whether another exchange may follow."""
         return self._kept and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has come that the loop has not told yet: the partner's end, or an answer to nothing."""
+        return not self._unread.poll(0)
 
     def close(self) -> None:
         """Close at once; what is not written yet is dropped."""
@@ -79,7 +90,12 @@ class Connection(asyncio.Protocol):
         reading = self._reading = _Reading(self._loop, limits, bodiless=bodiless)
         self._look_until(reading.begun_at + min(limits.silence, limits.whole))
         try:
-            self._transport.write(request)
+            if len(request) <= _PIECE:
+                self._transport.write(request)
+            else:
+                self._unwritten = memoryview(request)
+                self.resume_writing()
+                reading.unwritten = self._left()
             answer = await reading.answer
         except asyncio.CancelledError:
             self.close()
@@ -93,6 +109,18 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection stands."""
         self._transport = transport  # type: ignore[assignment]  # of a stream, hence a Transport
+        self._unread.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def pause_writing(self) -> None:
+        """asyncio: the way is full."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """asyncio: the way is free; the next pieces of a long request."""
+        self._full = False
+        while self._unwritten and not self._full and self.reusable and self._transport is not None:
+            piece, self._unwritten = self._unwritten[:_PIECE], self._unwritten[_PIECE:]
+            self._transport.write(piece)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes came."""
@@ -100,21 +128,24 @@ class Connection(asyncio.Protocol):
         if reading is None or reading.answer.done():
             self.close()  # nobody has asked
             return
-        reading.heard_at = self._loop.time()
+        reading.heard_at, body_size = self._loop.time(), reading.body_size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as fault:  # an upgrade that nobody asked for is one, too
             self._fail(reading.broken, f"not HTTP: {type(fault).__name__}")  # its text may quote the partner
             return
-        reading.head_size += len(data)
-        if not reading.headed and reading.head_size > MOST_HEAD_BYTES:
-            self._fail("connection_lost", f"the head of the answer exceeds {MOST_HEAD_BYTES} bytes")
+        # what surrounds the body, trailers and chunks' extensions included, could go on for ever
+        reading.bare = 0 if reading.body_size > body_size else reading.bare + len(data)
+        if reading.bare > MOST_HEAD_BYTES:
+            self._fail(reading.broken, f"what surrounds the body exceeds {MOST_HEAD_BYTES} bytes")
 
     def eof_received(self) -> None:
         """asyncio: the partner will write no more. An answer that says no length ends here."""
         self._kept = False
         reading = self._reading
-        if reading is not None and reading.headed and reading.ends_with_connection:
+        if reading is None or not reading.headed or not reading.ends_with_connection:
+            return
+        if self._is_partners_end():
             self._complete(reading)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,7 +185,7 @@ class Connection(asyncio.Protocol):
         if reading.body_size > reading.limits.body:
             self._fail("answer_too_large", f"the answer exceeds {reading.limits.body} bytes")
         else:
-            reading.body.append(body)
+            reading.body += body
 
     def on_message_complete(self) -> None:
         """httptools: the answer is complete."""
@@ -164,16 +195,29 @@ class Connection(asyncio.Protocol):
             self._complete(reading)
 
     def _complete(self, reading: _Reading) -> None:
-        if self._transport is None or self._transport.get_write_buffer_size():
+        if self._left():
             self._kept = False  # an answer before the request was written: the rest will not be
         if not reading.answer.done():
-            status, body = self._parser.get_status_code(), b"".join(reading.body)
+            status, body = self._parser.get_status_code(), bytes(reading.body)
             reading.answer.set_result(Answer(status=status, headers=reading.headers, body=body))
 
     def _fail(self, code: str, reason: str) -> None:
         if self._reading is not None and not self._reading.answer.done():
             self._reading.answer.set_exception(Unanswered(code, reason[:300]))
         self.close()
+
+    def _left(self) -> int:
+        """Bytes of the request that have not been written, as far as can be seen."""
+        buffered = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return buffered + len(self._unwritten or b"")
+
+    def _is_partners_end(self) -> bool:
+        """RFC 9112 §9.8: over TLS anybody on the way can end a connection, but only the partner says so."""
+        tls = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        try:
+            return tls is None or tls.read(1) == b""
+        except ssl.SSLError:  # it waits for more
+            return False
 
     def _look_until(self, instant: float) -> None:
         """Look at the clock at ``instant`` or before: once too often costs less than moving a timer at every turn."""
@@ -193,7 +237,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._look_until(self._rest_until)
             return
-        unwritten = self._transport.get_write_buffer_size()
+        unwritten = self._left()
         if unwritten != reading.unwritten:  # a large request on its way is not silence
             reading.unwritten, reading.heard_at = unwritten, now
         quiet_at = reading.heard_at + reading.limits.silence
@@ -211,8 +255,8 @@ class _Reading:
     """An answer that is being read."""
 
     __slots__ = (
-        *("answer", "begun_at", "bodiless", "body", "body_size"),
-        *("head_size", "headed", "headers", "heard_at", "limits", "unwritten"),
+        *("answer", "bare", "begun_at", "bodiless", "body", "body_size"),
+        *("headed", "headers", "heard_at", "limits", "unwritten"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, *, bodiless: bool) -> None:
@@ -221,10 +265,11 @@ class _Reading:
         self.bodiless = bodiless
         self.begun_at = self.heard_at = loop.time()
         self.unwritten = 0  # at the last look
-        self.head_size = self.body_size = 0
+        self.body_size = 0
+        self.bare = 0  # bytes since the last one of the body
         self.headed = False
         self.headers: list[tuple[bytes, bytes]] = []
-        self.body: list[bytes] = []
+        self.body = bytearray()  # a body in crumbs takes no more than a whole one
 
     @property
     def broken(self) -> str:

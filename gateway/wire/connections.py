@@ -42,7 +42,7 @@ class Connections(httpx.AsyncBaseTransport):
         rest: float = REST_SECONDS,
     ) -> None:
         self._most_body = capacity.max_response_bytes
-        self._verify = verify
+        self._verify = None if verify is None else _speaking_http(verify)
         self._judge = judge
         self._rest = rest
         self._slots = asyncio.Semaphore(capacity.concurrency + 2)
@@ -88,8 +88,9 @@ class Connections(httpx.AsyncBaseTransport):
         idle = self._idle.get(origin, [])
         while idle:
             connection = idle.pop()  # the one used last, so that a quiet hour closes the others
-            if connection.reusable:
+            if connection.reusable and connection.silent:
                 return connection
+            connection.close()
         return None
 
     def _keep(self, origin: _Origin, connection: Connection) -> None:
@@ -157,4 +158,9 @@ def _words(fault: Exception | None, seconds: float) -> str:
 
 @functools.cache
 def _shared_tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    return _speaking_http(ssl.create_default_context())
+
+
+def _speaking_http(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.set_alpn_protocols(["http/1.1"])  # a partner that speaks only HTTP/2 says so in the handshake
+    return context
