@@ -32,8 +32,10 @@ class SteadyClock:
         self._offset = start - monotonic() + (ahead if 0 < ahead <= FARTHEST.total_seconds() else 0.0)
 
     def __call__(self) -> datetime:
-        self._offset = max(self._offset, self._wall() - self._monotonic())
-        return _EPOCH + timedelta(seconds=self._offset + self._monotonic())
+        ticks = self._monotonic()
+        offset = self._wall() - ticks
+        self._offset = max(self._offset, offset)
+        return datetime.fromtimestamp(self._offset + ticks, UTC)
 
     def behind(self) -> float:
         """Seconds by which the wall clock stands behind this one; 0 when it was not set back."""

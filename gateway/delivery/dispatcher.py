@@ -28,6 +28,9 @@ SHUT_PAUSE_SECONDS = 0.1
 DEFECT_PAUSE_SECONDS = 30.0  # a lane whose turn raised stays leased so long, so that it cannot spin
 PUMP_DEFECT_PAUSE_SECONDS = 5.0
 STRAYS_PAUSE_SECONDS = 10.0
+CLAIM_SHARE = (
+    16  # claim when this part of the places is free: a larger part stands idle, a smaller one asks too often
+)
 
 
 class Dispatcher:
@@ -78,7 +81,7 @@ class Dispatcher:
         await self._give_up_strays()
         capacity = self.destination.capacity.concurrency * self.destination.across
         free = capacity - len(self._tasks)
-        if free < max(1, capacity // 4):
+        if free < max(1, capacity // CLAIM_SHARE):
             return self.destination.hub.settings.poll
         gate = self.destination.gate
         permit = await gate.permit(probe_for=self.destination.longest_exchange, idle=not self._tasks)

@@ -91,9 +91,12 @@ class Gate:
 
     def shut(self) -> bool:
         """Whether lanes at work should stop before their next delivery."""
+        if self._paused or self._open_until is not None:
+            return True
+        if not self._limits.maintenance and self._breathe_until is None:
+            return False
         now = self._clock()
-        closed = resumes_at(self._limits.maintenance, now) or self._breathing(now)
-        return self._paused or self._open_until is not None or closed is not None
+        return (resumes_at(self._limits.maintenance, now) or self._breathing(now)) is not None
 
     @property
     def paced(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -51,7 +52,7 @@ from gateway.storage.lanes import (
     settle_attempts,
     start_attempts,
 )
-from gateway.telemetry import ATTEMPTS, DELIVERED, SYNC_LAG_SECONDS
+from gateway.telemetry import ATTEMPTS, DELIVERED, SYNC_LAG_SECONDS, labelled
 from gateway.wire.authentication import Credentials, NoCredential
 from gateway.wire.client import Answered
 
@@ -297,11 +298,11 @@ class LaneRun:
 
     async def _settle(self, turn: Turn) -> None:
         await self._flush()
-        results = self._results(turn)
+        now = self._destination.hub.clock()
+        results = self._results(turn, now)
         memory = learned(self._memory, turn.outcomes)
         self._advance(turn, results)
         again = bool(self._queue) and self._actionable(self._queue[0])
-        now = self._destination.hub.clock()
         settlement = Settlement(
             attempt=turn.attempt,
             lane=self._lane.id,
@@ -324,16 +325,16 @@ class LaneRun:
             await self._store(settlement)
         self._memory = memory
         self._released = not again
-        self._count(turn, results)
+        self._count(turn, results, now)
 
     def _operation_of(self, turn: Turn) -> Operation:
         return self._operation(turn.batch[0].delivery.operation)
 
-    def _results(self, turn: Turn) -> tuple[Result, ...]:
+    def _results(self, turn: Turn, now: datetime) -> tuple[Result, ...]:
         case = Circumstances(
             settings=self._destination.hub.settings.retry,
             operation=self._operation_of(turn),
-            now=self._destination.hub.clock(),
+            now=now,
             chance=self._chance,
             immediate=self._immediate,
         )
@@ -384,11 +385,10 @@ class LaneRun:
                 pause = min(2.0, pause * 2)
                 settlement = msgspec.structs.replace(settlement, repeated=True)
 
-    def _count(self, turn: Turn, results: Sequence[Result]) -> None:
+    def _count(self, turn: Turn, results: Sequence[Result], now: datetime) -> None:
         name, operation = self._destination.name, turn.batch[0].delivery.operation
-        ATTEMPTS.labels(name, operation, tag_of(turn.outcomes)).inc()
-        now = self._destination.hub.clock()
+        labelled(ATTEMPTS, name, operation, tag_of(turn.outcomes)).inc()
         for queued, result in zip(turn.batch, results, strict=True):
             if result.state is DeliveryState.DELIVERED and queued.delivery.created_at is not None:
-                DELIVERED.labels(name, operation).inc()
-                SYNC_LAG_SECONDS.labels(name).observe((now - queued.delivery.created_at).total_seconds())
+                labelled(DELIVERED, name, operation).inc()
+                labelled(SYNC_LAG_SECONDS, name).observe((now - queued.delivery.created_at).total_seconds())

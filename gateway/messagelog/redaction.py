@@ -76,17 +76,21 @@ def redact_headers(
 ) -> list[list[str]]:
     """Header pairs with the values of ``names`` and ``fields`` (any case, ``-`` or ``_``) and any of ``secrets``
     replaced, wherever they stand in a value."""
-    hidden, kept = _hidden(tuple(names), fields), tuple(secrets)
-    listed = [(_bytes(key).decode(), _bytes(value)) for key, value in headers]
-    # one look at all values together: nearly always there is nothing in any of them
-    together = b"\n".join([value for _, value in listed]).lower()
-    clean = b"\0" not in together and not _net(fields, kept).suspects(together)
+    hidden, kept, pairs = _hidden(tuple(names), fields), tuple(secrets), list(headers)
+    # one look at everything together: nearly always there is nothing in it
+    together = "\n".join([text for pair in pairs for text in pair])
+    if (
+        together.isascii()
+        and "\0" not in together
+        and not _net(fields, kept).suspects(together.lower().encode())
+    ):
+        return [[key, REDACTED if _plain_name(key) in hidden else value] for key, value in pairs]
+    listed = [(_bytes(key).decode(), _bytes(value)) for key, value in pairs]
 
     def stored(key: str, value: bytes) -> str:
         if _plain_name(key) in hidden:
             return REDACTED
-        shown = value if clean else redact_body(value, fields=fields, secrets=kept)
-        return shown.decode("utf-8", "replace")
+        return redact_body(value, fields=fields, secrets=kept).decode("utf-8", "replace")
 
     return [[key, stored(key, value)] for key, value in listed]
 
@@ -96,6 +100,7 @@ def _hidden(names: tuple[str, ...], fields: tuple[str, ...]) -> frozenset[str]:
     return _ALWAYS_HIDDEN | {_plain_name(name) for name in (*names, *fields)}
 
 
+@functools.lru_cache(maxsize=1024)
 def _plain_name(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "")
 

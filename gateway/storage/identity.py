@@ -57,9 +57,11 @@ class Identifiers:
 
     def next(self) -> int:
         """A new identifier, larger than every one before it from this source."""
+        stamp = (time.time_ns() // 1_000_000 - _EPOCH_MS) << _COUNTER_BITS
         with self._lock:
-            self._last = max(self._last + 1, self._stamp() << _COUNTER_BITS)
-            tick, counter = self._last >> _COUNTER_BITS, self._last & _COUNTER_MASK
+            last = self._last + 1
+            self._last = last = max(last, stamp)
+        tick, counter = last >> _COUNTER_BITS, last & _COUNTER_MASK
         return (tick << (_NODE_BITS + _COUNTER_BITS)) | (self._node << _COUNTER_BITS) | counter
 
     def take(self, count: int) -> list[int]:
