@@ -6,24 +6,42 @@ time are made once, stored, and never made again (payment_platform §11.2); a do
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
 
+from gateway.codec import canonical
+from gateway.domain.delivery import Delivery
+from gateway.domain.dossier import Dossier
+from gateway.domain.errors import CannotEncode, NotFoundError, RecordError
+from gateway.domain.payment import CURRENCY, OPEN, RequestState
 from gateway.domain.payment_order import OrderItem, OrderPayer, PaymentOrder
-from gateway.port import Adapter, WireRequest
+from gateway.domain.violation import Violation, shown
+from gateway.payments.terms import Sketch, refusal, sketch
+from gateway.port import Adapter, AttemptName, CollectsPayments, Context, WireRequest
 from gateway.storage.database import Database
+from gateway.storage.instants import to_micros
+from gateway.storage.payment_standing import Standing, StandingAttempt, standing
+from gateway.storage.payments import INIT, Opened, Opening, open_payments
 
 FEES = "fees"
+PURPOSE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,49}$(?!\n)"
+Result = Literal["begun", "going_on", "paid"]
+_PURPOSE = re.compile(PURPOSE_PATTERN)
+_ORDERS = canonical.decoder(PaymentOrder)
+_DOSSIERS = canonical.decoder(Dossier)
 
 
 class PaymentWish(msgspec.Struct, frozen=True, kw_only=True):
     """Who (``actor``) wants which dossier paid for.
 
-    ``purpose``: what is paid for; the same purpose is asked for once. ``destination`` None: the one payment platform
-    that there is. ``items`` None: every fee of the dossier that is not paid yet. ``payer`` None: the applicant.
+    ``purpose``: what is paid for, a short key (``PURPOSE_PATTERN``); the same purpose is asked for once.
+    ``destination`` None: the one payment platform that there is. ``items`` None: every fee of the dossier that is not
+    paid yet. ``payer`` None: the applicant.
     """
 
     dossier: str
@@ -37,19 +55,20 @@ class PaymentWish(msgspec.Struct, frozen=True, kw_only=True):
 class PaymentMade(msgspec.Struct, frozen=True, kw_only=True):
     """``begun``: a new attempt is on its way. ``going_on``: an earlier one is still open. ``paid``: nothing to do."""
 
-    result: Literal["begun", "going_on", "paid"]
+    result: Result
     payment: str
     attempt: str
     reference: str
 
 
 class PaymentPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What would leave, byte for byte, were the attempt made now. ``going_on``: that of the attempt that is open."""
+    """What leaves, byte for byte. ``begun``: were an attempt made now; its name is never used again. ``going_on``,
+    ``paid``: of the newest attempt that there is. Credentials stand in ``request``: whoever shows it redacts them."""
 
     destination: str
     order: PaymentOrder
     request: WireRequest
-    result: Literal["begun", "going_on", "paid"]
+    result: Result
 
 
 class Destination(Protocol):
@@ -62,6 +81,14 @@ class Destination(Protocol):
     @property
     def adapter(self) -> Adapter:
         """Its adapter."""
+
+
+class _Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be asked for, and the order for it. ``going_on``: the attempt that is open now."""
+
+    drawn: Sketch
+    order: PaymentOrder
+    going_on: StandingAttempt | None
 
 
 class Cashier:
@@ -88,8 +115,165 @@ class Cashier:
         RecordError lists everything that could not be sent; NotFoundError: no such dossier or destination;
         ConflictError: asked for with other terms, or a person must decide first.
         """
-        raise NotImplementedError
+        destination = self._destination(wish)
+        found = await self._standing(destination, wish)
+        if (ended := _paid(found)) is not None:
+            return ended
+        now = self._clock()
+        draft = self._draft(destination, wish, found, now)
+        if draft.going_on is None:
+            self._encoded(destination, draft, now)
+        opened: Opened = await self._database.apply(open_payments, _opening(destination, wish, draft, now))
+        if opened.result == "begun":
+            self._wake(destination.name)
+        return PaymentMade(
+            result=opened.result,
+            payment=str(opened.request),
+            attempt=str(opened.attempt),
+            reference=opened.reference,
+        )
 
     async def preview(self, wish: PaymentWish) -> PaymentPreview:
-        """What ``create`` would send; nothing is written. The same errors."""
-        raise NotImplementedError
+        """What ``create`` would send; nothing is written. The same errors but ConflictError."""
+        destination = self._destination(wish)
+        found = await self._standing(destination, wish)
+        now = self._clock()
+        attempt = None if found.request is None else found.request.attempt
+        paid = _paid(found) is not None
+        if attempt is not None and attempt.payload is not None and (paid or attempt.state in OPEN):
+            order = _ORDERS.decode(attempt.payload)
+            result: Result = "paid" if paid else "going_on"
+            try:
+                request = _encode(destination.adapter, order, now)
+            except CannotEncode as fault:  # the settings have changed since
+                raise RecordError(str(fault), fault.violations) from fault
+            return PaymentPreview(destination=destination.name, order=order, request=request, result=result)
+        draft = self._draft(destination, wish, found, now)
+        request = self._encoded(destination, draft, now)
+        return PaymentPreview(
+            destination=destination.name, order=draft.order, request=request, result="begun"
+        )
+
+    def _destination(self, wish: PaymentWish) -> Destination:
+        names = ", ".join(sorted(self._destinations)) or "none"
+        if wish.destination is not None:
+            if wish.destination not in self._destinations:
+                raise NotFoundError(f"there is no payment platform {wish.destination!r}; there are: {names}")
+            return self._destinations[wish.destination]
+        if not self._destinations:
+            raise NotFoundError("no payment platform is switched on; configure a destination for one")
+        if len(self._destinations) > 1:
+            raise RecordError(
+                "there are several payment platforms",
+                [
+                    Violation(
+                        pointer="/destination",
+                        code="missing",
+                        got="none",
+                        expected=f"one of {names}",
+                        advice="name the destination that is to collect the money",
+                    )
+                ],
+            )
+        return next(iter(self._destinations.values()))
+
+    async def _standing(self, destination: Destination, wish: PaymentWish) -> Standing:
+        if not _PURPOSE.match(wish.purpose):
+            raise RecordError(
+                "the purpose is no key",
+                [
+                    Violation(
+                        pointer="/purpose",
+                        code="pattern",
+                        got=shown(wish.purpose),
+                        expected="1 to 50 of a-z, 0-9, '.', '_' and '-', a letter or a digit first",
+                        advice=f"leave it out for the dossier's fees ({FEES}), or give a short key",
+                    )
+                ],
+            )
+        found = await self._database.read(
+            functools.partial(standing, destination=destination.name, code=wish.dossier, purpose=wish.purpose)
+        )
+        if found is None:
+            raise NotFoundError(f"there is no dossier {wish.dossier}")
+        return found
+
+    def _draft(self, destination: Destination, wish: PaymentWish, found: Standing, now: datetime) -> _Draft:
+        dossier, request = _DOSSIERS.decode(found.record), found.request
+        before = None if request is None else request.terms
+        drawn = sketch(dossier, wish.items, wish.payer, before=before)
+        attempt = None if request is None else request.attempt
+        going_on = attempt if attempt is not None and attempt.state in OPEN else None
+        name, partner = self._named(destination, now)
+        terms = drawn.terms
+        order = PaymentOrder(
+            reference=name.reference,
+            asked_at=name.asked_at,
+            partner=partner,
+            dossier=wish.dossier,
+            amount=drawn.amount,
+            items=terms.items,
+            payer=terms.payer,
+            procedure=terms.procedure,
+            agency=terms.agency,
+            beneficiary=terms.beneficiary,
+        )
+        return _Draft(drawn=drawn, order=order, going_on=going_on)
+
+    def _named(self, destination: Destination, now: datetime) -> tuple[AttemptName, str]:
+        adapter = destination.adapter
+        if not isinstance(adapter, CollectsPayments):
+            raise NotFoundError(f"{destination.name} is no payment platform")
+        return adapter.name_attempt(now, self._chance()), adapter.payment_terms.partner
+
+    def _encoded(self, destination: Destination, draft: _Draft, now: datetime) -> WireRequest:
+        try:
+            return _encode(destination.adapter, draft.order, now)
+        except CannotEncode as fault:
+            raise refusal(draft.drawn, draft.order.dossier, fault) from fault
+
+
+def _paid(found: Standing) -> PaymentMade | None:
+    """The request's end, if it has been paid; what the dossier says of its fees by now does not matter then."""
+    request = found.request
+    if request is None or request.state is RequestState.OPEN:
+        return None
+    attempt = request.attempt
+    return PaymentMade(
+        result="paid",
+        payment=str(request.id),
+        attempt="" if attempt is None else str(attempt.id),
+        reference="" if attempt is None else attempt.reference,
+    )
+
+
+def _encode(adapter: Adapter, order: PaymentOrder, now: datetime) -> WireRequest:
+    delivery = Delivery(
+        id=0,
+        lane=0,
+        destination=adapter.manifest.name,
+        dossier=order.dossier,
+        operation=INIT,
+        key=order.reference,
+        position=0,
+        payload=canonical.encode(order),
+    )
+    return adapter.encode([delivery], Context(now=now))
+
+
+def _opening(destination: Destination, wish: PaymentWish, draft: _Draft, now: datetime) -> Opening:
+    order = draft.order
+    return Opening(
+        destination=destination.name,
+        dossier=wish.dossier,
+        purpose=wish.purpose,
+        amount=order.amount,
+        currency=CURRENCY,
+        terms=canonical.encode(draft.drawn.terms),
+        partner=order.partner,
+        reference=order.reference,
+        asked_at=order.asked_at,
+        payload=canonical.encode(order),
+        by=wish.actor,
+        now=to_micros(now),
+    )
