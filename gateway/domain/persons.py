@@ -10,7 +10,7 @@ from __future__ import annotations
 def same_person(one: str, other: str) -> str:
     """Why ``other`` may not approve what ``one`` asked for; empty when they are two people."""
     if _person(one) == _person(other):
-        return f"{other} asked for it; somebody else must decide"
+        return f"it was made by {one}; somebody else must decide about it"
     if _client(one) and _client(one) == _client(other) and not (_named(one) and _named(other)):
         # one key with and without a name may be one pair of hands
         return (
