@@ -14,7 +14,8 @@ def same_person(one: str, other: str) -> str:
     if _client(one) and _client(one) == _client(other) and not (_named(one) and _named(other)):
         # one key with and without a name may be one pair of hands
         return (
-            f"client {_client(one)} asked for it; name the operator both times, or let another client decide"
+            f"it was made by {one}, and {other} could be the same person; the client must name the operator both "
+            "times, or another client must decide"
         )
     return ""
 
