@@ -207,7 +207,8 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
     }
     database, clock = hub.database, hub.clock
     questions = Questions(database, platforms, clock, may_probe=lambda: not worker.delivers)
-    follower = Follower(database, feed.watch, clock=clock, owner=lambda: worker.id)
+    schedules = {name: questions.terms(name).schedule for name in platforms}
+    follower = Follower(database, feed.watch, clock=clock, owner=lambda: worker.id, schedules=schedules)
     gauges = PaymentGauges(database, sorted(platforms), clock)
     if platforms:
         worker.attend("payments", follower.run)

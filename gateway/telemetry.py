@@ -56,6 +56,19 @@ BACKLOG = Gauge(
 OLDEST_UNSENT_SECONDS = Gauge(
     "lienthong_oldest_unsent_seconds", "Age of the oldest open delivery.", ["destination"]
 )
+PAYMENT_ATTEMPTS = Gauge(
+    "lienthong_payment_attempts", "Attempts to pay that are not settled, by state.", ["destination", "state"]
+)
+PAYMENT_OLDEST_UNANSWERED_SECONDS = Gauge(
+    "lienthong_payment_oldest_unanswered_seconds",
+    "Age of the oldest attempt that nobody has said the end of; 0 when there is none.",
+    ["destination"],
+)
+PAYMENT_QUESTIONS = Counter(
+    "lienthong_payment_questions_total",
+    "Questions to a payment platform about an attempt, by what the answer did.",
+    ["destination", "effect"],
+)
 ACCEPTED = Counter("lienthong_dossiers_accepted_total", "Dossier versions accepted.", ["result"])
 REFUSED = Counter("lienthong_dossiers_refused_total", "Dossier versions refused.", ["code"])
 REQUEST_SECONDS = Histogram(

@@ -45,6 +45,7 @@ from gateway.port import (
 from gateway.port.adapter import Catalogues
 from mappings.payment_platform import land
 from mappings.payment_platform.naming import name_attempt
+from mappings.payment_platform.responses import ABSENT_CODES
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _Judge = Callable[[Asked], Outcome]
@@ -169,6 +170,7 @@ class PaymentPlatformAdapter:
             until=settings.query_until_s,
             absent_after=settings.absent_after_s,
             session=settings.session_s,
+            absent_codes=ABSENT_CODES,
             receipt_hosts=settings.receipt_hosts,
             plain_http_hosts=settings.plain_http_hosts,
             url_rewrites=settings.url_rewrites,

@@ -6,10 +6,17 @@ Invariant: every process shows the same figures, because they come from the tabl
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.storage.database import Database
+from gateway.storage.instants import to_micros
+from gateway.storage.payment_figures import figures
+from gateway.telemetry import PAYMENT_ATTEMPTS, PAYMENT_OLDEST_UNANSWERED_SECONDS
+
+REFRESH_SECONDS = 60.0
 
 
 class PaymentGauges:
@@ -24,4 +31,17 @@ class PaymentGauges:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
-        raise NotImplementedError
+        while not stopping.is_set():
+            await self.refresh()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await stopping.wait()
+
+    async def refresh(self) -> None:
+        """Count, and show it."""
+        for name in self._destinations:
+            found = await self._database.read(functools.partial(figures, destination=name))
+            for state, count in found.attempts.items():
+                PAYMENT_ATTEMPTS.labels(name, state).set(count)
+            age = 0 if found.oldest is None else to_micros(self._clock()) - found.oldest
+            PAYMENT_OLDEST_UNANSWERED_SECONDS.labels(name).set(max(0, age) / 1e6)

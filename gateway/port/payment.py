@@ -100,6 +100,9 @@ class PaymentTerms(msgspec.Struct, frozen=True, kw_only=True):
     that has ended is still watched. ``absent_after``: seconds between two answers that the platform does not know an
     attempt, before it is closed. ``session``: how long the payer's address can be used, in seconds.
 
+    ``absent_codes``: codes of a ``CannotRead`` of ``payment`` with which the platform says that it does not know the
+    attempt; any other says nothing about it.
+
     ``receipt_hosts``: hosts that a receipt may be fetched from; ``plain_http_hosts``: those for which http is enough;
     ``url_rewrites``: prefix of an address to the prefix that is reachable here; ``max_receipt_bytes``: the largest.
     """
@@ -110,6 +113,7 @@ class PaymentTerms(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     absent_after: float
     session: float
+    absent_codes: tuple[str, ...] = ()
     receipt_hosts: tuple[str, ...] = ()
     plain_http_hosts: tuple[str, ...] = ()
     url_rewrites: Mapping[str, str] = {}

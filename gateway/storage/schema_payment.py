@@ -95,6 +95,14 @@ for _index in (
     _partial(
         "ix_payment_attempt_question", "destination", "next_question_at", where="next_question_at IS NOT NULL"
     ),
+    # for the metrics, which count what is not over once a minute
+    _partial(
+        "ix_payment_attempt_standing",
+        "destination",
+        "state",
+        "created_at",
+        where="state NOT IN ('expired', 'failed', 'paid')",
+    ),
     _partial("ix_payment_attempt_delivery_id", "delivery_id", where="delivery_id IS NOT NULL"),
 ):
     payment_attempt.append_constraint(_index)

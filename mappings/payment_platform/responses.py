@@ -118,3 +118,4 @@ _ROWS = (
 
 RESPONSES = ResponseTable(name="payment_platform", clause="payment_platform §5.3, §5.6, §11.4", rows=_ROWS)
 WORD_LISTS = ("success_codes", "refusal_codes")
+ABSENT_CODES = tuple(row.name for row in _ROWS if row.verdict is Verdict.ABSENT)

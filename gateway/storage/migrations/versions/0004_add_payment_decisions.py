@@ -118,6 +118,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment_attempt", schema=None) as batch_op:
         batch_op.add_column(sa.Column("absent_since", sa.BigInteger(), nullable=True))
+        batch_op.create_index(
+            "ix_payment_attempt_standing",
+            ["destination", "state", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("state NOT IN ('expired', 'failed', 'paid')"),
+            postgresql_where=sa.text("state NOT IN ('expired', 'failed', 'paid')"),
+        )
     with op.batch_alter_table("receipt", schema=None) as batch_op:
         batch_op.add_column(sa.Column("since", sa.BigInteger(), nullable=True))
     with op.batch_alter_table("refund", schema=None) as batch_op:
