@@ -6,7 +6,7 @@ settlement, further payments that were recorded, refunds that two people signed,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from gateway.storage.schema_payment import (
     refund,
     settlement,
 )
-from gateway.storage.schema_reconciliation import settlement_file, settlement_line
+from gateway.storage.schema_reconciliation import settlement_line
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,63 +281,17 @@ def attempts_of_references(
     return {str(each) for each in connection.execute(question).scalars()}
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a settlement file, as it stands. ``file``: the name it was handed in by."""
-
-    file: str
-    line: int
-    partner: str
-    reference: str
-    transaction: str
-    amount: int
-    currency: str
-    claim: str
-    bank: str
-    paid_at: str
-
-
-def lines_of(connection: sa.Connection, destination: str, references: Iterable[str]) -> dict[str, list[Line]]:
-    """What the complete files of any day say about these references."""
-    columns = settlement_line.c
-    question = (
-        sa.select(settlement_line, settlement_file.c.name)
-        .join(settlement_file, settlement_file.c.id == columns.file_id)
-        .where(
-            columns.destination == destination,
-            columns.reference.in_(list(references)),
-            settlement_file.c.complete == 1,
-        )
-        .order_by(columns.file_id, columns.line)
+def waiting_orphans(
+    connection: sa.Connection, destination: str, references: Sequence[str]
+) -> dict[str, tuple[int, str]]:
+    """Day and partner of the open items without an attempt under these references."""
+    columns = reconciliation.c
+    question = sa.select(columns.reference, columns.day, columns.partner).where(
+        columns.destination == destination,
+        columns.reference.in_(references),
+        columns.attempt_id.is_(None),
+        columns.state == sa.literal_column("'open'"),
     )
-    found: dict[str, list[Line]] = {}
-    for row in connection.execute(question):
-        line = Line(
-            file=row.name,
-            line=int(row.line),
-            partner=row.partner,
-            reference=row.reference,
-            transaction=row.transaction_no,
-            amount=int(row.amount),
-            currency=row.currency,
-            claim=row.claim,
-            bank=row.bank,
-            paid_at=row.paid_at,
-        )
-        found.setdefault(row.reference, []).append(line)
-    return found
-
-
-def covered(connection: sa.Connection, destination: str, days: Iterable[int]) -> set[tuple[int, str]]:
-    """Of which days, and for which partner, a whole file is here; partner "" where the file names none."""
-    columns = settlement_line.c
-    question = (
-        sa.select(columns.day, columns.partner)
-        .join(settlement_file, settlement_file.c.id == columns.file_id)
-        .where(
-            columns.destination == destination,
-            columns.day.in_(sorted(set(days))),
-            settlement_file.c.complete == 1,
-        )
-        .distinct()
-    )
-    return {(int(day), str(partner)) for day, partner in connection.execute(question)}
+    return {
+        str(reference): (int(day), str(partner)) for reference, day, partner in connection.execute(question)
+    }

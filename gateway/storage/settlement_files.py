@@ -6,7 +6,7 @@ once it is complete.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.storage.instants import from_micros
-from gateway.storage.schema_reconciliation import settlement_file
+from gateway.storage.schema_reconciliation import settlement_file, settlement_line
 from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
@@ -125,3 +125,65 @@ def files_of(connection: sa.Connection, destination: str, day: int) -> list[File
         )
         for row in connection.execute(question)
     ]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a settlement file, as it stands. ``file``: the name it was handed in by."""
+
+    file: str
+    line: int
+    partner: str
+    reference: str
+    transaction: str
+    amount: int
+    currency: str
+    claim: str
+    bank: str
+    paid_at: str
+
+
+def lines_of(connection: sa.Connection, destination: str, references: Iterable[str]) -> dict[str, list[Line]]:
+    """What the complete files of any day say about these references."""
+    columns = settlement_line.c
+    question = (
+        sa.select(settlement_line, settlement_file.c.name)
+        .join(settlement_file, settlement_file.c.id == columns.file_id)
+        .where(
+            columns.destination == destination,
+            columns.reference.in_(list(references)),
+            settlement_file.c.complete == 1,
+        )
+        .order_by(columns.file_id, columns.line)
+    )
+    found: dict[str, list[Line]] = {}
+    for row in connection.execute(question):
+        line = Line(
+            file=row.name,
+            line=int(row.line),
+            partner=row.partner,
+            reference=row.reference,
+            transaction=row.transaction_no,
+            amount=int(row.amount),
+            currency=row.currency,
+            claim=row.claim,
+            bank=row.bank,
+            paid_at=row.paid_at,
+        )
+        found.setdefault(row.reference, []).append(line)
+    return found
+
+
+def covered(connection: sa.Connection, destination: str, days: Iterable[int]) -> set[tuple[int, str]]:
+    """Of which days, and for which partner, a whole file is here; partner "" where the file names none."""
+    columns = settlement_line.c
+    question = (
+        sa.select(columns.day, columns.partner)
+        .join(settlement_file, settlement_file.c.id == columns.file_id)
+        .where(
+            columns.destination == destination,
+            columns.day.in_(sorted(set(days))),
+            settlement_file.c.complete == 1,
+        )
+        .distinct()
+    )
+    return {(int(day), str(partner)) for day, partner in connection.execute(question)}
