@@ -25,8 +25,8 @@ def _named(actor: str) -> bool:
 
 
 def _client(actor: str) -> str:
-    return "" if actor.startswith("cli:") else actor.partition("/")[0].casefold()
+    return "" if actor.startswith("cli:") else actor.partition("/")[0].strip().casefold()
 
 
 def _person(actor: str) -> str:
-    return actor.removeprefix("cli:").rpartition("/")[2].casefold()
+    return actor.removeprefix("cli:").rpartition("/")[2].strip().casefold()
