@@ -32,6 +32,7 @@ from gateway.payments.cashier import Cashier
 from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
+from gateway.payments.reconcile import Reconciliation
 from gateway.payments.service import Payments
 from gateway.payments.sweep import Sweep as PaymentSweep
 from gateway.port import Adapter, CollectsPayments, Secret
@@ -220,12 +221,13 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
         follower=follower,
         questions=questions,
         sweep=PaymentSweep(database, questions, clock),
+        reconciliation=Reconciliation(database, questions, list(platforms), clock),
         gauges=gauges,
     )
 
 
 def _payment_jobs(payments: Payments) -> tuple[Job, ...]:
-    return (payments.sweep.job(),)
+    return payments.sweep.job(), payments.reconciliation.job()
 
 
 def _report_job(desk: Desk, settings: Settings) -> Job:

@@ -11,15 +11,17 @@ from gateway.payments.cashier import Cashier
 from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
+from gateway.payments.reconcile import Reconciliation
 from gateway.payments.sweep import Sweep
 
 
 class Payments(msgspec.Struct, frozen=True, kw_only=True):
     """``cashier`` asks for money, ``follower`` learns what became of INIT, ``questions`` asks the platform about one
-    attempt, ``sweep`` about all that have waited long enough; ``gauges`` count."""
+    attempt, ``sweep`` about all that have waited long enough, ``reconciliation`` compares the books; ``gauges`` count."""
 
     cashier: Cashier
     follower: Follower
     questions: Questions
     sweep: Sweep
+    reconciliation: Reconciliation
     gauges: PaymentGauges
