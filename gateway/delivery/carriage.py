@@ -192,20 +192,20 @@ class Carriage:
                 outcome=tag_of([outcome]),
                 code=code_of([outcome]),
             )
-            rider.share.set_result(
-                Share(
-                    attempt=start.attempt,
-                    outcome=outcome,
-                    message=destination.answer_entry(about, answer),
-                    unanswered=not isinstance(answer, Answered),
-                )
+            share = Share(
+                attempt=start.attempt,
+                outcome=outcome,
+                message=destination.answer_entry(about, answer),
+                unanswered=not isinstance(answer, Answered),
             )
+            if not rider.share.done():  # whoever waits no more must not cost the others their answer
+                rider.share.set_result(share)
         await call.report_health(destination, answer, outcomes, probe=False)
 
 
 def _refuse(riders: Sequence[Rider], refusals: Sequence[LeaseLost | None]) -> list[Rider]:
     """Tell the riders whose lane has changed; the others, who go on without them."""
     for rider, refusal in zip(riders, refusals, strict=True):
-        if refusal is not None:
+        if refusal is not None and not rider.share.done():
             rider.share.set_exception(refusal)
     return [rider for rider, refusal in zip(riders, refusals, strict=True) if refusal is None]

@@ -21,7 +21,7 @@ from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import EXCHANGE_SECONDS
 from gateway.wire.authentication import Authenticator, Credentials, granted
-from gateway.wire.client import Answered, Exchange, HttpClient, Transport
+from gateway.wire.client import CONNECT_TRIES, Answered, Exchange, HttpClient, Transport
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +64,7 @@ class Destination:
             secret_fields=adapter.manifest.secret_fields,
             secret_headers=adapter.manifest.secret_headers,
         )
+        self._longest_silence = self.capacity.read_timeout
         self._exchange_seconds = EXCHANGE_SECONDS.labels(name)
         self.client = HttpClient(self.capacity, transport=transport)
         self.authenticator = Authenticator(adapter.credentials, self._exchange_credential)
@@ -81,8 +82,8 @@ class Destination:
 
     @property
     def longest_exchange(self) -> float:
-        """Seconds after which an exchange has surely ended."""
-        return self.capacity.connect_timeout * 3 + self.capacity.read_timeout * 2
+        """Seconds after which an exchange has surely ended, as far as requests with a patience of their own are known."""
+        return self.capacity.connect_timeout * CONNECT_TRIES + self._longest_silence * 2
 
     def context(self, credentials: Credentials, memory: Mapping[str, str]) -> Context:
         """What the adapter is lent for one call."""
@@ -92,6 +93,8 @@ class Destination:
 
     async def timed_exchange(self, request: WireRequest) -> Exchange:
         """The bare exchange, with its duration in the metrics. The caller has logged the request."""
+        if request.timeout is not None and request.timeout > self._longest_silence:
+            self._longest_silence = request.timeout
         started = time.perf_counter()
         try:
             return await self.client.exchange(request)

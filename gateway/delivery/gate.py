@@ -103,8 +103,8 @@ class Gate:
         """Whether there is a rate limit, so that ``pace`` may wait."""
         return self._limits.rate is not None
 
-    async def pace(self) -> None:
-        """Wait for the rate limit's next token."""
+    async def pace(self, stopping: asyncio.Event | None = None) -> None:
+        """Wait for the rate limit's next token, or until ``stopping``; the caller looks whether it is."""
         if self._limits.rate is None:
             return
         rate = self._limits.rate / max(1, self.share)
@@ -112,8 +112,14 @@ class Gate:
         self._tokens = min(max(1.0, rate / 10), self._tokens + (loop.time() - self._filled_at) * rate)
         self._filled_at = loop.time()
         self._tokens -= 1.0
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / rate)
+        if self._tokens >= 0:
+            return
+        try:
+            async with asyncio.timeout(-self._tokens / rate):
+                await (stopping or asyncio.Event()).wait()
+        except TimeoutError:
+            return
+        self._tokens += 1.0  # not used
 
     def breathe(self, seconds: float) -> None:
         """The partner asked for a pause (Retry-After): nothing new leaves until it is over."""

@@ -99,7 +99,9 @@ class LaneRun:
                 break
             if gate.paced:
                 await self._flush()
-            await gate.pace()
+                await gate.pace(self._stopping)
+                if self._stopping.is_set():
+                    break
             await self._turn(probe=probe)
             turns += 1
 

@@ -306,3 +306,27 @@ async def test_lanes_that_wait_for_their_call_are_given_back_unsent_at_a_stop(qu
 
     assert len(partner.sends) == 1
     assert sorted(queueing.rows("SELECT state FROM lane")) == [("idle",), ("ready",), ("ready",)]
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["answered", "its lane has changed"])
+async def test_lane_that_waits_no_more_costs_the_others_nothing(sharing, partner, changed):
+    await folders(sharing, 3)
+    lanes = await sharing.claim(3)
+    carriage = sharing.destination.carriage
+    starts = carriage._starts
+
+    def gone(riders, encoded):
+        turns[0].cancel()
+        return starts(riders, encoded)
+
+    carriage._starts = gone
+    if changed:
+        await sharing.execute(f"UPDATE lane SET lease_token = lease_token + 1 WHERE id = {lanes[0].id}")  # noqa: S608
+    async with sharing.destination.berths, asyncio.timeout(10):
+        turns = [asyncio.create_task(sharing.turn(lane).run(stopping=asyncio.Event())) for lane in lanes]
+        while sum(map(len, carriage._waiting.values())) < len(lanes):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+    results = await asyncio.gather(*turns, return_exceptions=True)
+
+    assert [type(result) for result in results] == [asyncio.CancelledError, type(None), type(None)]
+    assert sorted(row[0] for row in sharing.rows("SELECT state FROM delivery"))[:2] == ["delivered"] * 2

@@ -2,18 +2,22 @@
 
 import asyncio
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from gateway.delivery.gate import Gate, Limits
+from gateway.port import Capacity, WireRequest
 from gateway.settings import BreakerSettings, Maintenance
 from gateway.storage import upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.sql import Statement
 from gateway.wire.client import CONNECT_TRIES
-from tests.delivery.conftest import START, Clock, Running, planned, settings
+from tests.delivery.conftest import START, Clock, Engine, Running, planned, settings
+from tests.delivery.partner import StubAdapter
 
+ASKED = b'{"dossier": "H99-0", "operation": "step", "items": []}'
 BREAKER = BreakerSettings(failures=3, first_pause=2.0, longest_pause=10.0)
 
 
@@ -352,6 +356,50 @@ async def test_no_rate_no_waiting(database, clock):
     async with asyncio.timeout(5):
         for _ in range(10_000):
             await gate.pace()
+
+
+async def test_stop_ends_the_wait_for_the_rate(database, clock):
+    """The token that was waited for is left to others: the next one is no later for it."""
+    gate = Process(database, clock, rate=0.5).gate
+    stopping = asyncio.Event()
+    async with asyncio.timeout(1):
+        await gate.pace(stopping)
+        waiting = [asyncio.create_task(gate.pace(stopping)) for _ in range(20)]
+        await asyncio.sleep(0)
+        stopping.set()
+        await asyncio.gather(*waiting)
+
+    assert -0.01 < gate._tokens < 0.5
+
+
+async def test_engine_stops_at_once_although_its_lanes_wait_for_the_rate(database, partner, clock):
+    """Four lanes at one in fifty seconds would take more than three minutes."""
+    engine = Engine(
+        database, partner, clock, adapter=StubAdapter(capacity=Capacity(concurrency=4, rate=0.02))
+    )
+    for number in range(4):
+        await engine.steps(f"H99-{number}", 1)
+    running = Running(engine)
+    await running.until(lambda: partner.calls == 1)
+    async with asyncio.timeout(5):
+        await running.stop()
+    await engine.close()
+
+    assert partner.calls == 1
+    assert sorted(engine.rows("SELECT state FROM lane")) == [("idle",), ("ready",), ("ready",), ("ready",)]
+
+
+async def test_longest_exchange_knows_the_patience_of_requests(database, partner, clock):
+    """A probe keeps other processes from probing for so long."""
+    engine = Engine(database, partner, clock)
+    before = engine.destination.longest_exchange
+    request = WireRequest(method="POST", url="https://portal.example/ask", timeout=30.0, body=ASKED)
+    await engine.destination.timed_exchange(request)
+    await engine.destination.timed_exchange(msgspec.structs.replace(request, timeout=0.5))
+    await engine.close()
+
+    assert before == 1.0 * CONNECT_TRIES + 1.0 * 2
+    assert engine.destination.longest_exchange == 1.0 * CONNECT_TRIES + 30.0 * 2
 
 
 # the dispatcher in front of a partner that is down
