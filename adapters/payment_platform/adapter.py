@@ -44,6 +44,7 @@ from gateway.port import (
 )
 from gateway.port.adapter import Catalogues
 from mappings.payment_platform import land
+from mappings.payment_platform.addresses import is_inside, permitted, rewritten
 from mappings.payment_platform.naming import name_attempt
 from mappings.payment_platform.responses import ABSENT_CODES
 
@@ -190,6 +191,20 @@ class PaymentPlatformAdapter:
         if self._settings.land is None:
             return refusal("unknown_path", "there is no such service", 404).answer
         return inbound.answer_land(report, unknown, self._settings.land)
+
+    @property
+    def receipt_limit(self) -> int:
+        return self._settings.max_bill_bytes
+
+    def receipt_address(self, written: str) -> str | None:
+        url = rewritten(written, self._settings.url_rewrites)
+        return url if self.permits_receipt(url) else None
+
+    def permits_receipt(self, url: str) -> bool:
+        return permitted(url, self._settings.receipt_hosts, self._settings.plain_http_hosts)
+
+    def is_inside(self, host: str) -> bool:
+        return is_inside(host, self._settings.receipt_hosts, self._settings.plain_http_hosts)
 
     def _order(self, delivery: Delivery) -> PaymentOrder:
         try:

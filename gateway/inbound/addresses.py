@@ -10,26 +10,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.domain.errors import RecordError
 from gateway.domain.violation import Violation, shown
+from gateway.wire.addresses import Address, Place, literal, place_of, plain_form
 
-Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 LONGEST_URL = 2000
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in other clothes
-_METADATA = frozenset(
-    {
-        IPv4Address("100.100.100.200"),
-        IPv4Address("192.0.0.192"),
-        IPv6Address("fd00:ec2::254"),
-        IPv6Address("fd20:ce::254"),
-    }
-)
 
 
 class AddressGuard:
@@ -67,24 +58,25 @@ class AddressGuard:
             return f"send an absolute address of at most {LONGEST_URL} ASCII characters without spaces"
         if parts.username is not None or parts.fragment:
             return "leave user, password and fragment out of the address; events are signed instead"
-        literal = _literal(host)
-        return self._refuse_scheme(parts, host, literal) or (
-            None if literal is None else self.refuse_address(host, str(literal))
+        found = literal(host)
+        return self._refuse_scheme(parts, host, found) or (
+            None if found is None else self.refuse_address(host, str(found))
         )
 
     def refuse_address(self, host: str, address: str) -> str | None:
         """Why ``address``, to which ``host`` resolves, may not be connected to; None when it may."""
-        found = _plain_form(ipaddress.ip_address(address.split("%", 1)[0]))
-        if found.is_link_local or found.is_multicast or found.is_unspecified or found in _METADATA:
+        found = plain_form(address)
+        place = place_of(found)
+        if place is Place.NEVER:
             return f"{host} leads to {found}, which is never a one-door system"
-        if found.is_global or self._allowed(host, found):
+        if place is Place.PUBLIC or self._allowed(host, found):
             return None
         return f"{host} leads to the private address {found}; add the host or its network to webhooks.allow"
 
-    def _refuse_scheme(self, parts: SplitResult, host: str, literal: Address | None) -> str | None:
+    def _refuse_scheme(self, parts: SplitResult, host: str, found: Address | None) -> str | None:
         if parts.scheme == "https":
             return None
-        own = host == "localhost" or (literal is not None and literal.is_loopback)
+        own = host == "localhost" or (found is not None and found.is_loopback)
         if parts.scheme == "http" and (own or any(fnmatchcase(host, item) for item in self._plain)):
             return None
         return "use https, or add the host to webhooks.allow_http"
@@ -104,19 +96,3 @@ def _sorted_out(allow: Sequence[str]) -> tuple[list[Network], list[str]]:
         except ValueError:
             patterns.append(item.lower())
     return networks, patterns
-
-
-def _literal(host: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(host.split("%", 1)[0])
-    except ValueError:
-        return None
-
-
-def _plain_form(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one carries, where it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address

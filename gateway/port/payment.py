@@ -148,3 +148,22 @@ class AnswersPayers(Protocol):
 
     def answer_land(self, report: LandTaxReport, unknown: Sequence[str]) -> WireResponse:
         """The answer to a ``LandTaxReport`` that is stored; ``unknown``: its dossiers that nobody here knows."""
+
+
+@runtime_checkable
+class GivesReceipts(Protocol):
+    """The part of a payment adapter that knows where receipts may be fetched from (payment_platform §5.7)."""
+
+    @property
+    def receipt_limit(self) -> int:
+        """Most bytes of a receipt."""
+
+    def receipt_address(self, written: str) -> str | None:
+        """Where to fetch the receipt that the platform says is at ``written``, as it is reached from here; None when
+        nobody may fetch from there."""
+
+    def permits_receipt(self, url: str) -> bool:
+        """Whether a receipt may be fetched from ``url``, as it stands."""
+
+    def is_inside(self, host: str) -> bool:
+        """Whether ``host`` may be at a private address: the local exchange adapter, a test stand. Without port."""

@@ -6,6 +6,7 @@ differently (user names, back slashes, spaces, other schemes) is refused.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
@@ -43,3 +44,25 @@ def rewritten(url: str, prefixes: Mapping[str, str]) -> str:
         if url.startswith(prefix):
             return prefixes[prefix] + url[len(prefix) :]
     return url
+
+
+def is_inside(host: str, hosts: Collection[str], plain_http_hosts: Collection[str]) -> bool:
+    """Whether the operator has put ``host`` inside: by allowing it to do without TLS, or by its very address (§13,
+    pitfall 17: no private ranges except the configured exchange adapter). A name that is merely listed is outside."""
+    wanted = host.lower().strip("[]")
+    return any(wanted == _bare(entry) for entry in plain_http_hosts) or any(
+        wanted == _bare(entry) for entry in hosts if _is_address(_bare(entry))
+    )
+
+
+def _bare(entry: str) -> str:
+    """A host of a list without its port."""
+    return urlsplit(f"//{entry}").hostname or ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
