@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from gateway.domain.delivery import SUPERSEDABLE, DeliveryState
+from gateway.domain.delivery import SUPERSEDABLE, DeliveryState, LaneState
 from gateway.domain.errors import ConflictError, GatewayError
 from gateway.storage.lanes import follow_heads
 from gateway.storage.rows import EventRow, MessageRow, insert_events, insert_messages
@@ -131,8 +131,8 @@ _CODE_TAKEN = Statement(
     "SELECT dossier_code FROM lane WHERE destination = :destination AND partner_code = :partner_code"
 )
 _INSERT_LANE = Statement("""
-    INSERT INTO lane (id, destination, dossier_code, promise_at, partner_code, next_position)
-    VALUES (:id, :destination, :code, :promise_at, :partner_code, 1)
+    INSERT INTO lane (id, destination, dossier_code, state, promise_at, partner_code, next_position)
+    VALUES (:id, :destination, :code, :state, :promise_at, :partner_code, :next_position)
 """)
 _KEYS = Statement("""
     SELECT operation, key, id, state, digest, position FROM delivery
@@ -165,8 +165,13 @@ _MOVE_LANE = Statement(
 
 
 def accept_dossiers(transaction: Transaction, items: Sequence[Acceptance]) -> list[Receipt | GatewayError]:
-    """Accept each version; a refusal (ConflictError) is that item's result and leaves the others alone."""
-    return [_accept(transaction, item) for item in items]
+    """Accept each version; a refusal (ConflictError) is that item's result and leaves the others alone.
+
+    Every process locks dossiers in the order of their codes, so that no two wait for each other.
+    """
+    order = sorted(range(len(items)), key=lambda place: items[place].dossier.code)
+    receipts = {place: _accept(transaction, items[place]) for place in order}
+    return [receipts[place] for place in range(len(items))]
 
 
 def _accept(transaction: Transaction, item: Acceptance) -> Receipt | GatewayError:
@@ -260,31 +265,43 @@ def _enqueue(transaction: Transaction, item: Acceptance, receipt: Receipt) -> Re
 def fill_lane(transaction: Transaction, plan: LanePlan, filling: Filling) -> Filled:
     """Put what ``plan`` calls for into the dossier's lane, which is made if it is missing."""
     promise_at = filling.promise_at or _FAR_FUTURE
-    lane, position, state = _lane(transaction, plan, filling.code, promise_at)
-    writer = _LaneWriter(transaction, lane, position, filling.now)
+    found = transaction.one(_FIND_LANE, {"destination": plan.destination, "code": filling.code})
+    lane, position, state = found or (transaction.identifiers.next(), 1, LaneState.IDLE)
+    known = [] if found is None else transaction.all(_KEYS, {"lane": lane})
+    writer = _LaneWriter(transaction, lane, position, filling.now, known)
     for planned in plan.deliveries:
         writer.add(planned)
+    if found is None:
+        _open_lane(transaction, plan, filling.code, promise_at, writer)
     transaction.many(
         _INSERT_DELIVERY,
         [{**row, "destination": plan.destination, "dossier_code": filling.code} for row in writer.rows],
     )
-    transaction.run(_MOVE_LANE, {"next_position": writer.position, "promise_at": promise_at, "lane": lane})
-    if state != "leased":
-        follow_heads(transaction, [lane])
+    if found is not None:
+        transaction.run(
+            _MOVE_LANE, {"next_position": writer.position, "promise_at": promise_at, "lane": lane}
+        )
+        if state != LaneState.LEASED:
+            follow_heads(transaction, [lane])
     return Filled(deliveries=tuple(row["id"] for row in writer.rows), changed=tuple(writer.changed))
 
 
-def _lane(transaction: Transaction, plan: LanePlan, code: str, promise_at: int) -> tuple[int, int, str]:
-    where = {"destination": plan.destination, "code": code}
-    row = transaction.one(_FIND_LANE, where)
-    if row is not None:
-        return int(row[0]), int(row[1]), str(row[2])
-    lane = transaction.identifiers.next()
+def _open_lane(
+    transaction: Transaction, plan: LanePlan, code: str, promise_at: int, writer: _LaneWriter
+) -> None:
+    """A new lane as its first deliveries leave it: none of them was tried, so the head is ready to go."""
     transaction.run(
         _INSERT_LANE,
-        {**where, "id": lane, "promise_at": promise_at, "partner_code": _free_code(transaction, plan)},
+        {
+            "id": writer.lane,
+            "destination": plan.destination,
+            "code": code,
+            "state": LaneState.READY if writer.rows else LaneState.IDLE,
+            "promise_at": promise_at,
+            "partner_code": _free_code(transaction, plan),
+            "next_position": writer.position,
+        },
     )
-    return lane, 1, "idle"
 
 
 def _free_code(transaction: Transaction, plan: LanePlan) -> str | None:
@@ -303,14 +320,16 @@ def _free_code(transaction: Transaction, plan: LanePlan) -> str | None:
 class _LaneWriter:
     """Collects the new rows of one lane; knows what the lane already has."""
 
-    def __init__(self, transaction: Transaction, lane: int, position: int, now: int) -> None:
+    def __init__(
+        self, transaction: Transaction, lane: int, position: int, now: int, known: Sequence[Row]
+    ) -> None:
         self._transaction = transaction
-        self._lane = lane
+        self.lane = lane
         self._now = now
         self.position = position
         self.rows: list[dict[str, Any]] = []
         self.changed: list[str] = []
-        self._known = {(row[0], row[1]): row[2:] for row in transaction.all(_KEYS, {"lane": lane})}
+        self._known = {(row[0], row[1]): row[2:] for row in known}
 
     def add(self, planned: PlannedDelivery) -> None:
         """Enqueue ``planned`` unless the lane has it; a newer snapshot takes the place of an unsent older one."""
@@ -368,7 +387,7 @@ class _LaneWriter:
         self.rows.append(
             {
                 "id": self._transaction.identifiers.next(),
-                "lane_id": self._lane,
+                "lane_id": self.lane,
                 "operation": planned.operation,
                 "key": planned.key,
                 "position": position,
