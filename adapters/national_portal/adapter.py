@@ -93,7 +93,7 @@ class PortalAdapter:
         """What the tables cannot encode, and what this portal would refuse besides."""
         code = self.partner_codes(dossier)[0]
         found: list[Violation] = []
-        operations = {planned.operation for planned in self.plan(dossier)}
+        operations = plan.operations(dossier, self._settings)
         for operation in (DOSSIER, STATUS):
             if operation in operations:
                 scope = self._scope(code, catalogues, dossier=dossier)

@@ -71,18 +71,23 @@ def wanted(dossier: Dossier, settings: Settings) -> bool:
 
 def plan(dossier: Dossier, settings: Settings) -> list[Planned]:
     """Every delivery that this version calls for, in the order in which they must leave; none if not wanted."""
+    return [
+        planned
+        for operation in operations(dossier, settings)
+        for planned in _MAKERS[operation](dossier, settings)
+    ]
+
+
+def operations(dossier: Dossier, settings: Settings) -> tuple[str, ...]:
+    """The kinds of delivery that this version calls for, in the order in which they must leave."""
     if not wanted(dossier, settings):
-        return []
+        return ()
     if not portal_born(dossier):
-        return [_snapshot(dossier), *_steps(dossier, settings)]
-    planned = (
-        []
-        if dossier.status == Status.REGISTERED or settings.dialect == "lgsp_document"
-        else [_report(dossier)]
-    )
-    if settings.sync_portal_born and dossier.received_at is not None:
-        planned = [_snapshot(dossier), *_steps(dossier, settings), *planned]
-    return planned
+        return (DOSSIER, STEP)
+    silent = dossier.status == Status.REGISTERED or settings.dialect == "lgsp_document"
+    report = () if silent else (STATUS,)
+    whole = settings.sync_portal_born and dossier.received_at is not None
+    return (DOSSIER, STEP, *report) if whole else report
 
 
 def portal_born(dossier: Dossier) -> bool:
@@ -153,6 +158,13 @@ def _report(dossier: Dossier) -> Planned:
     latest = [step for step in dossier.steps if step.status == dossier.status]
     shown = [max(latest, key=lambda step: step.at)] if latest else []
     return _versioned(STATUS, replace(dossier, steps=shown), since=_since(dossier))
+
+
+_MAKERS: dict[str, Callable[[Dossier, Settings], list[Planned]]] = {
+    DOSSIER: lambda dossier, _settings: [_snapshot(dossier)],
+    STEP: _steps,
+    STATUS: lambda dossier, _settings: [_report(dossier)],
+}
 
 
 def _missing(dossier: Dossier) -> list[Step]:
