@@ -29,6 +29,7 @@ from gateway.jobs.book import JobBook
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.payments.cashier import Cashier
+from gateway.payments.desk import PaymentDesk
 from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
@@ -218,6 +219,7 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
         cashier=Cashier(
             database, platforms, clock, wake=worker.wake, chance=lambda: secrets.randbits(CHANCE_BITS)
         ),
+        desk=PaymentDesk(database, questions.ask, clock),
         follower=follower,
         questions=questions,
         sweep=PaymentSweep(database, questions, clock),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.payments.cashier import Cashier
+from gateway.payments.desk import PaymentDesk
 from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
@@ -16,10 +17,11 @@ from gateway.payments.sweep import Sweep
 
 
 class Payments(msgspec.Struct, frozen=True, kw_only=True):
-    """``cashier`` asks for money, ``follower`` learns what became of INIT, ``questions`` asks the platform about one
+    """``cashier`` asks for money, ``desk`` takes people's orders, ``follower`` learns what became of INIT, ``questions`` asks the platform about one
     attempt, ``sweep`` about all that have waited long enough, ``reconciliation`` compares the books; ``gauges`` count."""
 
     cashier: Cashier
+    desk: PaymentDesk
     follower: Follower
     questions: Questions
     sweep: Sweep
