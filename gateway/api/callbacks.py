@@ -6,6 +6,7 @@ proof; the adapter writes the answer. Invariant: a call from anywhere else has n
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Sequence
 
@@ -54,6 +55,11 @@ def _require_partner(api: Api, destination: str, peer: str) -> None:
 
 def is_within(peer: str, networks: Sequence[str]) -> bool:
     """Whether the address ``peer`` lies in one of ``networks``; what is no address lies in none."""
+    return _is_within(peer, tuple(networks))
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_within(peer: str, networks: tuple[str, ...]) -> bool:
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

@@ -50,6 +50,8 @@ from gateway.api.table_drift import DRIFT
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_lag import LAG
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
+from gateway.api.table_payment_desk import PAYMENT_DESK
+from gateway.api.table_payments import PAYMENTS
 from gateway.api.table_reports import REPORTS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
 from gateway.inbound.feed import FeedPage
@@ -319,11 +321,14 @@ PAYERS: tuple[Route, ...] = (
 )
 
 ROUTES: tuple[Route, ...] = (
+    *CALLBACKS,  # first: addresses are compared one after another, and partners must not pay for eighty
     *DEADLINES,
     *DOSSIERS,
     *DELIVERIES,
     *DESTINATIONS,
     *DRIFT,
+    *PAYMENTS,
+    *PAYMENT_DESK,
     *JOBS,
     *MESSAGES,
     *EVENTS,
@@ -332,6 +337,5 @@ ROUTES: tuple[Route, ...] = (
     *REPORTS,
     *OVERVIEW,
     *TOKENS,
-    *CALLBACKS,
     *PAYERS,
 )

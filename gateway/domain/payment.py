@@ -220,8 +220,10 @@ def paid_at(evidence: Evidence, asked_at: str) -> datetime:
 def _instant(words: str) -> datetime | None:
     if len(words) != _TIME_DIGITS or not (words.isascii() and words.isdecimal()):
         return None
+    parts = (words[:4], *(words[at : at + 2] for at in range(4, _TIME_DIGITS, 2)))
     try:
-        return datetime.strptime(words, "%Y%m%d%H%M%S").replace(tzinfo=_LOCAL)
+        year, month, day, hour, minute, second = map(int, parts)  # strptime would take ten times as long
+        return datetime(year, month, day, hour, minute, second, tzinfo=_LOCAL)
     except ValueError:
         return None
 

@@ -22,7 +22,6 @@ from gateway.inbound.payments import Guard, PaymentCall
 from gateway.inbound.receiving import CallLog, Defect, Hub, Receiver, problem, storable
 from gateway.inbound.ruling import Ruling, rule
 from gateway.port import (
-    AnswersPayers,
     Callback,
     CallbackRequest,
     Context,
@@ -86,9 +85,8 @@ class Callbacks:
         if receiver is None:
             CALLBACKS.labels("unknown", "not_found").inc()
             return problem(HTTPStatus.NOT_FOUND, f"there is no destination {destination[:80]!r}")
-        if isinstance(receiver.adapter, AnswersPayers):
-            call = PaymentCall(self._hub, destination, receiver, receiver.adapter, self._guard)
-            return await call.answer(request)
+        if self._guard.is_for(receiver.adapter):
+            return await PaymentCall(self._hub, destination, receiver, self._guard).answer(request)
         try:
             return await _Call(self._hub, self._intake, destination, receiver).answer(request)
         except StorageUnavailable as fault:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import assert_never
+from typing import assert_never, cast
 
 import msgspec
 import structlog
@@ -23,6 +23,7 @@ from gateway.domain.payment_order import PaymentOrder
 from gateway.inbound.receiving import CallLog, Defect, Hub, Receiver, problem
 from gateway.inbound.sampling import Sampler
 from gateway.port import (
+    Adapter,
     AnswersPayers,
     Callback,
     CallbackRequest,
@@ -58,8 +59,17 @@ class Guard:
     def __init__(self, refusals_logged: Mapping[str, float]) -> None:
         self._refusals_logged = refusals_logged
         self._sampler = Sampler()
+        self._kinds: dict[type, bool] = {}
         # one at a time: reading megabytes of notices must not keep the interpreter from small reports
         self.large = asyncio.Semaphore(1)
+
+    def is_for(self, adapter: Adapter) -> bool:
+        """Whether this is the adapter of a payment platform."""
+        kind = type(adapter)
+        known = self._kinds.get(kind)
+        if known is None:  # looking at a protocol's methods takes longer than reading most calls
+            known = self._kinds[kind] = isinstance(adapter, AnswersPayers)
+        return known
 
     def refusal_is_kept(self, destination: str) -> int | None:
         """How many refusals went unlogged since the last one that was kept; None when this one is not kept either."""
@@ -74,11 +84,11 @@ class Guard:
 class PaymentCall:
     """One call on its way."""
 
-    def __init__(self, hub: Hub, name: str, receiver: Receiver, payers: AnswersPayers, guard: Guard) -> None:
+    def __init__(self, hub: Hub, name: str, receiver: Receiver, guard: Guard) -> None:
         self._hub = hub
         self._name = name
         self._receiver = receiver
-        self._payers = payers
+        self._payers = cast("AnswersPayers", receiver.adapter)  # ``guard`` has looked
         self._guard = guard
 
     async def answer(self, request: CallbackRequest) -> WireResponse:
