@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, delivering, drifting, reporting
+from bench import accepting, delivering, drifting, paying, reporting
 
 RESULTS = Path(__file__).parent / "results"
 Suite = Callable[[int, bool], list[dict[str, Any]]]
@@ -31,6 +31,7 @@ SUITES: dict[str, Suite] = {
     "neighbours": delivering.neighbours,
     "reports": reporting.reporting,
     "drift": drifting.drift,
+    "callback": paying.callback,
 }
 
 
