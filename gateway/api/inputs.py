@@ -62,6 +62,11 @@ PATH_PARTS: dict[str, PathPart] = {
     "drift": PathPart(
         kind=Identifier, description="Identifier of a difference.", example="4034", number=True
     ),
+    "payment": PathPart(kind=Identifier, description="Identifier of a payment.", example="4035", number=True),
+    "refund": PathPart(kind=Identifier, description="Identifier of a refund.", example="4036", number=True),
+    "decision": PathPart(
+        kind=Identifier, description="Identifier of a decision.", example="4037", number=True
+    ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),
 }

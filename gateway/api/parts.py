@@ -12,6 +12,7 @@ from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.service import Jobs
+from gateway.payments.service import Payments
 from gateway.settings import Settings
 from gateway.statussync.desk import Desk
 from gateway.statussync.repair import RepairDesk
@@ -72,6 +73,10 @@ class Gateway(Protocol):
     @property
     def repairs(self) -> RepairDesk:
         """Mends differences."""
+
+    @property
+    def payments(self) -> Payments:
+        """Asks for money, asks about it, and takes decisions about it."""
 
     @property
     def callbacks(self) -> Callbacks:

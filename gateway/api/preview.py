@@ -153,7 +153,7 @@ class _Desk:
             request = self._destination.adapter.encode(deliveries, self._context)
         except CannotEncode as fault:
             return msgspec.structs.replace(head, refusal=str(fault), violations=list(fault.violations))
-        return msgspec.structs.replace(head, request=self._encoded(request))
+        return msgspec.structs.replace(head, request=encoded(self._destination, request))
 
     def _delivery(self, item: Planned, position: int) -> Delivery:
         return Delivery(
@@ -167,19 +167,21 @@ class _Desk:
             payload=item.payload,
         )
 
-    def _encoded(self, request: WireRequest) -> EncodedRequest:
-        scope, secrets = self._destination.scope, self._destination.secrets()
-        body = redact_body(request.body, fields=scope.secret_fields, secrets=secrets)
-        headers = redact_headers(request.headers, names=scope.secret_headers, secrets=secrets)
-        text, encoded = text_or_base64(body)
-        return EncodedRequest(
-            method=request.method,
-            url=redact_url(request.url, fields=scope.secret_fields, secrets=secrets),
-            headers=[(name, value) for name, value in headers],
-            body_size=len(body),
-            body_text=text,
-            body_base64=encoded,
-        )
+
+def encoded(destination: Destination, request: WireRequest) -> EncodedRequest:
+    """``request`` as it may be shown: what is secret reads ``[redacted]``."""
+    scope, secrets = destination.scope, destination.secrets()
+    body = redact_body(request.body, fields=scope.secret_fields, secrets=secrets)
+    headers = redact_headers(request.headers, names=scope.secret_headers, secrets=secrets)
+    text, packed = text_or_base64(body)
+    return EncodedRequest(
+        method=request.method,
+        url=redact_url(request.url, fields=scope.secret_fields, secrets=secrets),
+        headers=[(name, value) for name, value in headers],
+        body_size=len(body),
+        body_text=text,
+        body_base64=packed,
+    )
 
 
 def text_or_base64(body: bytes) -> tuple[str | None, str | None]:

@@ -1,4 +1,5 @@
-"""The history of a dossier over HTTP: versions, deliveries, attempts, messages, events and people's actions."""
+"""The history of a dossier over HTTP: versions, deliveries, attempts, messages, events, payments and people's
+actions."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from gateway.storage.queries_timeline import (
     Entry,
     EventEntry,
     MessageEntry,
+    PaymentEntry,
     ReceivedVersion,
+    SettlementEntry,
     StoredEntry,
 )
 
@@ -37,7 +40,14 @@ class VersionEntry(Entry, frozen=True, kw_only=True, tag="version"):
 
 
 TimelineEntry: TypeAlias = (
-    VersionEntry | DeliveryEntry | AttemptEntry | MessageEntry | EventEntry | ActionEntry
+    VersionEntry
+    | DeliveryEntry
+    | AttemptEntry
+    | MessageEntry
+    | EventEntry
+    | ActionEntry
+    | PaymentEntry
+    | SettlementEntry
 )
 
 

@@ -29,6 +29,7 @@ from gateway.cli.demo import command as demo
 from gateway.cli.doctor import command as doctor
 from gateway.cli.exits import guarded
 from gateway.cli.importing import command as importing
+from gateway.cli.paying import command as paying
 from gateway.cli.sync import command as sync
 
 app = typer.Typer(
@@ -78,6 +79,7 @@ for _name, _group in (
     ("destinations", destinations.app),
     ("sync", sync.app),
     ("reconcile", reconcile.app),
+    ("payments", paying.app),
     ("deadline", deadline.app),
     ("report", report.app),
     ("log", log.app),

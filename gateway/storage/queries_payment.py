@@ -168,6 +168,11 @@ def refund_view(row: sa.Row[Any]) -> RefundView:
     )
 
 
+def is_refund(connection: sa.Connection, identifier: int) -> bool:
+    """Whether there is a refund of this number; refunds and decisions never share one."""
+    return connection.execute(sa.select(refund.c.id).where(refund.c.id == identifier)).scalar() is not None
+
+
 def decision_view(row: sa.Row[Any]) -> DecisionView:
     """One row as it is shown."""
     return DecisionView(
