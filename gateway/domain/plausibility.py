@@ -5,7 +5,7 @@ Pure. Every finding carries the field's pointer; the record is refused with all 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gateway.domain.status import Status
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.domain.dossier import Dossier
 
+_VIETNAM = timezone(timedelta(hours=7))
 # (field, must not be before this field, advice)
 _ORDER = (
     ("due_at", "received_at", "the appointment cannot lie before the reception; check both dates"),
@@ -49,7 +50,9 @@ def implausible(
 def _out_of_order(dossier: Dossier) -> Iterator[Violation]:
     for field, reference, advice in _ORDER:
         value, floor = getattr(dossier, field), getattr(dossier, reference)
-        if value is not None and floor is not None and value < floor:
+        if value is None or floor is None or value >= floor:
+            continue
+        if field != "due_at" or not _is_day_of(value, floor):
             yield Violation(
                 pointer=f"/{field}",
                 code="date_order",
@@ -66,6 +69,12 @@ def _out_of_order(dossier: Dossier) -> Iterator[Violation]:
                 expected=f"requested_at ({supplement.requested_at.isoformat()}) or later",
                 advice="a supplement cannot arrive before it was asked for",
             )
+
+
+def _is_day_of(due: datetime, received: datetime) -> bool:
+    """domain_rules R25: a promise at 00:00:00 in Vietnam means that day, to its end."""
+    local = due.astimezone(_VIETNAM)
+    return local.time() == time.min and local.date() == received.astimezone(_VIETNAM).date()
 
 
 def _in_future(dossier: Dossier, limit: datetime) -> Iterator[Violation]:

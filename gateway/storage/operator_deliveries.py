@@ -34,7 +34,7 @@ from gateway.storage.sql import Statement
 if TYPE_CHECKING:
     from gateway.storage.database import Row, Transaction
 
-_LANE_OF = Statement("SELECT lane_id FROM delivery WHERE id = :delivery")
+LANE_OF = Statement("SELECT lane_id FROM delivery WHERE id = :delivery")
 _LOCK_LANES = Statement("SELECT id, state FROM lane WHERE id IN_ARRAY(:lanes) ORDER BY id FOR_UPDATE")
 _DELIVERIES = Statement("""
     SELECT id, lane_id, destination, dossier_code, operation, key, state, attempts, payload FROM delivery
@@ -112,7 +112,7 @@ class _Glance(msgspec.Struct, frozen=True):
 
 def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDone:
     """Move one delivery; NotFoundError, or ConflictError that says what stands against it."""
-    found = transaction.one(_LANE_OF, {"delivery": order.delivery})
+    found = transaction.one(LANE_OF, {"delivery": order.delivery})
     if found is None:
         raise NotFoundError(f"there is no delivery {order.delivery}")
     lane = int(found[0])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from gateway.domain.delivery import LaneState
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.storage.instants import to_micros
-from gateway.storage.operator_deliveries import follow_lane, move_delivery, retry_deliveries
+from gateway.storage.operator_deliveries import LANE_OF, follow_lane, move_delivery, retry_deliveries
 from gateway.storage.operator_log import json_text, lane_target, record_action
 from gateway.storage.orders import (
     BulkRetry,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _LOCK_LANE = Statement("""
     SELECT id, state, held_by FROM lane WHERE destination = :destination AND dossier_code = :dossier FOR_UPDATE
 """)
+_FIND_LANE = Statement("SELECT id FROM lane WHERE destination = :destination AND dossier_code = :dossier")
 _HOLD = Statement("UPDATE lane SET held_by = :actor, held_reason = :reason WHERE id = :lane")
 _PAUSED_BY = Statement("SELECT paused_by FROM destination WHERE name = :name FOR_UPDATE")
 _PAUSE = insert(
@@ -49,8 +50,35 @@ _PAUSE = insert(
 
 
 def operate(transaction: Transaction, orders: Sequence[Order]) -> list[Done | GatewayError]:
-    """Carry out each order, or say why not (ConflictError, NotFoundError); a refusal leaves the others alone."""
-    return [_operate(transaction, order) for order in orders]
+    """Carry out each order, or say why not (ConflictError, NotFoundError); a refusal leaves the others alone.
+
+    Every process locks lanes in the order of their ids, so that no two wait for each other.
+    """
+    if len(orders) == 1:
+        return [_operate(transaction, orders[0])]
+    turns = [_turn(transaction, order) for order in orders]
+    done = {
+        place: _operate(transaction, orders[place])
+        for place in sorted(range(len(orders)), key=turns.__getitem__)
+    }
+    return [done[place] for place in range(len(orders))]
+
+
+def _turn(transaction: Transaction, order: Order) -> tuple[int, int]:
+    """Destinations first, then lanes by their ids; last what locks many lanes, which it sorts itself."""
+    match order:
+        case Pause() | Resume():
+            return 0, 0
+        case Hold() | Unhold():
+            where = {"destination": order.destination, "dossier": order.dossier}
+            row = transaction.one(_FIND_LANE, where)
+        case Retry() | Skip() | Resolve():
+            row = transaction.one(LANE_OF, {"delivery": order.delivery})
+        case BulkRetry():
+            return 2, 0
+        case _:
+            assert_never(order)
+    return 1, 0 if row is None else int(row[0])
 
 
 def _operate(transaction: Transaction, order: Order) -> Done | GatewayError:

@@ -386,3 +386,46 @@ def test_everything_that_may_be_superseded_is_open_and_not_at_the_partner():
     assert not SUPERSEDABLE & (FINAL | {S.IN_FLIGHT, S.IN_DOUBT})
     assert all(S.SUPERSEDED in MOVES[state] for state in SUPERSEDABLE)
     assert all(S.SUPERSEDED not in MOVES[state] for state in set(DeliveryState) - SUPERSEDABLE)
+
+
+# several at once
+
+
+class Watching:
+    """A transaction that notes what is looked for in which order."""
+
+    def __init__(self, transaction, *names):
+        self._transaction = transaction
+        self._names = names
+        self.seen = []
+
+    def __getattr__(self, name):
+        return getattr(self._transaction, name)
+
+    def one(self, statement, parameters):
+        if "FOR UPDATE" in statement.postgresql:
+            self.seen += [parameters[name] for name in self._names if name in parameters]
+        return self._transaction.one(statement, parameters)
+
+
+async def test_dossiers_are_locked_in_the_order_of_their_codes_and_answered_in_that_of_arrival(world):
+    """Two processes that take the same dossiers in another order would wait for each other (PostgreSQL)."""
+    items = [acceptance(code, snapshot("v1")) for code in ("H99-c", "H99-a", "H99-b")]
+    items.append(acceptance("H99-a", snapshot("v2"), version=2))
+    seen = []
+
+    def accept(transaction):
+        watching = Watching(transaction, "code")
+        receipts = accept_dossiers(watching, items)
+        seen.extend(dict.fromkeys(watching.seen))
+        return receipts
+
+    receipts = await world.database.write(accept)
+
+    assert seen == ["H99-a", "H99-b", "H99-c"]
+    assert [(item.code, item.version) for item in receipts] == [
+        ("H99-c", 1),
+        ("H99-a", 1),
+        ("H99-b", 1),
+        ("H99-a", 2),
+    ]

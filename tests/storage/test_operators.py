@@ -388,3 +388,29 @@ def test_every_order_has_a_verb():
     from gateway.storage.operator_log import _VERBS
 
     assert set(_VERBS) == set(Instruction.__subclasses__()) == set(Order.__args__)
+
+
+async def test_lanes_are_locked_in_the_order_of_their_ids_and_orders_answered_in_that_of_arrival(province):
+    """Two processes that lock the same lanes in another order would wait for each other (PostgreSQL)."""
+    targets = [await province.arrange(f"H99-{number}", S.PARKED) for number in range(4)]
+    where = {"destination": "stub"}
+    orders = [
+        ordered(Retry, delivery=targets[3]),
+        ordered(Hold, dossier="H99-1", **where),
+        ordered(Skip, delivery=targets[2]),
+        ordered(Retry, delivery=4711),
+        ordered(Retry, delivery=targets[0]),
+        ordered(Unhold, dossier="H99-1", **where),
+    ]
+
+    done = await province.database.write(lambda transaction: operate(transaction, orders))
+
+    assert isinstance(done[3], NotFoundError)
+    assert [getattr(item, "dossier", None) for item in done] == [
+        *("H99-3", "H99-1", "H99-2", None, "H99-0", "H99-1")
+    ]
+    assert [done[1].held, done[5].held] == [True, False], "orders for one lane keep their order"
+    actions = await all_of(province, operator_action)
+    assert [row.target.rpartition("/")[2] for row in actions] == [
+        *("H99-0", "H99-1", "H99-1", "H99-2", "H99-3")
+    ]

@@ -1,6 +1,6 @@
 """Dates that cannot be true are found, each with its place; what can be true is left alone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -124,3 +124,31 @@ def test_every_finding_says_what_was_got_and_what_to_do():
         assert violation.got
         assert violation.expected
         assert violation.advice
+
+
+RECEIVED = datetime(2026, 9, 21, 2, 30, tzinfo=UTC)  # 09:30 in Vietnam
+
+
+@pytest.mark.parametrize(
+    ("due", "expected"),
+    [
+        (datetime(2026, 9, 20, 17, 0, tzinfo=UTC), []),
+        (datetime(2026, 9, 21, 0, 0, tzinfo=timezone(timedelta(hours=7))), []),
+        (datetime(2026, 9, 20, 17, 0, 1, tzinfo=UTC), [("/due_at", "date_order")]),
+        (datetime(2026, 9, 19, 17, 0, tzinfo=UTC), [("/due_at", "date_order")]),
+        (datetime(2026, 9, 21, 0, 0, tzinfo=UTC), [("/due_at", "date_order")]),
+    ],
+    ids=[
+        "its midnight",
+        "its midnight, told locally",
+        "a second later",
+        "the day before",
+        "midnight elsewhere",
+    ],
+)
+def test_promise_at_midnight_of_the_day_of_reception_means_its_end(due, expected):
+    """domain_rules R25; nothing else may be before the reception, at midnight or not."""
+    assert found(dossier(received_at=RECEIVED, due_at=due)) == expected
+    assert found(
+        dossier(received_at=RECEIVED, due_at=None, finished_at=datetime(2026, 9, 20, 17, tzinfo=UTC))
+    )
