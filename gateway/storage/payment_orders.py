@@ -97,3 +97,17 @@ class RefundDone(msgspec.Struct, frozen=True, kw_only=True):
     payment_state: RequestState
     refunded: int
     action: str | None
+
+
+class AskAgain(PaymentInstruction, frozen=True, kw_only=True):
+    """Fetch the receipt of a paid attempt, whatever became of it before."""
+
+    attempt: int
+
+
+class AskedAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """``kept``: it is here already, and nothing was done."""
+
+    attempt: str
+    state: Literal["wanted", "kept"]
+    action: str | None
