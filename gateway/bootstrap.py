@@ -139,8 +139,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     ``transports``, ``extra`` adapters and ``clock`` (aware UTC) are for tests and benchmarks. Raises ConfigurationError
     and StorageUnavailable.
     """
-    for name, section in settings.destination.items():
-        _require_networks(name, section.inbound_from)
+    _require_networks(settings)
     rules = load_rules(settings.deadlines)
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
@@ -155,10 +154,8 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     payments = _payments(worker, feed, hub, destinations)
     drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
     desk = Desk(database=database, clock=hub.clock, rules=rules, destinations=frozenset(destinations))
-    own_jobs = (catalogue_job(catalogues), tidy_job(database, hub.clock), drift.job())
-    every_job = (*own_jobs, *_deadline_jobs(desk), _report_job(desk, settings), *_payment_jobs(payments))
-    jobs = Jobs(JobBook(every_job, settings.jobs), database, hub.clock, lambda: worker.id)
-    worker.attend("jobs", jobs.scheduler.run)
+    own_jobs = (catalogue_job(catalogues), drift.job(), _report_job(desk, settings))
+    jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations), policy_of(settings))
@@ -176,15 +173,25 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
         payments=payments,
         translation=translation,
-        callbacks=Callbacks(
-            hub,
-            destinations,
-            intake,
-            refusals_logged={name: each.refusals_logged for name, each in settings.destination.items()},
-        ),
+        callbacks=_callbacks(hub, destinations, intake, settings),
         feed=feed,
         webhooks=webhooks,
     )
+
+
+def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) -> Jobs:
+    """Every job, and the worker that looks what is due."""
+    book = JobBook((*every, tidy_job(hub.database, hub.clock)), settings.jobs)
+    jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)
+    worker.attend("jobs", jobs.scheduler.run)
+    return jobs
+
+
+def _callbacks(
+    hub: Hub, destinations: Mapping[str, Destination], intake: Intake, settings: Settings
+) -> Callbacks:
+    logged = {name: each.refusals_logged for name, each in settings.destination.items()}
+    return Callbacks(hub, destinations, intake, refusals_logged=logged)
 
 
 async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Database, *, reading: bool) -> None:
@@ -270,14 +277,15 @@ def _destinations(
     return found
 
 
-def _require_networks(name: str, networks: Sequence[str]) -> None:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError as fault:
-            raise ConfigurationError(
-                f"destination.{name}.inbound_from: got {network!r}, expected a network like 10.20.0.0/16: {fault}"
-            ) from fault
+def _require_networks(settings: Settings) -> None:
+    for name, section in settings.destination.items():
+        for network in section.inbound_from:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError as fault:
+                raise ConfigurationError(
+                    f"destination.{name}.inbound_from: got {network!r}, expected a network like 10.20.0.0/16: {fault}"
+                ) from fault
 
 
 async def _clock(database: Database) -> SteadyClock:
