@@ -33,6 +33,7 @@ from gateway.payments.desk import PaymentDesk
 from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
+from gateway.payments.receipts import Receipts
 from gateway.payments.reconcile import Reconciliation
 from gateway.payments.service import Payments
 from gateway.payments.sweep import Sweep as PaymentSweep
@@ -230,13 +231,14 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
         follower=follower,
         questions=questions,
         sweep=PaymentSweep(database, questions, clock),
+        receipts=Receipts(database, platforms, questions.asker, clock),
         reconciliation=Reconciliation(database, questions, list(platforms), clock),
         gauges=gauges,
     )
 
 
 def _payment_jobs(payments: Payments) -> tuple[Job, ...]:
-    return payments.sweep.job(), payments.reconciliation.job()
+    return payments.sweep.job(), payments.receipts.job(), payments.reconciliation.job()
 
 
 def _report_job(desk: Desk, settings: Settings) -> Job:

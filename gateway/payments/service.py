@@ -12,18 +12,21 @@ from gateway.payments.desk import PaymentDesk
 from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
+from gateway.payments.receipts import Receipts
 from gateway.payments.reconcile import Reconciliation
 from gateway.payments.sweep import Sweep
 
 
 class Payments(msgspec.Struct, frozen=True, kw_only=True):
-    """``cashier`` asks for money, ``desk`` takes people's orders, ``follower`` learns what became of INIT, ``questions`` asks the platform about one
-    attempt, ``sweep`` about all that have waited long enough, ``reconciliation`` compares the books; ``gauges`` count."""
+    """``cashier`` asks for money, ``desk`` takes people's orders, ``follower`` learns what became of INIT, ``questions``
+    asks the platform about one attempt, ``sweep`` about all that have waited long enough, ``receipts`` fetches them,
+    ``reconciliation`` compares the books; ``gauges`` count."""
 
     cashier: Cashier
     desk: PaymentDesk
     follower: Follower
     questions: Questions
     sweep: Sweep
+    receipts: Receipts
     reconciliation: Reconciliation
     gauges: PaymentGauges
