@@ -87,7 +87,9 @@ def take_reports(transaction: Transaction, items: Sequence[Arrived]) -> list[Jud
     blocking each other.
     """
     places = sorted(range(len(items)), key=lambda place: _order(items[place].report))
-    results = {place: _take(transaction, items[place]) for place in places}
+    entries: list[MessageRow] = []
+    results = {place: _take(transaction, items[place], entries) for place in places}
+    insert_messages(transaction, entries)
     return [results[place] for place in range(len(items))]
 
 
@@ -95,19 +97,26 @@ def _order(report: PaymentReport) -> tuple[str, str, bytes]:
     return report.partner, report.reference, report.digest
 
 
-def _take(transaction: Transaction, item: Arrived) -> Judged:
+def _take(transaction: Transaction, item: Arrived, entries: list[MessageRow]) -> Judged:
     # first of all: of two equal bodies in two processes, the second waits here for the first one's answer
     if transaction.run(_CLAIM, _claim(item)):
-        return _judge(transaction, item, logged=True)
+        judged = _judge(transaction, item, logged=True)
+        entries += _entries(item, judged)
+        return judged
     name = {"digest": item.report.digest}
     row = transaction.one(_FIND, name)
     if row is None:
         raise RuntimeError("a journalled report was found and then not there")
     transaction.run(_REPEAT, {**name, "now": to_micros(item.at)})
     logged = int(row[4]) < LOGGED_DELIVERIES
-    if row[0] == ORPHAN:
-        return _judge(transaction, item, logged=logged)
-    return _repeat(transaction, item, row, logged=logged)
+    judged = _judge(transaction, item, logged=logged) if row[0] == ORPHAN else _repeat(item, row)
+    if logged:
+        entries += _entries(item, judged)
+    return judged
+
+
+def _entries(item: Arrived, judged: Judged) -> Sequence[MessageRow]:
+    return item.entries(judged.response, judged.effect, judged.alarm or item.report.code, judged.dossier)
 
 
 def _claim(item: Arrived) -> dict[str, object]:
@@ -124,12 +133,10 @@ def _claim(item: Arrived) -> dict[str, object]:
     }
 
 
-def _repeat(transaction: Transaction, item: Arrived, row: Row, *, logged: bool) -> Judged:
+def _repeat(item: Arrived, row: Row) -> Judged:
     effect, alarm, status, answer, _, dossier = row
     headers = item.report.answer(effect, alarm).headers
     response = WireResponse(status=int(status), headers=headers, body=bytes(answer))
-    if logged:
-        insert_messages(transaction, item.entries(response, REPEATED, effect, dossier))
     return Judged(response=response, effect=REPEATED, alarm=alarm, dossier=dossier)
 
 
@@ -151,9 +158,6 @@ def _judge(transaction: Transaction, item: Arrived, *, logged: bool) -> Judged:
         },
     )
     _follow(transaction, item, evidence, applied)
-    if logged:
-        code = decision.alarm or item.report.code
-        insert_messages(transaction, item.entries(response, decision.effect, code, applied.dossier))
     return Judged(response=response, effect=decision.effect, alarm=decision.alarm, dossier=applied.dossier)
 
 
