@@ -140,9 +140,7 @@ class PaymentCall:
         except StorageUnavailable as fault:
             CALLBACKS.labels(self._name, "unavailable").inc()
             log.warning("storage_was_lost", destination=self._name, reason=str(fault)[:200])
-        except (
-            Exception
-        ) as fault:  # why: the platform must repeat what our defect has kept out, and be told so
+        except Exception as fault:  # why: the platform must repeat what our defect has kept out
             CALLBACKS.labels(self._name, "failed").inc()
             log.exception("callback_failed", destination=self._name, fault=type(fault).__name__)
         return otherwise

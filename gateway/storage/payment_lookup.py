@@ -59,7 +59,7 @@ def attempt_state(connection: sa.Connection, partner: str, reference: str) -> At
 
 
 def named_attempt(transaction: Transaction, destination: str, report: PaymentReport) -> str:
-    """The reference of the attempt that a report without one means (§8.1: MaHoSo is the key then); empty: none surely.
+    """The reference of the attempt that a report without one means (§8.1: the dossier is the key); empty: none surely.
 
     The dossier's code is in no check code, so it counts only where the text, which is, names the same dossier: else a
     report about one dossier could be sent again as one about another. Of several attempts the one that is open.
