@@ -41,7 +41,7 @@ Line: TypeAlias = Annotated[str, Meta(min_length=1, max_length=250, pattern=NO_N
 Purpose: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$(?!\n)",
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,49}$(?!\n)",
         description="What is paid for; the same purpose of a dossier is asked for once.",
         examples=["fees"],
     ),

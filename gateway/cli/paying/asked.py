@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.domain.payment_order import OrderItem, OrderPayer
 
 _AMOUNT = re.compile(r"[1-9][0-9]{0,14}")
-_PURPOSE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PURPOSE = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}")
 
 
 class Asked(NamedTuple):
