@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from gateway.cli import reconcile_payments
 from gateway.cli.options import Actor, AsJson, Changing, Config, DryRun, Limit, Way, examples, group, spread
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from gateway.statussync.repair import DossierRepair, RepairDone, RepairRequest, Tolerated
     from gateway.storage.drift import DriftFilter, DriftView
 
-app = group("Compare partners' own records with what they were told; show and mend what differs.")
+app = group(
+    "Compare partners' own records with what they were told, and payments with the payment platform; show and mend "
+    "what differs."
+)
+
+app.command("payments", epilog=reconcile_payments.EXAMPLES)(reconcile_payments.payments)
+app.command("resolve", epilog=reconcile_payments.RESOLVE_EXAMPLES)(reconcile_payments.resolve)
 
 DriftId = Annotated[int, typer.Argument(metavar="ID", min=1, help="A difference's id, as the list shows it.")]
 KINDS = (

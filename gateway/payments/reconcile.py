@@ -106,9 +106,17 @@ class Reconciliation:
         one = _Run(self, context, chosen, StoredLines(self._database))
         return await one.whole(_day(given["date"]) if "date" in given else None)
 
-    async def preview(self, context: RunContext, day: date, destination: str, lines: Lines) -> Statement:
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The payment platforms, by name."""
+        return self._destinations
+
+    async def preview(
+        self, context: RunContext, day: date, destination: str | None, lines: Lines
+    ) -> Statement:
         """What a run over ``day`` would find with these settlement lines; nothing is written."""
-        one = _Run(self, context, [self._known(destination)], lines)
+        chosen = self._destinations if destination is None else (self._known(destination),)
+        one = _Run(self, context, chosen, lines)
         await one.day(day_number(day))
         heading = Heading(day=day, destination=destination, made_at=self._clock(), dry_run=True)
         return statement(heading, one.seen)
