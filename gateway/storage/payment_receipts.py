@@ -24,9 +24,12 @@ from gateway.storage.sql import Statement, insert
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
-_FILE = insert("receipt_file", ("sha256", "size", "body", "at"), suffix="ON CONFLICT (sha256) DO NOTHING")
+_FILE = Statement("""
+    INSERT INTO receipt_file (sha256, size, body, at) VALUES (:digest, :size, :body, :now)
+    ON CONFLICT (sha256) DO NOTHING
+""")
 _KEEP = Statement("""
-    UPDATE receipt SET state = 'kept', tries = tries + 1, next_at = NULL, sha256 = :sha256, size = :size,
+    UPDATE receipt SET state = 'kept', tries = tries + 1, next_at = NULL, sha256 = :digest, size = :size,
         failure = NULL, at = :now WHERE attempt_id = :attempt AND state = 'wanted'
 """)
 _MISS = Statement("""
@@ -109,8 +112,8 @@ def due_receipts(
 def keep_receipt(transaction: Transaction, kept: KeptReceipt) -> bool:
     """Store the file and tell of it; False when the receipt was not wanted any more."""
     now, size = to_micros(kept.now), len(kept.body)
-    transaction.run(_FILE, {"sha256": kept.sha256, "size": size, "body": kept.body, "at": now})
-    row = {"sha256": kept.sha256, "size": size, "now": now, "attempt": kept.wanted.attempt}
+    transaction.run(_FILE, {"digest": kept.sha256, "size": size, "body": kept.body, "now": now})
+    row = {"digest": kept.sha256, "size": size, "now": now, "attempt": kept.wanted.attempt}
     if not transaction.run(_KEEP, row):
         return False
     told = {"sha256": kept.sha256.hex(), "size": size}
