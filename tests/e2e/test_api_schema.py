@@ -23,6 +23,7 @@ from gateway.api.bulk import NDJSON
 from gateway.api.table import ROUTES
 from tests.api_world import lines, record
 from tests.e2e.api_process import process
+from tests.storage.payment_rows import T0, Book
 
 EXAMPLES = 12
 CHECKS = [
@@ -64,6 +65,7 @@ def server(tmp_path_factory):
             ).json()["endpoint"]["id"],
             "client": "night",
             "drift": difference(file),
+            **money_asked_for(url),
             "job": "tidy",
             "run": session.post(f"{address}/v1/jobs/tidy/runs", json={}).json()["id"],
         }
@@ -87,6 +89,39 @@ def difference(file):
             row,
         )
     return "7"
+
+
+def money_asked_for(url):
+    """A payment on record, with a refund and a decision that wait; nobody here could be asked for money."""
+    book = Book(url)
+    request = book.request(1, destination="board", dossier_code="H99-1", state="paid")
+    attempt = book.attempt(101, request, destination="board", state="paid", transaction_no="PP100")
+    book.settled(request, attempt)
+    ends = {"request_id": request, "attempt_id": attempt, "amount": 9, "reason": "x", "document": "1"}
+    asked = {"requested_by": "somebody/else", "requested_at": T0}
+    book.put("refund", {"id": 61, **ends, **asked})
+    kept = {
+        "destination": "board",
+        "dossier_code": "H99-1",
+        "transaction_no": "PP9",
+        "bank": "",
+        "claimed_at": "",
+    }
+    book.put("payment_decision", {"id": 71, "kind": "excess", "state": "requested", **kept, **ends, **asked})
+    body = b"%PDF-1.7"
+    book.put("receipt_file", {"sha256": b"1" * 32, "size": len(body), "body": body, "at": T0})
+    book.put("receipt", {"attempt_id": attempt, "state": "kept", "tries": 1, "sha256": b"1" * 32})
+    there = {
+        "destination": "board",
+        "partner": "DEMOH99",
+        "reference": "PG9",
+        "theirs": "{}",
+        "difference": -9,
+    }
+    item = {"id": 81, "run_id": 1, "day": 20_000, "kind": "orphan", "repair": "adopt_orphan", "state": "open"}
+    book.put("reconciliation", {**item, **there, "theirs_amount": 9, "at": T0})
+    book.close()
+    return {"payment": str(request), "refund": "61", "decision": "71", "item": "81"}
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "nearly"])
