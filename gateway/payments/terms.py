@@ -54,7 +54,8 @@ def sketch(
         agency=kept.agency,
         beneficiary=kept.beneficiary,
     )
-    drawn = Sketch(terms=terms, origins=tuple(origins))
+    given = () if payer is None else ("/payer",)
+    drawn = Sketch(terms=terms, origins=tuple(each for each in origins if not each[0].startswith(given)))
     if found := _faults(drawn, given=items is not None):
         raise RecordError(f"dossier {dossier.code} cannot be paid for", found)
     return drawn

@@ -81,6 +81,7 @@ _FIND_REQUEST = Statement("""
     WHERE destination = :destination AND dossier_code = :dossier AND purpose = :purpose AND state <> 'cancelled'
     FOR_UPDATE
 """)
+_TAKEN = Statement("SELECT id FROM payment_attempt WHERE partner = :partner AND reference = :reference")
 _LAST_ATTEMPT = Statement("""
     SELECT id, state, reference FROM payment_attempt WHERE request_id = :request ORDER BY id DESC LIMIT 1
 """)
@@ -170,14 +171,18 @@ def _open(transaction: Transaction, item: Opening) -> Opened | GatewayError:
         return NotFoundError(f"there is no dossier {item.dossier}")
     where = {"destination": item.destination, "dossier": item.dossier, "purpose": item.purpose}
     found = transaction.one(_FIND_REQUEST, where)
+    going_on = None if found is None else _going_on(transaction, item, found)
+    if going_on is not None:
+        return going_on
+    if transaction.one(_TAKEN, {"partner": item.partner, "reference": item.reference}) is not None:
+        return ConflictError(
+            f"the reference {item.reference} was used before; nothing was opened, ask again with another"
+        )
     if found is None:
         request = transaction.identifiers.next()
         transaction.run(_INSERT_REQUEST, _request_row(request, item))
     else:
         request = int(found[0])
-        going_on = _going_on(transaction, item, found)
-        if going_on is not None:
-            return going_on
         transaction.run(_STEP_ASIDE, {"request": request, "now": item.now})
     return _begin(transaction, item, request, dossier[0])
 
