@@ -1,8 +1,8 @@
 """The journal of a payment platform's reports: one row per distinct body, its effect, and the answer that was given.
 
 Invariants: a body has its effect once, whoever sends it and however often at once, and a repetition gets the bytes that
-were decided together with the effect; only what found no attempt is judged again (payment_platform §5.5, §11.5). What
-was logged, judged and answered is committed together.
+were decided together with the effect; only what found no attempt, or one that waited for a person, is judged again
+(payment_platform §5.5, §11.5). What was logged, judged and answered is committed together.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ _CLAIM = insert(
 _FIND = Statement("""
     SELECT effect, alarm, status, answer, deliveries,
         (SELECT dossier_code FROM payment_attempt AS a
+         WHERE a.partner = payment_callback.partner AND a.reference = payment_callback.reference),
+        (SELECT state FROM payment_attempt AS a
          WHERE a.partner = payment_callback.partner AND a.reference = payment_callback.reference)
     FROM payment_callback WHERE digest = :digest FOR_UPDATE
 """)
@@ -109,10 +111,17 @@ def _take(transaction: Transaction, item: Arrived, entries: list[MessageRow]) ->
         raise RuntimeError("a journalled report was found and then not there")
     transaction.run(_REPEAT, {**name, "now": to_micros(item.at)})
     logged = int(row[4]) < LOGGED_DELIVERIES
-    judged = _judge(transaction, item, logged=logged) if row[0] == ORPHAN else _repeat(item, row)
+    judged = _judge(transaction, item, logged=logged) if _is_undecided(row) else _repeat(item, row)
     if logged:
         entries += _entries(item, judged)
     return judged
+
+
+def _is_undecided(row: Row) -> bool:
+    """Whether the body had no effect only because of how things stood: no attempt, or one that a person had to decide
+    about and now has. Answering it with the old refusal for ever would lose the money that it tells of."""
+    effect, alarm, *_, state = map(str, row)
+    return effect == ORPHAN or (alarm == AttemptState.QUARANTINED and state != AttemptState.QUARANTINED)
 
 
 def _entries(item: Arrived, judged: Judged) -> Sequence[MessageRow]:
@@ -134,7 +143,7 @@ def _claim(item: Arrived) -> dict[str, object]:
 
 
 def _repeat(item: Arrived, row: Row) -> Judged:
-    effect, alarm, status, answer, _, dossier = row
+    effect, alarm, status, answer, _, dossier, _ = row
     headers = item.report.answer(effect, alarm).headers
     response = WireResponse(status=int(status), headers=headers, body=bytes(answer))
     return Judged(response=response, effect=REPEATED, alarm=alarm, dossier=dossier)

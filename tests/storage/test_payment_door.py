@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import signal
+import subprocess
+import sys
+import textwrap
 from collections import Counter
 
 import psycopg
@@ -14,6 +18,7 @@ from prometheus_client import REGISTRY
 
 from gateway.domain.errors import StorageUnavailable
 from gateway.port import Secret
+from gateway.storage.database import Database
 from gateway.storage.payment_journal import LOGGED_DELIVERIES
 from gateway.storage.sql import Statement
 from tests.payment_door_world import DOSSIER, NAME, DoorWorld, confirm, told
@@ -527,7 +532,6 @@ async def test_connection_that_dies_in_the_middle_of_a_call_leaves_nothing_half_
 
 
 async def test_calls_that_are_cut_off_all_at_once_are_settled_by_their_repetition(postgresql_url):
-    from gateway.storage.database import Database
 
     database = Database(postgresql_url)
     world = DoorWorld(database)
@@ -555,4 +559,112 @@ async def test_calls_that_are_cut_off_all_at_once_are_settled_by_their_repetitio
     assert {told(answer) for answer in answers} == {(200, "00")}
     assert len(world.settlements()) == 30
     assert Counter(world.kinds()) == {"payment.settled": 30}
+    database.close()
+
+
+async def test_good_report_about_a_quarantined_payment_is_judged_again_once_a_person_has_decided(world):
+    await world.open()
+    await world.tell(confirm(SoTien=25_000, MaGiaoDich="PP-WRONG"))
+    assert [told(await world.tell(CONFIRM)) for _ in range(3)] == [(200, "99")] * 3
+    assert world.kinds() == ["payment.quarantined", "payment.conflict"]
+
+    await world.database.write(lambda tx: tx.run(_REJECTED, {"reference": REFERENCE}))
+
+    assert told(await world.tell(CONFIRM)) == (200, "00")
+    assert world.state() == "paid"
+    assert world.settlements() == [("PP26092800012345", 250_000, "callback")]
+
+
+_REJECTED = Statement("UPDATE payment_attempt SET state = 'failed' WHERE reference = :reference")
+
+
+# processes
+
+
+DYING = """
+    import asyncio, os, signal, sys
+    from gateway.storage.database import Database
+    from tests.payment_door_world import DoorWorld
+    from tests.unit.payment_world import CONFIRM
+
+    async def main(url):
+        world = DoorWorld(Database(url))
+        await world.open()
+        await world.tell(CONFIRM)
+        os.kill(os.getpid(), signal.SIGKILL)  # committed, and nobody was answered
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+MANY_AT_ONCE = """
+    import asyncio, sys
+    from gateway.storage.database import Database
+    from tests.payment_door_world import DoorWorld, confirm
+
+    async def main(url):
+        database = Database(url)
+        world = DoorWorld(database)
+        references = [f"PG26092800{number:010d}" for number in range(5)]
+        reports = [confirm(MaThamChieu=each, MaGiaoDich=f"PP-{each}") for each in references]
+        print("ready", flush=True)
+        sys.stdin.readline()
+        answers = await asyncio.gather(*(world.tell(report) for _ in range(20) for report in reports))
+        for answer in answers:
+            print(answer.body.decode())
+        database.close()
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+
+def python(program: str, url: str) -> list[str]:
+    return [sys.executable, "-c", textwrap.dedent(program), url]
+
+
+async def test_answer_lost_in_a_crash_is_given_to_the_repetition(database_url, pytestconfig):
+    process = await asyncio.create_subprocess_exec(
+        *python(DYING, database_url), cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL
+    )
+    assert await process.wait() == -signal.SIGKILL
+
+    database = Database(database_url)
+    world = DoorWorld(database)
+    assert told(await world.tell(CONFIRM)) == (200, "00")
+    assert world.journal() == [("settled", "", 200, 2)]
+    assert len(world.settlements()) == 1
+    assert world.kinds() == ["payment.settled"]
+    database.close()
+
+
+def run_together(url: str, root) -> list[str]:
+    """The answers that three processes got, which begin at one moment."""
+    processes = [
+        subprocess.Popen(
+            python(MANY_AT_ONCE, url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [line for process in processes for line in process.communicate(timeout=60)[0].splitlines()]
+    return [line for line in said if line[:1] == "{"]
+
+
+async def test_three_processes_with_the_same_reports_settle_each_payment_once(postgresql_url, pytestconfig):
+    database = Database(postgresql_url)
+    world = DoorWorld(database)
+    for number in range(5):
+        await world.open(f"PG26092800{number:010d}", f"H99.15-260928-{number:04d}")
+
+    answers = await asyncio.to_thread(run_together, postgresql_url, pytestconfig.rootpath)
+
+    assert len(answers) == 300
+    assert len(set(answers)) == 5
+    assert {json.loads(answer)["MaLoi"] for answer in answers} == {"00"}
+    assert world.journal() == [("settled", "", 200, 60)] * 5
+    assert len(world.settlements()) == 5
+    assert world.kinds() == ["payment.settled"] * 5
     database.close()
