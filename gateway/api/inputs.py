@@ -67,6 +67,9 @@ PATH_PARTS: dict[str, PathPart] = {
     "decision": PathPart(
         kind=Identifier, description="Identifier of a decision.", example="4037", number=True
     ),
+    "item": PathPart(
+        kind=Identifier, description="Identifier of an item of a reconciliation.", example="4038", number=True
+    ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),
 }

@@ -41,6 +41,7 @@ _TAGS = {
     "deliveries": "What partners are told, one by one.",
     "lanes": "The queue of one dossier to one destination.",
     "payments": "Money asked for, what became of it, receipts, refunds; decisions of two people.",
+    "reconciliation": "Payments beside what the payment platform and its files say of them.",
     "destinations": "Partners: health, pause, catalogues.",
     "jobs": "What is done on a schedule or on demand: schedules, runs.",
     "drift": "What partners have otherwise than they were told, and mending it.",
@@ -93,6 +94,7 @@ def describe(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
 
 
 _TEXT = {"type": "string"}
+_BINARY = {"type": "string", "format": "binary"}
 _CORRELATION = {
     "name": "X-Correlation-ID",
     "in": "header",
@@ -215,7 +217,8 @@ def _content_in(body: Body, schemas: _Schemas) -> dict[str, Any]:
     kind = body.kind if body.schema is None else body.schema
     content: dict[str, Any] = {}
     for media_type in body.media_types:
-        content[media_type] = _medium(media_type, schemas.of(kind))
+        schema = _BINARY if kind is None else schemas.of(kind)
+        content[media_type] = _medium(media_type, schema)
         if body.example is not None:
             content[media_type]["example"] = msgspec.to_builtins(body.example)
     return content

@@ -52,6 +52,7 @@ from gateway.api.table_lag import LAG
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
 from gateway.api.table_payment_desk import PAYMENT_DESK
 from gateway.api.table_payments import PAYMENTS
+from gateway.api.table_reconciliation import RECONCILIATION
 from gateway.api.table_reports import REPORTS
 from gateway.api.tokens import FORM, MOST_FORM_BYTES, TokenAnswer, TokenForm, issue_token
 from gateway.inbound.feed import FeedPage
@@ -329,6 +330,7 @@ ROUTES: tuple[Route, ...] = (
     *DRIFT,
     *PAYMENTS,
     *PAYMENT_DESK,
+    *RECONCILIATION,
     *JOBS,
     *MESSAGES,
     *EVENTS,

@@ -43,6 +43,12 @@ def as_lines(ctx, value):
     return value.encode("utf-8", "replace") if isinstance(value, str) else json.dumps(value).encode()
 
 
+@schemathesis.serializer("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+def as_bytes(ctx, value):
+    """A file."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A gateway that has something to show; nobody sends anything from it."""
