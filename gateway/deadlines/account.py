@@ -15,13 +15,17 @@ from gateway.domain.status import Status
 
 
 class StepAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One processing step: when, into which state, by whom, in which room."""
+    """One processing step: when, into which state, by whom, in which room.
+
+    ``unsaid``: nobody has said so; it follows from a payment (``gateway.deadlines.paid``). Never stored.
+    """
 
     at: datetime
     status: Status
     unit: str | None = None
     officer: str | None = None
     due_at: datetime | None = None
+    unsaid: bool = False
 
 
 class SupplementAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -25,18 +25,20 @@ _RUNS = frozenset({Status.RECEIVED, Status.PROCESSING, Status.STOPPED}) | FINISH
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A state entered at an instant, in which room."""
+    """A state entered at an instant, in which room. ``unsaid``: not said by the one-door system when it last spoke."""
 
     at: datetime
     status: Status
     unit: str | None = None
     officer: str | None = None
+    unsaid: bool = False
 
 
 def events_of(account: Account, policy: Policy) -> list[Event]:
     """Every dated event of the account, in the order of time."""
     steps = [
-        Event(at=step.at, status=step.status, unit=step.unit, officer=step.officer) for step in account.steps
+        Event(at=step.at, status=step.status, unit=step.unit, officer=step.officer, unsaid=step.unsaid)
+        for step in account.steps
     ]
     steps.sort(key=lambda event: event.at)  # stable: at one instant in the account's order
     return merged(

@@ -20,6 +20,7 @@ from gateway.domain.errors import StorageUnavailable
 from gateway.statussync.desk import Desk
 from gateway.statussync.judgement import Bench, failed, judge_versions
 from gateway.storage import queries_standings
+from gateway.storage.payment_clock import unassessed_payers
 from gateway.storage.queries_standings import Backlog, Known, VersionRow
 from gateway.storage.standings import Assessed, record_assessments
 from gateway.telemetry import ASSESSED
@@ -60,14 +61,14 @@ class Assessor:
                 continue
 
     async def run_once(self, most: int = AT_ONCE) -> int:
-        """Judge the dossiers of the ``most`` versions that wait longest; how many versions are done with."""
+        """Judge the dossiers of the ``most`` versions, and payments, that wait longest; how many are done with."""
         waiting = await self._desk.database.read(functools.partial(queries_standings.unassessed, most=most))
-        if not waiting:
+        payers = await self._desk.database.read(functools.partial(unassessed_payers, most=most))
+        if not waiting and not payers:
             return 0
-        groups = {
-            code: list(versions)
-            for code, versions in itertools.groupby(waiting, key=lambda version: version.dossier_code)
-        }
+        groups: dict[str, list[VersionRow]] = {code: [] for code in payers}
+        for code, some in itertools.groupby(waiting, key=lambda version: version.dossier_code):
+            groups[code] = list(some)
         known = await self._desk.database.read(functools.partial(queries_standings.known, codes=groups))
         bench, writes = self._bench(), []
         began = time.perf_counter()
@@ -98,9 +99,9 @@ class Assessor:
                 record_assessments, failed(self._bench(), item.code, versions, known)
             )
             ASSESSED.labels("failed").inc(len(versions))
-            return len(versions)
+            return len(versions) + len(item.payments)
         ASSESSED.labels("judged" if written else "overtaken").inc(len(versions))
-        return len(versions) if written else 0
+        return len(versions) + len(item.payments) if written else 0
 
     async def _is_mine(self) -> bool:
         """Whether this process is to do the work: it is the leader, or the leader does not get on."""

@@ -16,6 +16,7 @@ from gateway.deadlines.account import Account
 from gateway.deadlines.history import assess
 from gateway.deadlines.instants import from_micros, maybe_micros
 from gateway.deadlines.standing import Anomaly, Cause, DueChange, Standing
+from gateway.statussync.payments_heard import Payments
 from gateway.statussync.periods import followed, instant, look_at, period_of, standing_of, written_flags
 from gateway.statussync.risk import urgency
 from gateway.statussync.rules import Rules
@@ -42,11 +43,17 @@ def read_account(version: VersionRow) -> Account:
 
 
 def judge_versions(bench: Bench, code: str, versions: Sequence[VersionRow], known: Known) -> Assessed:
-    """Everything that ``versions``, in their order, make of dossier ``code``, of which ``known`` is written."""
+    """Everything that ``versions``, in their order, make of dossier ``code``, of which ``known`` is written.
+
+    A payment that was heard of after the last version makes that version be judged once more: the wait that it tells
+    of is over.
+    """
     try:
         judging = _Judging(bench, code, known)
         for version in versions:
             judging.hear_or_fail(version)
+        if (last := versions[-1] if versions else next(reversed(known.said), None)) is not None:
+            judging.hear_payments(last, whole=bool(versions))
         return judging.result(versions)
     except Exception:  # why: what is known of one dossier must not stop the others, whatever is wrong with it
         log.exception("assessment_failed", dossier=code)
@@ -58,7 +65,7 @@ def judge_again(bench: Bench, code: str, versions: Sequence[VersionRow], known: 
 
     No standings when it cannot be judged: then what is written stays.
     """
-    fresh = msgspec.structs.replace(known, standing=None, account=None)
+    fresh = msgspec.structs.replace(known, standing=None, account=None, said=())
     found = judge_versions(bench, code, versions, fresh)
     basis = None if known.standing is None else known.standing.id
     return msgspec.structs.replace(found, basis=basis, versions=(), whole=True)
@@ -81,7 +88,10 @@ class _Judging:
         self._code = code
         self._basis = known.standing
         self._before = None if known.standing is None else standing_of(known.standing)
-        self._earlier = None if known.account is None else _accounts.decode(known.account)
+        self._payments = Payments(known, bench.rules)
+        self._earlier = (
+            None if known.account is None else self._payments.before(_accounts.decode(known.account))
+        )
         self._told = set(known.due_changes)
         self._noted = set(known.anomalies)
         self._periods: list[StandingRow] = []
@@ -99,8 +109,9 @@ class _Judging:
 
     def hear(self, version: VersionRow) -> None:
         """Judge one more version; when it cannot be judged, nothing of it is kept."""
-        account = read_account(version)
+        said = read_account(version)
         rules = self._bench.rules
+        account = self._payments.within(said, version)
         found = assess(
             self._before,
             account,
@@ -114,9 +125,15 @@ class _Judging:
         periods = [self._period(standing) for standing in found.standings]
         changes = [self._change(version, each) for each in found.due_changes if each.key not in self._told]
         anomalies = [self._anomaly(version, each) for each in found.anomalies if each.key not in self._noted]
-        self._before, self._earlier = found.now, account
+        self._before, self._earlier = found.now, self._payments.heard(said, version)
         self._periods = followed(self._periods, periods)
         self._keep(version, changes, anomalies)
+
+    def hear_payments(self, last: VersionRow, *, whole: bool) -> None:
+        """Judge the last version once more, if there are payments that it was not judged with."""
+        at = self._payments.news(last.at if whole else None)
+        if at is not None:
+            self.hear_or_fail(msgspec.structs.replace(last, at=max(at, last.at)))
 
     def fail(self, version: VersionRow) -> None:
         """Write down that a version could not be judged, unless it is written already."""
@@ -144,6 +161,7 @@ class _Judging:
             code=self._code,
             basis=None if self._basis is None else self._basis.id,
             versions=tuple(version.id for version in versions),
+            payments=self._payments.unassessed,
             standings=tuple(self._periods),
             due_changes=tuple(self._changes),
             anomalies=tuple(self._anomalies),

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from gateway.storage import payment_clock
+from gateway.storage.payment_clock import PaymentRow
 from gateway.storage.schema import dossier, worker
 from gateway.storage.schema_status import STILL, anomaly, crossing, dossier_version, due_change, standing
 from gateway.storage.standings import AnomalyRow, DueChangeRow, StandingRow
@@ -35,16 +37,18 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is written of a dossier already: its open period, the account that this rests on (JSON), the keys of its
-    due changes and anomalies."""
+    due changes and anomalies; its payments, and where there are any, every version that was judged, oldest first."""
 
     standing: StandingRow | None = None
     account: bytes | None = None
     due_changes: frozenset[str] = frozenset()
     anomalies: frozenset[str] = frozenset()
+    payments: tuple[PaymentRow, ...] = ()
+    said: tuple[VersionRow, ...] = ()
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions not assessed yet. ``oldest_at``: when the one that waits longest came in. ``leader``: the worker that
+    """Versions and payments not assessed yet. ``oldest_at``: when the one that waits longest came in. ``leader``: the worker that
     has been here longest; None when there is none."""
 
     waiting: int
@@ -86,9 +90,12 @@ def backlog(connection: sa.Connection, most: int = 10_000) -> Backlog:
     """How many versions wait, counted up to ``most``."""
     some = sa.select(dossier_version.c.id).where(_UNASSESSED).limit(most).subquery()
     oldest = sa.select(dossier_version.c.at).where(_UNASSESSED).order_by(dossier_version.c.id).limit(1)
+    payers = payment_clock.unassessed_payers(connection, most)
+    since = (connection.execute(oldest).scalar(), payment_clock.oldest_unassessed(connection))
+    waiting = int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
     return Backlog(
-        waiting=int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()),
-        oldest_at=connection.execute(oldest).scalar(),
+        waiting=waiting + len(payers),
+        oldest_at=min((each for each in since if each is not None), default=None),
         leader=connection.execute(sa.select(sa.func.min(worker.c.id))).scalar(),
     )
 
@@ -99,12 +106,16 @@ def known(connection: sa.Connection, codes: Iterable[str]) -> dict[str, Known]:
     periods = {row.dossier_code: row for row in standings_of(connection, wanted)}
     accounts = _accounts(connection, wanted)
     changes, oddities = _keys(connection, due_change, wanted), _keys(connection, anomaly, wanted)
+    payments = payment_clock.payments_of(connection, wanted)
+    said = judged_versions(connection, sorted(payments)) if payments else {}
     return {
         code: Known(
             standing=periods.get(code),
             account=accounts.get(code),
             due_changes=frozenset(changes.get(code, ())),
             anomalies=frozenset(oddities.get(code, ())),
+            payments=tuple(payments.get(code, ())),
+            said=tuple(said.get(code, ())),
         )
         for code in wanted
     }

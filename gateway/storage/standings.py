@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gateway.storage.payment_clock import payments_judged
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.schema_status import STILL
 from gateway.storage.sql import Statement, insert
@@ -98,7 +99,8 @@ class AnomalyRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assessed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of ``versions`` (identifiers of rows that nobody has assessed before) of one dossier.
+    """What became of ``versions`` (identifiers of rows that nobody has assessed before) of one dossier, and of its
+    ``payments`` (identifiers of settlements).
 
     ``basis``: the open period that it rests on (None: there was none). ``standings`` take the place of everything
     from the first one's beginning on, ``whole``: of everything there is; none leaves the periods alone. ``urge``: what
@@ -108,6 +110,7 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     basis: int | None
     versions: tuple[int, ...] = ()
+    payments: tuple[int, ...] = ()
     standings: tuple[StandingRow, ...] = ()
     due_changes: tuple[DueChangeRow, ...] = ()
     anomalies: tuple[AnomalyRow, ...] = ()
@@ -217,6 +220,7 @@ def _write(transaction: Transaction, items: Sequence[Assessed]) -> None:
     done = [version for item in items for version in item.versions]
     if done:
         transaction.run(_ASSESSED, {"versions": transaction.array(done)})
+    payments_judged(transaction, [payment for item in items for payment in item.payments])
     moved = [item for item in items if item.standings]
     places = [
         {"code": item.code, "since": _EARLIEST if item.whole else item.standings[0].effective_from}
