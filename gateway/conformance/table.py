@@ -23,6 +23,7 @@ from gateway.conformance.checks import (
     simulators,
     tables,
     text,
+    together,
 )
 from gateway.conformance.finding import Check, Finding, settle
 from gateway.conformance.subject import Source, Subject, load
@@ -111,6 +112,12 @@ CHECKS: tuple[Check, ...] = (
         meaning="a repeatable operation leaves the same state when its first answer is lost",
         cure="declare it not repeatable, or make the second call find the first",
         run=exchanges.repeat_rule,
+    ),
+    Check(
+        code="together-rule",
+        meaning="lanes that share a call fare, learn and arrive as each would alone",
+        cure="put every delivery into the call, use Context.memory_of(delivery), give each lane its own outcome",
+        run=together.together_rule,
     ),
     Check(
         code="renewal-rule",

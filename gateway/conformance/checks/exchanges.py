@@ -76,7 +76,7 @@ def repeat_rule(subject: Subject) -> Iterator[Flaw]:
         once, twice = (Rehearsal(subject).start() for _ in range(2))
         _deliver(once, dossier, repeat=False)
         _deliver(twice, dossier, repeat=True)
-        for path in _differences(_kept(once), _kept(twice)):
+        for path in differences(kept(once), kept(twice)):
             tally.add(
                 "repeat", f"state differs after a repeatable operation was sent twice: {path}", dossier.code
             )
@@ -121,13 +121,13 @@ def _reads(rehearsal: Rehearsal) -> Iterator[Flaw]:
 def _ask_around(tally: Tally, lane: Lane, batch: Batch, operation: Operation) -> None:
     example = f"{batch[0].dossier} {batch[0].key}"
     claims = [each for each in lane.ask(batch).outcomes if not isinstance(each, Deferred | InDoubt)]
-    before = _kept(lane.rehearsal) if claims else None
+    before = kept(lane.rehearsal) if claims else None
     if len(batch) > 1:
         lane.send(batch[:1])
         _ask_half(tally, lane, batch, operation)
     lane.send(batch[1:] or batch)
     # A version whose change this partner is not told says what it already has; then "there" is true.
-    if claims and _kept(lane.rehearsal) != before:
+    if claims and kept(lane.rehearsal) != before:
         tally.add(operation.name, f"{_told(claims[0])} about what was never sent", example)
     for outcome in lane.ask(batch).outcomes:
         # A partner that shows only that a dossier is there cannot tell a second snapshot from the first; then
@@ -157,7 +157,7 @@ def _deliver(rehearsal: Rehearsal, dossier: Dossier, *, repeat: bool) -> None:
         lane.send(batch)
 
 
-def _kept(rehearsal: Rehearsal) -> Any:
+def kept(rehearsal: Rehearsal) -> Any:
     """The partner's state; a copy, and without its log of what came in."""
     return _state(deepcopy(rehearsal.simulator.record()), rehearsal.subject.specification.log)
 
@@ -172,14 +172,14 @@ def _state(record: Any, log: tuple[str, ...]) -> Any:
             return record
 
 
-def _differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
     """Paths at which two JSON documents differ; the number in a list path is not told, so that alike ones meet."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted(one.keys() | other.keys()):
-            yield from _differences(one.get(key), other.get(key), f"{path}/{key}")
+            yield from differences(one.get(key), other.get(key), f"{path}/{key}")
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for left, right in zip(one, other, strict=True):
-            yield from _differences(left, right, f"{path}/*")
+            yield from differences(left, right, f"{path}/*")
     elif one != other:
         yield path or "/"
 
