@@ -372,6 +372,7 @@ job = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("next_at", BigInteger, nullable=False, server_default="0"),
+    # of migration 0001, and never written: runs, their owners and their watermarks are rows of job_run
     Column("lease_owner", BigInteger),
     Column("watermark", Text),
     Column("started_at", BigInteger),
