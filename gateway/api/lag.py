@@ -95,7 +95,7 @@ def _question(api: Api, destination: str | None, first: date | None, last: date 
     usual = query_of(
         _destinations(api, destination),
         now=api.now,
-        policy=policy_of(api.gateway.settings),
+        policy=policy_of(api.gateway.settings, lambda: api.gateway.worker.here_since),
         days=USUAL_DAYS,
     )
     end = max(last or usual.last, _EARLIEST)

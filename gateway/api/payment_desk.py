@@ -16,16 +16,17 @@ from gateway.api.deliveries import Reason
 from gateway.api.inputs import HIGHEST_IDENTIFIER, Identifier
 from gateway.api.once import once
 from gateway.api.paging import Limit
-from gateway.api.payments import Operator, PaymentOrderBody, actor_of
+from gateway.api.payments import Operator, PaymentOrderBody, actor_of, payment_view
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL
+from gateway.domain.errors import ConflictError
 from gateway.domain.payment import MOST_VND, Amount
 from gateway.domain.violation import Violation
 from gateway.payments.views import DecisionView, RefundView
 from gateway.storage import payment_orders, queries_payments
-from gateway.storage.payment_orders import Cancel, DecisionKind, Proposal, RefundOrder, Verdict
+from gateway.storage.payment_orders import AskAgain, Cancel, DecisionKind, Proposal, RefundOrder, Verdict
 
 Document = Annotated[
     str,
@@ -99,6 +100,21 @@ async def cancel_payment(api: Api, call: Call) -> Answer:
         payment=int(call.path["payment"]),
     )
     return Answer(value=await api.gateway.payments.desk.cancel(order))
+
+
+async def fetch_receipt(api: Api, call: Call) -> Answer:
+    """Have the receipt fetched, whatever became of it before."""
+    body = call.body_as(PaymentOrderBody)
+    view = await payment_view(api, call, int(call.path["payment"]))
+    if view.settlement is None:
+        raise ConflictError(f"payment {view.id} is not paid, so there is no receipt of it")
+    order = AskAgain(
+        actor=actor_of(call, body.operator),
+        reason=body.reason,
+        now=api.now,
+        attempt=int(view.settlement.attempt),
+    )
+    return Answer(value=await api.gateway.payments.receipts.ask_again(order))
 
 
 async def request_refund(api: Api, call: Call) -> Answer:

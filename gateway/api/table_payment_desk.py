@@ -14,6 +14,7 @@ from gateway.api.payment_desk import (
     cancel_payment,
     decline_decision,
     decline_refund,
+    fetch_receipt,
     list_decisions,
     list_refunds,
     propose_decision,
@@ -23,7 +24,7 @@ from gateway.api.payments import PaymentOrderBody
 from gateway.api.route import Body, Handler, Route, Success
 from gateway.api.table_operations import action
 from gateway.storage.clients import Scope
-from gateway.storage.payment_orders import CancelDone, DecisionDone, RefundDone
+from gateway.storage.payment_orders import AskedAgain, CancelDone, DecisionDone, RefundDone
 
 TAG = "payments"
 _CANCEL = {"reason": "the applicant has withdrawn the dossier", "operator": "tran.thi.mau"}
@@ -63,6 +64,19 @@ PAYMENT_DESK: tuple[Route, ...] = (
         ),
         body=Body(kind=PaymentOrderBody, example=_CANCEL),
         done=CancelDone,
+        scope=Scope.PAYMENTS_WRITE,
+        tag=TAG,
+    ),
+    action(
+        "/v1/payments/{payment}/receipt/fetch",
+        "fetch_receipt",
+        fetch_receipt,
+        summary="Have a receipt fetched again",
+        description=(
+            "One that was given up is wanted again, from the beginning of its schedule; one that is kept stays as it is."
+        ),
+        body=Body(kind=PaymentOrderBody, example={"reason": "the platform has repaired its receipts"}),
+        done=AskedAgain,
         scope=Scope.PAYMENTS_WRITE,
         tag=TAG,
     ),

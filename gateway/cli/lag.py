@@ -34,7 +34,7 @@ EXAMPLES = examples(
     "lienthong sync lag --last 2026-09-30 --days 30 --json",
 )
 T = TypeVar("T")
-CAUSES = ("gateway", "source", "partner")
+CAUSES = ("gateway", "source", "partner", "before_start")
 _PAGE = 500
 
 
@@ -183,12 +183,12 @@ def _print_agencies(told: LagReport) -> None:
 
     headings = (
         *("destination", "agency", "showed late", "rightly", "only through us", "through the source"),
-        *("through the partner", "now"),
+        *("through the partner", "before the start", "now"),
     )
     rows = [
         (
             *(each.destination, item.agency, count.shown, count.rightly, count.gateway, count.source),
-            *(count.partner, item.now.by_date.shown),
+            *(count.partner, count.before_start, item.now.by_date.shown),
         )
         for each in told.destinations
         for item in each.agencies
@@ -210,7 +210,8 @@ def _counted(count: LateCount) -> str:
         return "nothing"
     return (
         f"{count.shown:,}, rightly {count.rightly:,}, only through us {count.gateway:,} ({count.ours or 0:.1%}), "
-        f"through the source {count.source:,}, through the partner {count.partner:,}"
+        f"through the source {count.source:,}, through the partner {count.partner:,}, "
+        f"before the start {count.before_start:,}"
     )
 
 
@@ -264,7 +265,12 @@ def _minute(instant: datetime) -> str:
 
 
 _VERDICTS = {"in_time": "in time", "late": "late"}
-_THROUGH = {"gateway": "through us", "source": "through the source", "partner": "through the partner"}
+_THROUGH = {
+    "gateway": "through us",
+    "source": "through the source",
+    "partner": "through the partner",
+    "before_start": "before the start",
+}
 
 
 def _verdict(shown: str, cause: str | None) -> str:

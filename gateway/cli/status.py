@@ -17,6 +17,7 @@ from gateway.cli.options import AsJson, Config, examples
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.storage.queries import LaneView, StoredDossier
+    from gateway.storage.queries_payments import PaymentTroubles
     from gateway.storage.queries_status import DestinationRow
     from gateway.storage.queries_timeline import LagView, StoredEntry
 
@@ -48,6 +49,7 @@ def _health(connection: Any, settings: Settings) -> dict[str, Any]:
     from gateway.statussync.lag_report import headline, query_of
     from gateway.statussync.lag_troubles import policy_of
     from gateway.storage import queries_status
+    from gateway.storage.queries_payments import payment_troubles
 
     now = datetime.now(UTC)
     backlogs = queries_status.backlogs(connection)
@@ -67,6 +69,7 @@ def _health(connection: Any, settings: Settings) -> dict[str, Any]:
             for name in names
         ],
         "totals": queries_status.totals(connection, now),
+        "payments": payment_troubles(connection, now),
         # what each showed late in 30 days, and what of that is only ours to blame
         "late": headline(connection, query_of(names, now=now, policy=policy_of(settings))),
     }
@@ -112,8 +115,21 @@ def _overview(found: dict[str, Any], *, as_json: bool) -> None:
         markup=False,
         soft_wrap=True,
     )
+    if (money := _money(found["payments"])) is not None:
+        out.print(money, markup=False, soft_wrap=True)
     for each in found["late"]:
         out.print(f"in 30 days {headline(each)}", markup=False, soft_wrap=True)
+
+
+def _money(troubles: PaymentTroubles) -> str | None:
+    """Payments in one line; None where there is nothing to say of them."""
+    counts = {name.replace("_", " "): getattr(troubles, name) for name in troubles.__struct_fields__}
+    standing = {name: count for name, count in counts.items() if count}
+    if not standing:
+        return None
+    told = ", ".join(f"{name} {count:,}" for name, count in standing.items())
+    cure = "" if set(standing) == {"open"} else "; see: lienthong payments waiting"
+    return f"payments: {told}{cure}"
 
 
 def _counts(counts: Mapping[Any, int]) -> str:
@@ -192,7 +208,8 @@ def _took(lag: LagView) -> str:
 
     since = lag.event_at or lag.received_at
     known = "after the event" if lag.event_at is not None else "after we heard"
-    wrongly = f"; shown late through the {lag.late_cause}" if lag.late_cause is not None else ""
+    through = "before the start" if lag.late_cause == "before_start" else f"through the {lag.late_cause}"
+    wrongly = f"; shown late {through}" if lag.late_cause is not None else ""
     return f"; known there {age((lag.acknowledged_at - since).total_seconds())} {known}{wrongly}"
 
 

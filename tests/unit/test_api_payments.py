@@ -254,6 +254,8 @@ async def test_receipt_is_given_as_it_was_kept(door, sqlite_url):
     missing = await door.call("GET", address)
     assert missing.status_code == 404
     assert "receipts says how far" in missing.json()["detail"]
+    again = await door.call("POST", f"{address}/fetch", json={"reason": "đã sửa máy chủ"})
+    assert (again.status_code, again.json()["state"]) == (200, "wanted"), again.text
 
     body = b"%PDF-1.7 receipt\x00\xff"
     digest = hashlib.sha256(body).digest()
@@ -270,6 +272,12 @@ async def test_receipt_is_given_as_it_was_kept(door, sqlite_url):
     assert found.headers["content-type"] == "application/pdf"
     assert found.headers["etag"] == f'"{digest.hex()}"'
     assert found.headers["content-disposition"].startswith("attachment")
+
+
+async def test_what_is_not_paid_has_no_receipt_to_fetch(door):
+    made = (await door.ask()).json()
+    answer = await door.call("POST", f"/v1/payments/{made['id']}/receipt/fetch", json={"reason": "thử"})
+    assert answer.status_code == 409
 
 
 async def test_own_refund_cannot_be_approved_by_whoever_could_be_the_same_person(door):

@@ -18,6 +18,7 @@ from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.settings import Settings, database_url
 from gateway.storage import migrate, queries_status
 from gateway.storage.database import SAFE_SQLITE, sqlite_is_safe
+from gateway.storage.queries_payments import PaymentTroubles, payment_troubles
 from gateway.storage.reading import ReadingDatabase, database_clock
 from gateway.storage.webhooks import unsealed
 
@@ -60,6 +61,42 @@ def _check_open(settings: Settings, url: str, database: ReadingDatabase) -> Iter
     yield from _webhook_secrets(database.ask(unsealed), keyed=bool(settings.webhooks.keys))
     for name in sorted(settings.destination):
         yield from database.ask(partial(_destination, name=name))
+    yield from _payments(database.ask(partial(payment_troubles, now=datetime.now(UTC))))
+
+
+_PAYMENTS = (
+    (
+        "quarantined",
+        "attempts brought money that does not fit",
+        "lienthong payments list --attempt quarantined",
+    ),
+    (
+        "paid_twice",
+        "payments came twice and were not given back",
+        "lienthong payments list --attempt duplicate_paid",
+    ),
+    ("orphans", "payments fit nothing that was asked for", "lienthong payments orphans --state open"),
+    (
+        "unasked",
+        "attempts should have been asked about ten minutes ago",
+        "see that a worker runs, and: lienthong sync history payment-sweep",
+    ),
+    (
+        "receipts",
+        "receipts could not be fetched",
+        "see the message log, then: lienthong payments fetch-receipt",
+    ),
+)
+
+
+def _payments(troubles: PaymentTroubles) -> Iterator[Finding]:
+    """Money that somebody must look at; what waits for a second person is no fault."""
+    found = [(getattr(troubles, name), what, cure) for name, what, cure in _PAYMENTS]
+    for count, what, cure in found:
+        if count:
+            yield warn("payments", f"{count:,} {what}", cure)
+    if troubles.open and not any(count for count, _, _ in found):
+        yield ok("payments", f"{troubles.open:,} open, nothing that needs a person")
 
 
 def _webhook_secrets(clear: int, *, keyed: bool) -> Iterator[Finding]:

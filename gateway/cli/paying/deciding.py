@@ -64,6 +64,11 @@ def register(app: typer.Typer) -> None:
     for name, command, shown in (
         ("cancel", cancel, f"lienthong payments cancel 250228600404447232 {WHY}"),
         (
+            "fetch-receipt",
+            fetch_receipt,
+            f"lienthong payments fetch-receipt 250228600404447232 {WHY}",
+        ),
+        (
             "refund",
             refund,
             f"lienthong payments refund 250228600404447232 --amount 50000 --document 'UNC-147 ngày 28/09/2026' {WHY}",
@@ -86,6 +91,21 @@ def cancel(payment: PaymentId, *, by: Changing) -> None:
     from gateway.cli.paying.orders import cancel_payment
 
     _print(by, run(cancel_payment(by, payment)))
+
+
+@spread
+def fetch_receipt(payment: PaymentId, *, by: Changing) -> None:
+    """Have a receipt that was given up fetched again."""
+    from gateway.cli.opening import run
+    from gateway.cli.paying import orders
+    from gateway.cli.paying.words import RECEIPT
+    from gateway.cli.screen import print_json
+
+    done = run(orders.fetch_receipt(by, payment))
+    if by.as_json:
+        print_json(done)
+    else:
+        print(f"receipt of attempt {done.attempt}: {done.state} ({RECEIPT[done.state]})")
 
 
 @spread

@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from gateway.cli.options import Changing
-from gateway.cli.paying.till import operator_of, reached
+from gateway.cli.paying.till import operator_of, reached, view_of
 from gateway.cli.remote import Remote
-from gateway.domain.errors import NotFoundError
+from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.storage.payment_orders import (
     Answer,
+    AskAgain,
+    AskedAgain,
     Cancel,
     CancelDone,
     DecisionDone,
@@ -35,6 +37,18 @@ async def cancel_payment(by: Changing, payment: int) -> CancelDone:
         if isinstance(door, Remote):
             return await door.post(f"/v1/payments/{payment}/cancel", _body(by), CancelDone)
         return await door.payments.desk.cancel(Cancel(payment=payment, **_said(by)))
+
+
+async def fetch_receipt(by: Changing, payment: int) -> AskedAgain:
+    """Have the receipt fetched, whatever became of it before."""
+    async with reached(by.way) as door:
+        if isinstance(door, Remote):
+            return await door.post(f"/v1/payments/{payment}/receipt/fetch", _body(by), AskedAgain)
+        view = await view_of(door, payment)
+        if view.settlement is None:
+            raise ConflictError(f"payment {payment} is not paid, so there is no receipt of it")
+        order = AskAgain(attempt=int(view.settlement.attempt), **_said(by))
+        return await door.payments.receipts.ask_again(order)
 
 
 async def request_refund(by: Changing, given: Mapping[str, Any]) -> RefundDone:

@@ -38,7 +38,7 @@ _TROUBLES = (
     ),
     ("unasked", "lẽ ra đã phải hỏi lại nền tảng", "lienthong sync list"),
     ("orphans", "tiền không rõ thuộc yêu cầu nào", "lienthong payments orphans --state open"),
-    ("receipts", "không lấy được biên lai", "lienthong payments show"),
+    ("receipts", "không lấy được biên lai", "lienthong payments fetch-receipt"),
     ("refunds", "hoàn trả chờ người thứ hai", "lienthong payments approve"),
     ("decisions", "quyết định chờ người thứ hai", "lienthong payments approve"),
 )

@@ -1,0 +1,55 @@
+"""``lienthong payments``: what cannot be meant is refused before anything is opened; every word has its state."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+import typer.testing
+
+from gateway.cli.main import app
+from gateway.cli.paying import words
+from gateway.domain.payment import AttemptState, RequestState, Source
+from gateway.storage.payment_orders import DecisionKind
+
+CODE = "H99.14-261102-0007"
+WHY = ("--reason", "sao kê ngân hàng")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("list", "--state", "lost"), "partly_refunded"),
+        (("list", "--attempt", "lost"), "quarantined"),
+        (("list", "--from", "yesterday"), "--from"),
+        (("create", CODE, "--item", "fee:1.000:x"), "without separators"),
+        (("create", CODE, "--item", "fee:1e3:x"), "without separators"),
+        (("create", CODE, "--item", "tip:1:x"), "charge:AMOUNT:NAME"),
+        (("create", CODE, "--purpose", "Fees!"), "lower-case"),
+        (("create", CODE, "--payer-identity", "1"), "--payer"),
+        (("refund", "4711", "--amount", "1.5", "--document", "x", *WHY), "expected đồng as digits"),
+        (("refund", "4711", "--amount", "1", "--document", "x"), "--reason"),
+        (("propose", "pay", "1", "--document", "x", *WHY), "adopt"),
+        (("orphans", "--state", "lost"), "matched"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = typer.testing.CliRunner().invoke(app, ["payments", *arguments])
+    assert ran.exit_code == 2, ran.output
+    assert says in " ".join(ran.output.replace("│", " ").split())
+
+
+def test_every_state_has_its_words():
+    assert set(words.REQUEST) == set(RequestState)
+    assert set(words.ATTEMPT) == set(AttemptState)
+    assert set(words.DECISION) == set(get_args(DecisionKind))
+    assert set(words.SOURCE) == set(get_args(Source))
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [(0, "0 đ"), (1_250_000, "1.250.000 đ"), (None, ""), (10**15 - 1, "999.999.999.999.999 đ")],
+)
+def test_amounts_are_written_as_in_viet_nam(amount, told):
+    assert words.dong(amount) == told
