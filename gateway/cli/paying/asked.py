@@ -61,11 +61,13 @@ class Asked(NamedTuple):
         return OrderPayer(name=self.payer, identity=self.payer_identity, address=self.payer_address)
 
     def require_sense(self) -> None:
-        """BadParameter for a purpose that is no word."""
+        """BadParameter for what cannot be asked for, before anything is opened."""
         if _PURPOSE.fullmatch(self.purpose) is None:
             raise typer.BadParameter(
                 f"--purpose: got {self.purpose!r}, expected lower-case letters, digits, '.', '_' or '-'"
             )
+        self.items()
+        self.who()
 
 
 def _item(given: str) -> OrderItem:
