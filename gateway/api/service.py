@@ -41,6 +41,7 @@ class Api:
         self.reporting = asyncio.Semaphore(1)
         self.started_at = gateway.hub.clock()
         self._buckets = Buckets(monotonic)
+        self._strangers = Buckets(monotonic)  # however many there are, they crowd no client out
         self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)
         self._kept: set[asyncio.Task[Any]] = set()
 
@@ -58,7 +59,7 @@ class Api:
 
     def limit(self, name: str, *, rate: float, burst: float) -> None:
         """Count a request of somebody who is no client of ours; Refused (429) when there were too many."""
-        self._buckets.take(name, rate=rate, burst=burst)
+        self._strangers.take(name, rate=rate, burst=burst)
 
     async def health(self) -> Health:
         """The health of every destination, at most a moment old."""
