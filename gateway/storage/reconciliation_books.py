@@ -24,7 +24,7 @@ from gateway.storage.schema_payment import (
     refund,
     settlement,
 )
-from gateway.storage.schema_reconciliation import settlement_line
+from gateway.storage.schema_reconciliation import settlement_file, settlement_line
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +48,9 @@ _ATTEMPT = sa.select(
     settlement.c.source.label("source"),
     settlement.c.at.label("settled_at"),
 ).outerjoin(settlement, settlement.c.attempt_id == payment_attempt.c.id)
+
+
+_WHOLE_FILES = sa.select(settlement_file.c.id).where(settlement_file.c.complete == 1)
 
 
 def attempts_of_day(
@@ -81,7 +84,10 @@ def attempts_elsewhere(
     start = start_of_day(day)
     columns, lines, items = payment_attempt.c, settlement_line.c, reconciliation.c
     named = sa.exists().where(
-        lines.destination == destination, lines.day == day, lines.reference == columns.reference
+        lines.destination == destination,
+        lines.day == day,
+        lines.reference == columns.reference,
+        lines.file_id.in_(_WHOLE_FILES),
     )
     is_open = columns.id.in_(
         sa.select(items.attempt_id).where(
@@ -205,15 +211,6 @@ def _second_payments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> 
     return found
 
 
-class Fatherless(msgspec.Struct, frozen=True, kw_only=True):
-    """Money under a reference that no attempt has. ``matched``: two people gave it to an attempt."""
-
-    partner: str
-    reference: str
-    paid: tuple[Paid, ...]
-    matched: bool = False
-
-
 def orphan_references(
     connection: sa.Connection, destination: str, day: int, *, after: str = "", limit: int = 100
 ) -> list[str]:
@@ -229,6 +226,7 @@ def orphan_references(
         lines.destination == destination,
         lines.day == day,
         lines.claim == "paid",
+        lines.file_id.in_(_WHOLE_FILES),
         ~sa.exists().where(attempts.destination == destination, attempts.reference == lines.reference),
     )
     kept = sa.select(orphans.reference).where(
