@@ -117,11 +117,11 @@ def _story(before: Standing | None, account: Account, earlier: Account | None, p
 def _fresh(events: Sequence[Event], story: _Story, status: Status, received: datetime | None) -> list[Wait]:
     """Waits after the reception that were not known to be over; R11: one before the reception moves no promise."""
     # what only a payment ended is news to the one-door system, whose next word may move the promise for it (R13)
-    said = [event for event in story.known if not event.unsaid]
-    over = {wait.until for wait in ended_waits(said, status)}
+    over = {wait.until for wait in ended_waits([event for event in story.known if not event.unsaid], status)}
+    told = {wait.until: wait for part in (story.known, events) for wait in ended_waits(part, status)}
     return [
         wait
-        for wait in ended_waits(events, status)
+        for wait in sorted(told.values(), key=lambda each: each.until)
         if wait.until not in over and received is not None and wait.since >= received
     ]
 

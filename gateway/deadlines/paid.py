@@ -45,12 +45,16 @@ def resumed(
 ) -> Account:
     """``account`` with the end of every wait for money that one of ``payments`` ended.
 
-    ``waiting_since``: when we first heard of a wait whose beginning the account does not date. ``said_at``: when the
-    account came in; what a payment ended that we heard of later is marked as not said by the one-door system yet.
+    ``waiting_since``: when we first heard of a wait whose beginning the account does not date; it begins then.
+    ``said_at``: when the account came in; what a payment ended that we heard of later is marked as not said by the
+    one-door system yet.
     """
+    since = waiting_since if undated(account, policy) else None
+    if since is not None:
+        began = StepAccount(at=since, status=_WAITS)
+        account = msgspec.structs.replace(account, steps=(*account.steps, began))
     events = events_of(account, policy)
     runs = list(runs_of(events))
-    since = waiting_since if undated(account, policy) else None
     ends = [
         (end, payment)
         for payment in sorted(payments, key=lambda each: each.at)
@@ -77,15 +81,15 @@ def resumed(
 def _end_of_wait(runs: Sequence[Event], payment: Payment, since: datetime | None) -> datetime | None:
     """When ``payment`` ended a wait; None when it was made in none.
 
-    A wait without a date of its own is ended by a payment that we heard of after the wait itself: whoever told of the
-    wait could not have known.
+    A wait without a date of its own is ended by a payment that was made before it and that we heard of after it:
+    whoever told of the wait could not have known.
     """
+    if since is not None and payment.at < since <= payment.heard_at:
+        return since
     ends = [*(run.at for run in runs[1:]), None]
     for run, end in zip(runs, ends, strict=True):
         if run.status is _WAITS and run.at <= payment.at and (end is None or payment.at < end):
             return payment.at
-    if since is not None and payment.heard_at >= since and (not runs or runs[-1].at <= payment.at):
-        return max(payment.at, since)
     return None
 
 

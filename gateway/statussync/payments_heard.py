@@ -71,7 +71,7 @@ class Payments:
         return [payment for payment in self._cleared if payment.heard_at <= at]
 
     def _resumed(self, account: Account, payments: Sequence[Payment], *, unsaid: bool) -> Account:
-        if not payments:
+        if not self._cleared:
             return account
         return resumed(
             account,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -17,6 +17,12 @@ PLATFORM = "payment_platform"
 PARTNER = "DEMOH99"
 ASKED_AT = "20260928080000"  # NOW, in the platform's words
 FEE = 250_000
+VIETNAM = timezone(timedelta(hours=7))
+
+
+def wire(instant: datetime) -> str:
+    """An instant in the platform's words."""
+    return instant.astimezone(VIETNAM).strftime("%Y%m%d%H%M%S")
 
 
 class Till(World):
@@ -41,7 +47,7 @@ class Till(World):
                 terms=b"{}",
                 partner=PARTNER,
                 reference=f"PG{next(self._numbers):018d}",
-                asked_at=ASKED_AT,
+                asked_at=wire(now),
                 payload=b"{}",
                 by="one-door",
                 now=to_micros(now),
