@@ -65,7 +65,9 @@ MOVES: dict[AttemptState, frozenset[AttemptState]] = {
     S.PENDING: _EVIDENCE | {S.FAILED},
     S.FAILED: _EVIDENCE,
     S.EXPIRED: _EVIDENCE,
-    S.QUARANTINED: frozenset({S.PAID, S.DUPLICATE_PAID, S.FAILED}),  # by a person, with a second one
+    S.QUARANTINED: frozenset(
+        {S.PAID, S.DUPLICATE_PAID, S.PENDING, S.FAILED}
+    ),  # by a person, with a second one
     S.PAID: frozenset(),
     S.DUPLICATE_PAID: frozenset(),
 }
@@ -114,6 +116,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     ``settled_elsewhere``: another attempt has settled the request. ``transaction_taken``: the partner's transaction
     number settles another attempt already. ``rejected``: two people have rejected this very transaction for the
     attempt. ``replaced``: the request was cancelled and the same purpose is asked for by another one.
+    ``another_open``: somebody could pay through another attempt of the request.
     """
 
     state: AttemptState
@@ -125,6 +128,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     transaction_taken: bool = False
     rejected: bool = False
     replaced: bool = False
+    another_open: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +172,12 @@ def _paid(evidence: Evidence, known: Known) -> Decision:
 
 
 def _set_aside(known: Known, alarm: str) -> Decision:
-    """Money that a person decides about; what is settled, set aside or rejected already stays as it is."""
+    """Money that a person decides about; what is settled, set aside or rejected already stays as it is.
+
+    An attempt whose only money was rejected has ended: the platform takes none a second time.
+    """
+    if known.rejected and known.state in OPEN:
+        return Decision(effect="failed", move=S.FAILED, alarm=alarm)
     if known.rejected or known.state in SETTLED | {S.QUARANTINED}:
         return Decision(effect="ignored", alarm=alarm)
     return Decision(effect="quarantined", move=S.QUARANTINED, alarm=alarm)
@@ -176,7 +185,11 @@ def _set_aside(known: Known, alarm: str) -> Decision:
 
 def _failed(evidence: Evidence, known: Known) -> Decision:
     if known.state is S.QUARANTINED and evidence.source == "operator":
-        return Decision(effect="failed", move=S.FAILED)  # rejected: by a person, with a second one
+        # rejected, by two people: that money was none of this attempt. Whether it can still be paid, only the platform
+        # knows; until it has told, nobody else is given an address (§11.3)
+        if known.settled_elsewhere or known.another_open:
+            return Decision(effect="failed", move=S.FAILED)
+        return Decision(effect="pending", move=S.PENDING)
     if known.state in SETTLED:
         return Decision(effect="ignored", alarm="failed_after_paid")  # no downgrade (§5.5)
     if known.state in ENDED:

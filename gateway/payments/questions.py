@@ -18,7 +18,7 @@ import structlog
 from gateway.domain.errors import NotFoundError
 from gateway.domain.payment import SETTLED, AttemptState, Decision, Evidence, decide
 from gateway.domain.payment_order import PaymentAnswer
-from gateway.payments.asking import Asker, Destination, Told, Unasked
+from gateway.payments.asking import Asked, Asker, Destination, Unasked
 from gateway.payments.schedule import SECOND, ask_again, next_question
 from gateway.port import CannotRead, CollectsPayments, PaymentTerms, Read
 from gateway.storage import payment_following
@@ -122,9 +122,9 @@ class Questions:
         item = await self._caught_up(item, terms) if apply else item
         if item.state in SETTLED or not _has_left(item):
             return await self._not_asked(item, apply=apply)
-        told = await self.asker(item.destination).read(READ, _parameters(item), item.dossier)
+        asked = await self.asker(item.destination).ask(READ, _parameters(item), item.dossier)
         now = self._clock()
-        heard = _heard(item, told, terms, now)
+        heard = _heard(item, asked, terms, now)
         done = await (self._conclude if apply else self._look)(item, heard, terms, now)
         PAYMENT_QUESTIONS.labels(item.destination, done.effect).inc()
         return done
@@ -179,15 +179,15 @@ class Questions:
 
 def _has_left(item: Pending) -> bool:
     """Whether the platform may have the attempt."""
-    return item.state is not AttemptState.CREATED or item.delivery_state not in NOT_LEFT
+    return item.delivery_state not in NOT_LEFT
 
 
 def _parameters(item: Pending) -> dict[str, str]:
     return {"partner": item.partner, "reference": item.reference, "asked_at": item.asked_at}
 
 
-def _heard(item: Pending, told: Told, terms: PaymentTerms, now: datetime) -> _Heard:
-    match told:
+def _heard(item: Pending, asked: Asked, terms: PaymentTerms, now: datetime) -> _Heard:
+    match asked.told:
         case Unasked(code=code, reason=reason, shut=shut):
             return _Heard(code=code, reason=reason, shut=shut)
         case CannotRead(code=code, reason=reason):
@@ -197,10 +197,10 @@ def _heard(item: Pending, told: Told, terms: PaymentTerms, now: datetime) -> _He
                 answer = msgspec.convert(entries[READ], PaymentAnswer)
             except (KeyError, msgspec.ValidationError):
                 return _Heard(code="unreadable_answer", reason="the adapter's reading holds no payment")
-            return _Heard(evidence=_evidence(item, answer, now), code=answer.code)
+            return _Heard(evidence=_evidence(item, answer, now, asked.message), code=answer.code)
 
 
-def _evidence(item: Pending, answer: PaymentAnswer, now: datetime) -> Evidence:
+def _evidence(item: Pending, answer: PaymentAnswer, now: datetime, message: int | None) -> Evidence:
     if answer.proof == "wrong":  # told, and compared all the same: whoever wants it refused sets response_mac
         log.warning("payment_answer_was_not_proved", destination=item.destination, reference=item.reference)
     if answer.claim == "unknown":
@@ -223,6 +223,7 @@ def _evidence(item: Pending, answer: PaymentAnswer, now: datetime) -> Evidence:
         at=now,
         claimed_at=answer.claimed_at,
         code=answer.code,
+        message=message,
     )
 
 

@@ -62,8 +62,9 @@ _MATCH = Statement("UPDATE payment_orphan SET matched_at = :now, attempt_id = :a
 _OWNER = Statement("""
     SELECT attempt_id FROM settlement WHERE partner = :partner AND transaction_no = :transaction
 """)
-_ASK_NO_MORE = Statement("UPDATE payment_attempt SET next_question_at = NULL WHERE id = :attempt")
+_ASK_NOW = Statement("UPDATE payment_attempt SET next_question_at = :now WHERE id = :attempt")
 _PAYING = frozenset({"settled", "duplicate", "repeated"})
+_REJECTING = frozenset({"pending", "failed"})
 
 
 class _Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,14 +279,14 @@ def _carry_out(
     evidence = _evidence(order, request, attempt, decision)
     (applied,) = apply_evidence(transaction, [evidence])
     effect = applied.decision.effect
-    wanted = frozenset({"failed"}) if decision.kind == "reject" else _PAYING
+    wanted = _REJECTING if decision.kind == "reject" else _PAYING
     if effect not in wanted:
         raise ConflictError(
             f"attempt {attempt.reference} is {attempt.state} and cannot be changed so "
             f"({applied.decision.alarm or effect}); decline the proposal and look at the attempt again"
         )
-    if decision.kind == "reject":  # its money is known; asking on would only show it again
-        transaction.run(_ASK_NO_MORE, {"attempt": attempt.id})
+    if decision.kind == "reject":  # only the platform knows whether it can still be paid, or was paid since
+        transaction.run(_ASK_NOW, {"attempt": attempt.id, "now": to_micros(order.now)})
     if decision.orphan is not None:
         _match(transaction, order, attempt, decision.orphan)
     return effect

@@ -191,7 +191,9 @@ def conclude(transaction: Transaction, item: Outcome) -> Concluded:
     if closed:
         row = _attempt(transaction, item.attempt)
     state, before = AttemptState(row[7]), row[10]
-    following = item.plan(state, _since(transaction, row))
+    # money that two people have rejected is all that the platform has to tell; asking on would only repeat it
+    told_all = decision is not None and decision.alarm == "rejected_before"
+    following = None if told_all else item.plan(state, _since(transaction, row))
     answered = item.evidence is not None or item.absent
     transaction.run(_NEXT, {"asked": int(answered), "next": following, "attempt": item.attempt})
     if following is None and before is not None and state in OPEN:

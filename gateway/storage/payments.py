@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.storage.database import Row, Transaction
 
 INIT = "init"
+_OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
 FIRST_QUESTION_MICROS = 120_000_000
 
 
@@ -103,11 +104,12 @@ _INSERT_ATTEMPT = insert(
         *("currency", "state", "delivery_id", "next_question_at", "created_at"),
     ),
 )
-# an attempt that the platform has refused must not keep the next one waiting
+# an attempt that the platform has refused must not keep the next one waiting, and one that has ended before its INIT
+# left must not be asked for any more: the payer would have two addresses
 _STEP_ASIDE = Statement("""
     UPDATE delivery SET state = 'skipped', settled_at = :now, code = 'payment_ended',
         reason = 'a new attempt has taken its place'
-    WHERE operation = 'init' AND state IN ('rejected', 'parked') AND id IN (
+    WHERE operation = 'init' AND state IN ('pending', 'waiting', 'rejected', 'parked') AND id IN (
         SELECT delivery_id FROM payment_attempt WHERE request_id = :request AND state IN ('failed', 'expired'))
 """)
 _LOCK_REQUEST = Statement("""
@@ -130,6 +132,9 @@ _REPLACEMENT = Statement("""
 _TRANSACTION_OWNER = Statement("""
     SELECT attempt_id FROM settlement WHERE partner = :partner AND transaction_no = :transaction
 """)
+_ANOTHER_OPEN = Statement(f"""
+    SELECT id FROM payment_attempt WHERE request_id = :request AND id <> :attempt AND state IN ({_OPEN_STATES})
+""")  # noqa: S608 - our own names
 _SETTLED_BY = Statement("SELECT attempt_id FROM settlement WHERE request_id = :request")
 _MOVE_ATTEMPT = Statement("""
     UPDATE payment_attempt SET state = :state, transaction_no = COALESCE(:transaction, transaction_no),
@@ -286,6 +291,9 @@ def _apply(transaction: Transaction, evidence: Evidence) -> Applied:
     return applied
 
 
+_REJECTABLE = frozenset({AttemptState.PENDING, AttemptState.FAILED})
+
+
 def _known(transaction: Transaction, evidence: Evidence, request: Row, attempt: Row) -> Known:
     owner = transaction.one(
         _TRANSACTION_OWNER, {"partner": evidence.partner, "transaction": evidence.transaction}
@@ -301,9 +309,11 @@ def _known(transaction: Transaction, evidence: Evidence, request: Row, attempt: 
         transaction=attempt[8],
         settled_elsewhere=settled is not None and int(settled[0]) != int(attempt[0]),
         transaction_taken=owner is not None and int(owner[0]) != int(attempt[0]),
-        rejected=state is AttemptState.FAILED and transaction.one(_REJECTED, told) is not None,
+        rejected=state in _REJECTABLE and transaction.one(_REJECTED, told) is not None,
         replaced=request[1] == RequestState.CANCELLED
         and transaction.one(_REPLACEMENT, {"request": request[0]}) is not None,
+        another_open=state is AttemptState.QUARANTINED
+        and transaction.one(_ANOTHER_OPEN, {"request": request[0], "attempt": attempt[0]}) is not None,
     )
 
 
