@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 PASSWORD = "mat-khau-mo-phong"
 PATIENCE_SECONDS = 90
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["tests.e2e.cli", "gateway.bootstrap", "gateway.storage.migrate", "gateway.cli.sync.tables"]
+)
 
 
 @dataclass(frozen=True)
@@ -37,20 +43,65 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def lienthong(*arguments, stdin=None, patience=PATIENCE_SECONDS, **extra: str) -> Ran:
-    """Run a command to its end; ``extra`` goes into its environment. No command ever shows a traceback."""
+    """Run a command to its end; ``extra`` goes into its environment. No command ever shows a traceback.
+
+    Its process is a fork of one that has imported everything: two seconds less, and a test runs ten.
+    """
+    plain = "PYTHONPATH" not in extra
+    run = _forked if plain else _started
+    code, out, err = run([*map(str, arguments)], stdin or b"", environment(**extra), patience)
+    result = Ran(code=code, out=out.decode(), err=err.decode())
+    if "LIENTHONG_DEBUG" not in extra:
+        assert "Traceback" not in result.out + result.err, result.err
+    return result
+
+
+def _started(
+    arguments: list[str], stdin: bytes, env: dict[str, str], patience: float
+) -> tuple[int, bytes, bytes]:
     ran = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", *map(str, arguments)],
+        [sys.executable, "-m", "gateway.cli", *arguments],
         capture_output=True,
         check=False,
         cwd=ROOT,
         input=stdin,
-        env=environment(**({"PYTHONPATH": str(ROOT)} | extra)),
+        env=env,
         timeout=patience,
     )
-    result = Ran(code=ran.returncode, out=ran.stdout.decode(), err=ran.stderr.decode())
-    if "LIENTHONG_DEBUG" not in extra:
-        assert "Traceback" not in result.out + result.err, result.err
-    return result
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def _forked(
+    arguments: list[str], stdin: bytes, env: dict[str, str], patience: float
+) -> tuple[int, bytes, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder, name) for name in ("in", "out", "err")]
+        streams[0].write_bytes(stdin)
+        process = _FORKS.Process(target=_command, args=(arguments, env, [str(path) for path in streams]))
+        process.start()
+        process.join(patience)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(arguments, patience)
+        return process.exitcode, streams[1].read_bytes(), streams[2].read_bytes()
+
+
+def _command(arguments: list[str], env: dict[str, str], streams: list[str]) -> None:
+    """What ``python -m gateway.cli`` does, in the forked process."""
+    from gateway.cli.main import main
+
+    for number, (path, flags) in enumerate(
+        zip(streams, (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT), strict=True)
+    ):
+        os.dup2(os.open(path, flags), number)
+    sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8"), os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(ROOT)
+    sys.argv = ["lienthong", *arguments]
+    main()
 
 
 @contextlib.contextmanager
