@@ -32,7 +32,11 @@ def configuration(url, settings=None, **section):
         "receipt_hosts": ["pay.example.test"],
         **(settings or {}),
     }
-    document = {"database": {"url": url}, "destination": {NAME: {"settings": own, **section}}}
+    document = {
+        "database": {"url": url},
+        "api": {"port": 0},
+        "destination": {NAME: {"settings": own, **section}},
+    }
     return decode(document, Settings)
 
 
