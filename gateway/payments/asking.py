@@ -7,6 +7,7 @@ about deliveries. Invariant: what is returned is what the adapter made of a logg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -14,7 +15,10 @@ import structlog
 
 from gateway.codec import http
 from gateway.domain.errors import CannotEncode
+from gateway.messagelog.entry import About, Scope, request_entry
 from gateway.port import Adapter, CannotRead, Context, Read, WireRequest
+from gateway.storage.database import Database
+from gateway.storage.rows import MessageRow
 from gateway.wire.authentication import Authenticator, Credentials, NoCredential
 from gateway.wire.client import Answered, Exchange
 
@@ -55,6 +59,18 @@ class Gate(Protocol):
         """The destination does not work."""
 
 
+class Hub(Protocol):
+    """What destinations share (``gateway.delivery.destination``)."""
+
+    @property
+    def database(self) -> Database:
+        """The message log's."""
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """Aware UTC."""
+
+
 class Destination(Protocol):
     """What is needed of a destination (``gateway.delivery.destination``)."""
 
@@ -81,10 +97,22 @@ class Destination(Protocol):
     def context(self, credentials: Credentials, memory: Mapping[str, str]) -> Context:
         """What the adapter is lent."""
 
-    async def recorded_exchange(
-        self, operation: str, request: WireRequest, *, dossier: str | None = None
-    ) -> Exchange:
-        """An exchange that is logged before and after."""
+    @property
+    def hub(self) -> Hub:
+        """What destinations share."""
+
+    @property
+    def scope(self) -> Scope:
+        """Its place in the message log."""
+
+    async def timed_exchange(self, request: WireRequest) -> Exchange:
+        """The bare exchange; the caller has logged the request."""
+
+    def answer_entry(self, about: About, result: Exchange) -> MessageRow:
+        """The log entry of what came back."""
+
+    async def append(self, row: MessageRow) -> None:
+        """Write one log entry; StorageUnavailable when it cannot be written, and then nothing may leave."""
 
     def secrets(self) -> Sequence[str]:
         """What must not be shown."""
@@ -103,6 +131,13 @@ class Unasked(msgspec.Struct, frozen=True, kw_only=True):
 Told: TypeAlias = Read | CannotRead | Unasked
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told, and the log entry that it stands in; None when nothing was asked."""
+
+    told: Told
+    message: int | None = None
+
+
 class Asker:
     """Reads of one destination. ``may_probe``: nobody else in this process tries whether it is back."""
 
@@ -113,46 +148,67 @@ class Asker:
 
     async def read(self, name: str, parameters: Mapping[str, str], dossier: str) -> Told:
         """What the platform says to read operation ``name``. Raises StorageUnavailable when it cannot be logged."""
+        return (await self.ask(name, parameters, dossier)).told
+
+    async def ask(self, name: str, parameters: Mapping[str, str], dossier: str) -> Asked:
+        """Like ``read``, with the log entry that the answer stands in."""
         gate = self.destination.gate
         idle = self._asking == 0 and self._may_probe()
         permit = await gate.permit(probe_for=self.destination.longest_exchange, idle=idle)
         if not permit.allowed:
-            return Unasked(code="shut", reason="the destination is shut for now", wait=permit.wait, shut=True)
+            shut = Unasked(code="shut", reason="the destination is shut for now", wait=permit.wait, shut=True)
+            return Asked(told=shut)
         await gate.pace()
         self._asking += 1
         try:
-            told = await self._once(name, parameters, dossier)
-            if isinstance(told, CannotRead) and told.renew:
-                told = await self._once(name, parameters, dossier)
+            asked = await self._once(name, parameters, dossier)
+            if isinstance(asked.told, CannotRead) and asked.told.renew:
+                asked = await self._once(name, parameters, dossier)
         finally:
             self._asking -= 1
         if permit.probe:
-            lost = isinstance(told, Unasked)
+            lost = isinstance(asked.told, Unasked)
             await (gate.failed("the question got no answer", probe=True) if lost else gate.succeeded())
-        return told
+        return asked
 
-    async def _once(self, name: str, parameters: Mapping[str, str], dossier: str) -> Told:
+    async def _once(self, name: str, parameters: Mapping[str, str], dossier: str) -> Asked:
         destination = self.destination
         credentials = await destination.authenticator.obtain()
         if isinstance(credentials, NoCredential):
-            return Unasked(code=credentials.code, reason=credentials.reason)
+            return Asked(told=Unasked(code=credentials.code, reason=credentials.reason))
         context = destination.context(credentials, {})
         try:
             request = destination.adapter.encode_read(name, parameters, context)
         except CannotEncode as fault:
-            return CannotRead(code="cannot_ask", reason=str(fault)[:500])
-        result = await destination.recorded_exchange(name, request, dossier=dossier)
+            return Asked(told=CannotRead(code="cannot_ask", reason=str(fault)[:500]))
+        result, message = await self._exchange(name, request, dossier)
         if not isinstance(result, Answered):
-            return Unasked(code=result.code, reason=result.reason)
-        if result.response.status in _BUSY:
-            pause = http.retry_after(result.response.headers, context.now) or 0.0
-            reason = f"HTTP {result.response.status}"
-            return Unasked(code="busy", reason=reason, wait=min(_LONGEST_WAIT, max(0.0, pause)))
+            return Asked(told=Unasked(code=result.code, reason=result.reason), message=message)
+        told = self._understood(name, parameters, result, context.now)
+        if isinstance(told, CannotRead) and told.renew:
+            destination.authenticator.spoil(told.renew, credentials)
+        return Asked(told=told, message=message)
+
+    async def _exchange(self, name: str, request: WireRequest, dossier: str) -> tuple[Exchange, int]:
+        """The exchange, logged before and after; the number of the answer's entry."""
+        destination, hub = self.destination, self.destination.hub
+        about = About(id=hub.database.identifiers.next(), at=hub.clock(), operation=name, dossier=dossier)
+        secrets = destination.secrets()
+        await destination.append(request_entry(destination.scope, about, request, secrets=secrets))
+        result = await destination.timed_exchange(request)
+        answer = hub.database.identifiers.next()
+        told = msgspec.structs.replace(about, id=answer, at=hub.clock(), request_id=about.id)
+        await destination.append(destination.answer_entry(told, result))
+        return result, answer
+
+    def _understood(self, name: str, parameters: Mapping[str, str], result: Answered, now: datetime) -> Told:
+        response, destination = result.response, self.destination
+        if response.status in _BUSY:
+            pause = http.retry_after(response.headers, now) or 0.0
+            wait = min(_LONGEST_WAIT, max(0.0, pause))
+            return Unasked(code="busy", reason=f"HTTP {response.status}", wait=wait)
         try:
-            told = destination.adapter.interpret_read(name, parameters, result.response)
+            return destination.adapter.interpret_read(name, parameters, response)
         except Exception as fault:  # why: a defect in one adapter spoils one question, not the sweep
             log.exception("adapter_failed", destination=destination.name, operation=name)
             return CannotRead(code="adapter_defect", reason=f"{type(fault).__name__} while reading")
-        if isinstance(told, CannotRead) and told.renew:
-            destination.authenticator.spoil(told.renew, credentials)
-        return told

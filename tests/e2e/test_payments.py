@@ -29,7 +29,9 @@ async def test_a_payment_without_a_callback_is_found_by_the_sweep_and_a_late_cal
     assert (summary["asked"], summary["effects"], summary["amount_settled"]) == (1, {"settled": 1}, AMOUNT)
     assert world.states() == ["paid"]
     assert world.paid_here == world.paid_there == {reference: AMOUNT}
-    assert world.rows("SELECT source FROM settlement") == [("query",)]
+    assert world.rows(
+        "SELECT s.source, m.kind, m.operation FROM settlement AS s JOIN message AS m ON m.id = s.message_id"
+    ) == [("query", "response", "payment")]
 
     world.clock.move(minutes=30)
     answer = await world.hear(reference)
