@@ -64,6 +64,10 @@ _INSERT_NOTICE = insert(
         *("known_dossier", "message_id", "at"),
     ),
 )
+_PAID = Statement("""
+    SELECT dossier_code, tax_code, number, SUM(amount) FROM land_evidence
+    WHERE paid = 1 AND dossier_code IN_ARRAY(:dossiers) GROUP BY dossier_code, tax_code, number
+""")
 _EVIDENCE_OF = Statement("""
     SELECT tax_code, number, paid_at, amount, paid FROM land_evidence WHERE dossier_code = :dossier
 """)
@@ -106,6 +110,7 @@ def _store(transaction: Transaction, item: LandMessage) -> LandStored:
 
 def _store_notices(transaction: Transaction, item: LandMessage, known: set[str]) -> int:
     latest = _latest(transaction, (each.dossier for each in item.notices))
+    paid = _paid(transaction, (each.dossier for each in item.notices))
     rows: list[dict[str, Any]] = []
     events: list[EventRow] = []
     for notice in item.notices:
@@ -116,13 +121,20 @@ def _store_notices(transaction: Transaction, item: LandMessage, known: set[str])
             continue
         latest[key] = (version, notice)
         rows.append(_notice_row(transaction, item, notice, version=version, known=notice.dossier in known))
-        told = {**_told(notice), "version": version, "known": notice.dossier in known}
+        covered = paid.get(key, 0) >= notice.amount  # the evidence may have come first (§9.3)
+        told = {**_told(notice), "version": version, "known": notice.dossier in known, "covered": covered}
         if former is not None:
             told["former"] = _told(former[1])
         events.append(_event(transaction, item, NOTICE, notice.dossier, told))
     transaction.many(_INSERT_NOTICE, rows)
     insert_events(transaction, events)
     return len(rows)
+
+
+def _paid(transaction: Transaction, dossiers: Iterable[str]) -> dict[tuple[str, str, str], int]:
+    """What was paid for every notice of these dossiers, whether the notice has come or not."""
+    asked = {"dossiers": transaction.array(dict.fromkeys(dossiers))}
+    return {(row[0], row[1], row[2]): int(row[3]) for row in transaction.all(_PAID, asked)}
 
 
 def _latest(

@@ -62,6 +62,7 @@ async def test_notices_are_stored_told_and_answered(world):
         "issued_on": "2026-09-25",
         "version": 1,
         "known": True,
+        "covered": False,
     }
     assert world.log() == [
         ("request", None, None, None, DOSSIER),
@@ -158,6 +159,8 @@ async def test_evidence_before_its_notice_is_kept_and_counts_when_the_notice_com
     await world.add_dossier(DOSSIER)
     assert await pay(world) == (200, DONE)
     await notify(world)
+    covered = {told["number"]: told["covered"] for kind, told in world.events() if kind == "land.notice"}
+    assert covered == {FEE: False, TAX: True}
     await pay(world, {"MaThongBaoThue": FEE, "SoTien": 1_250_000})
 
     assert world.events()[-1][1]["uncovered"] == {}
