@@ -7,10 +7,12 @@ platform is asked about what is still open.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from gateway.domain.errors import NotFoundError
 from gateway.domain.payment import OPEN
 from gateway.storage.database import Database, Transaction
 from gateway.storage.payment_cancelling import cancel_payment
@@ -47,7 +49,9 @@ class PaymentDesk:
         ConflictError: it could still be paid, was paid, or somebody must decide about it. NotFoundError.
         """
         for attempt in await self._database.write(partial(_open_attempts, payment=order.payment)):
-            await self._ask(attempt)
+            # who cannot be asked (switched off by now) says nothing; what is open stays a reason to refuse
+            with suppress(NotFoundError):
+                await self._ask(attempt)
         return await self._carry_out(cancel_payment, order)
 
     async def propose(self, order: Proposal) -> DecisionDone:
