@@ -103,6 +103,8 @@ def payments(
         raise typer.BadParameter(str(fault)) from fault
     if wish.file is not None and not wish.file.is_file():
         raise typer.BadParameter(f"--file: there is no file {wish.file}")
+    if wish.destination is not None:
+        way.require_destination(wish.destination)
     task = _Task(way, wish, chosen, actor_of(actor))
     statement = complete(task.carried_out())
     _complain(task.bad, task.unread)
