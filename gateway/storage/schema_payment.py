@@ -325,6 +325,7 @@ reconciliation.append_constraint(
     _partial("ix_reconciliation_open", "destination", "id", where="state = 'open'")
 )
 Index("ix_reconciliation_reference", reconciliation.c.destination, reconciliation.c.reference)
+Index("ix_reconciliation_day", reconciliation.c.day)
 
 land_notice = Table(
     "land_notice",

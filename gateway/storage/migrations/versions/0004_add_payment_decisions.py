@@ -249,3 +249,6 @@ def _index_what_is_looked_for() -> None:
             sqlite_where=sa.text("state = 'requested'"),
             postgresql_where=sa.text("state = 'requested'"),
         )
+
+    with op.batch_alter_table("reconciliation", schema=None) as batch_op:
+        batch_op.create_index("ix_reconciliation_day", ["day"], unique=False)
