@@ -54,7 +54,7 @@ from gateway.statussync.rules import load_rules
 from gateway.statussync.sweep import Sweep
 from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
-from gateway.storage.instants import from_micros
+from gateway.storage.instants import from_micros, maybe_micros
 from gateway.storage.reading import ReadingDatabase
 from gateway.wire.client import Transport
 from gateway.worker import Worker
@@ -154,12 +154,18 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
     drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
-    desk = Desk(database=database, clock=hub.clock, rules=rules, destinations=frozenset(destinations))
+    desk = Desk(
+        database=database,
+        clock=hub.clock,
+        rules=rules,
+        destinations=frozenset(destinations),
+        counts_from=maybe_micros(settings.lag.counts_from),
+    )
     own_jobs = (catalogue_job(catalogues), drift.job(), _report_job(desk, settings))
     jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
-    _measure_lag(worker, feed, hub, list(destinations), policy_of(settings))
+    _measure_lag(worker, feed, hub, list(destinations), policy_of(settings, lambda: worker.here_since))
     _keep_deadlines(worker, desk)
     return Gateway(
         settings=settings,
