@@ -34,9 +34,13 @@ def sqlite_definitions(connection):
         sa.text("SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'")
     )
     return {
-        name: sorted(part.strip(" )") for part in " ".join((text or "").split()).split(", "))
-        for name, text in rows
+        name: sorted(part.strip(" )") for part in _plainly(text or "").split(", ")) for name, text in rows
     }
+
+
+def _plainly(text):
+    """A table that a migration had to make anew has its name in quotes and a default in parentheses."""
+    return " ".join(text.split()).replace('"', "").replace("DEFAULT (false)", "DEFAULT false")
 
 
 def postgresql_definitions(connection):
