@@ -50,7 +50,7 @@ from gateway.statussync.lag_gauges import LagGauges
 from gateway.statussync.lag_troubles import Policy, policy_of
 from gateway.statussync.reassess import Reassessment
 from gateway.statussync.repair import RepairDesk
-from gateway.statussync.rules import load_rules
+from gateway.statussync.rules import Rules, load_rules
 from gateway.statussync.sweep import Sweep
 from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
@@ -141,7 +141,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     and StorageUnavailable.
     """
     _require_networks(settings)
-    rules = load_rules(settings.deadlines)
+    rules = load_rules(settings.deadlines)  # before anything is opened: it may refuse the settings
     url = database_url(settings.database)
     database = _open_database(url, upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
@@ -154,13 +154,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
     drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
-    desk = Desk(
-        database=database,
-        clock=hub.clock,
-        rules=rules,
-        destinations=frozenset(destinations),
-        counts_from=maybe_micros(settings.lag.counts_from),
-    )
+    desk = _desk(hub, rules, destinations, settings)
     own_jobs = (catalogue_job(catalogues), drift.job(), _report_job(desk, settings))
     jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
@@ -245,6 +239,16 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
 
 def _payment_jobs(payments: Payments) -> tuple[Job, ...]:
     return payments.sweep.job(), payments.receipts.job(), payments.reconciliation.job()
+
+
+def _desk(hub: Hub, rules: Rules, destinations: Mapping[str, Destination], settings: Settings) -> Desk:
+    return Desk(
+        database=hub.database,
+        clock=hub.clock,
+        rules=rules,
+        destinations=frozenset(destinations),
+        counts_from=maybe_micros(settings.lag.counts_from),
+    )
 
 
 def _report_job(desk: Desk, settings: Settings) -> Job:
