@@ -475,3 +475,32 @@ async def test_nothing_of_a_dossier_without_a_payment_is_followed(world):
     )
     assert DOSSIER in str(world.rows("SELECT code FROM dossier"))
     assert ACTOR not in str(world.events())
+
+
+async def test_two_absences_close_an_attempt_only_when_they_are_far_enough_apart(world):
+    await world.accept()
+    world.faults("reset_before")
+    made = await world.ask()
+    await world.work()
+    world.calm()
+    number = world.attempt(made.reference)["id"]
+    ask = world.gateway.payments.questions.ask
+
+    assert (await ask(number)).effect == "absent"
+    world.clock.move(seconds=29)
+    assert ((await ask(number)).effect, world.states()) == ("absent", ["init_unknown"])
+    world.clock.move(seconds=1)
+    closed = await ask(number)
+    assert (closed.effect, closed.state, world.states()) == ("closed", "failed", ["failed"])
+    assert closed.next_question_at is not None  # watched
+
+
+async def test_person_who_asks_after_the_schedules_end_is_not_told_again_that_it_is_over(world):
+    reference = await world.begin()
+    number = world.attempt(reference)["id"]
+    for _ in range(80):
+        world.clock.move(hours=1)
+        await world.sweep()
+    await world.gateway.payments.questions.ask(number)
+    await world.gateway.payments.questions.ask(number)
+    assert world.kinds() == ["payment.redirected", "payment.unresolved"]
