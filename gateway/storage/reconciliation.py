@@ -86,7 +86,7 @@ _FIND = Statement("""
     SELECT id, kind, state, ours, theirs, ours_amount, theirs_amount, ended_by, ended_reason, ended_at
     FROM reconciliation
     WHERE destination = :destination AND day = :day AND partner = :partner AND reference = :reference
-    ORDER BY id LIMIT 1 FOR_UPDATE
+    FOR_UPDATE
 """)
 _ADD = insert(
     "reconciliation",
@@ -160,8 +160,7 @@ _COLUMNS = (
 )
 _WHOLE = Statement(
     f"SELECT {', '.join(_COLUMNS)} FROM reconciliation "  # noqa: S608 - our own names
-    "WHERE destination = :destination AND day = :day AND partner = :partner AND reference = :reference "
-    "ORDER BY id LIMIT 1"
+    "WHERE destination = :destination AND day = :day AND partner = :partner AND reference = :reference"
 )
 
 
