@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -182,7 +182,8 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
 
 def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) -> Jobs:
     """Every job, and the worker that looks what is due."""
-    book = JobBook((*every, tidy_job(hub.database, hub.clock)), settings.jobs)
+    tidy = tidy_job(hub.database, hub.clock, lag_kept=timedelta(days=settings.lag.kept_days))
+    book = JobBook((*every, tidy), settings.jobs)
     jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
     return jobs

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
@@ -182,8 +183,9 @@ class DeadlineSettings(_Section, frozen=True, kw_only=True):
 
     ``near_due_hours`` and ``reception_hours`` are working hours (domain_rules R24, R1). ``grace``: seconds that an end
     may be on its way before it counts as not acknowledged. ``stopped``: what state 8 is. ``strict_waiting``: what waits
-    and was late before it waited counts as overdue in form 06a. ``offices``: by agency code. After a change run
-    ``lienthong sync run reassess``.
+    and was late before it waited counts as overdue in form 06a. ``bulk_edit_dossiers``: so many dossiers of one source
+    whose times were rewritten without a lawful cause within ``bulk_edit_seconds`` are BULK_EDIT. ``offices``: by agency
+    code. After a change run ``lienthong sync run reassess``.
     """
 
     calendar: str | None = None
@@ -193,7 +195,19 @@ class DeadlineSettings(_Section, frozen=True, kw_only=True):
     grace: Seconds = 300.0
     stopped: Literal["by_time", "waits", "ends"] = "by_time"
     strict_waiting: bool = False
+    bulk_edit_dossiers: Annotated[int, Meta(ge=2)] = 20
+    bulk_edit_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     offices: dict[str, OfficeSettings] = {}
+
+
+class LagSettings(_Section, frozen=True, kw_only=True):
+    """The lag of synchronisation. ``counts_from``: an instant with its offset before which nobody had to synchronise
+    anything, as after an initial load of old dossiers; left out, the gateway's first run. ``kept_days``: so long the
+    rows of single deliveries are kept, more than any report looks back; percentiles by day stay.
+    """
+
+    counts_from: Annotated[datetime, Meta(tz=True)] | None = None
+    kept_days: Annotated[int, Meta(ge=400, le=36_500)] = 1100
 
 
 class ReportSettings(_Section, frozen=True, kw_only=True):
@@ -235,6 +249,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     sources: SourceSettings = SourceSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
+    lag: LagSettings = LagSettings()
     reports: ReportSettings = ReportSettings()
     jobs: dict[str, JobSettings] = {}
     destination: dict[str, DestinationSettings] = {}

@@ -18,6 +18,7 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.domain.errors import StorageUnavailable
 from gateway.storage import upkeep
 from gateway.storage.instants import to_micros
+from gateway.storage.presence import Presence, note_presence
 from gateway.storage.takeover import Reap, reap_lanes
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,8 @@ class Worker:
         self._ended = asyncio.Event()
         self._registered = asyncio.Event()
         self._sealed = asyncio.Condition()
+        self._here: Presence | None = None
+        self._here_checked = 0.0
 
     @property
     def id(self) -> int:
@@ -92,6 +95,12 @@ class Worker:
     def delivers(self) -> bool:
         """Whether it sends: then it also finds out by itself whether a lost partner is back."""
         return self._delivers
+
+    @property
+    def here_since(self) -> int | None:
+        """An instant (microseconds) since which this worker has surely been there; None: it is not, or nobody knows."""
+        stale = time.monotonic() - self._here_checked >= self._hub.settings.dead_after
+        return None if self._here is None or stale else self._here.seen_at
 
     def attend(self, name: str, task: Task, *, wake: Callable[[], None] | None = None) -> None:
         """Run ``task`` beside the dispatchers; to be called before ``run``. ``wake``: told when a dossier came in."""
@@ -177,6 +186,8 @@ class Worker:
         if self._id not in beats:
             log.warning("worker_was_believed_dead", worker=self._id)
             await self._register()  # under the old number nobody would notice our end
+        if self._delivers:
+            await self._be_here()
         others = {worker: count for worker, count in beats.items() if worker != self._id}
         dead = list(others) if self._alone else self._liveness.observe(others)
         for dispatcher in self._dispatchers.values():
@@ -184,6 +195,16 @@ class Worker:
         dead = [*dead, *(owners - set(beats))]
         if dead:
             await self._reap(dead)
+
+    async def _be_here(self) -> None:
+        """Write down that this worker is there; after a time in which it could not beat, another stretch begins."""
+        before, now = self.here_since, to_micros(self._hub.clock())
+        goes_on = before is not None and self._here is not None and self._here.worker == self._id
+        began_at = self._here.began_at if goes_on and self._here is not None else before or now
+        here = Presence(worker=self._id, began_at=min(began_at, now), seen_at=now)
+        checked = time.monotonic()
+        await self._hub.database.apply(note_presence, here)
+        self._here, self._here_checked = here, checked
 
     async def _reap(self, dead: list[int]) -> None:
         now = to_micros(self._hub.clock())

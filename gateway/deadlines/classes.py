@@ -53,6 +53,7 @@ class Flag(StrEnum):
     WAIT_BEFORE_RECEPTION = "WAIT_BEFORE_RECEPTION"
     # of the history
     SYNC_LATE = "SYNC_LATE"  # R27: on time, but told after the due
+    BEFORE_START = "BEFORE_START"  # as SYNC_LATE, but all of it lies before there was anybody to tell
     REAPPOINTED = "REAPPOINTED"  # R15: the promise was moved by a valid re-appointment
     REAPPOINTMENT_TWICE = "REAPPOINTMENT_TWICE"  # R15, F03
     REAPPOINTMENT_TOO_LATE = "REAPPOINTMENT_TOO_LATE"  # R15, F02
@@ -73,6 +74,7 @@ class Flag(StrEnum):
     RECEPTION_REWRITTEN = "RECEPTION_REWRITTEN"  # §4.4: the first value of each time field is kept
     SUBMISSION_REWRITTEN = "SUBMISSION_REWRITTEN"
     SUBMIT_EQUALS_RECEIVE = "SUBMIT_EQUALS_RECEIVE"  # §4.4(4)
+    BULK_EDIT = "BULK_EDIT"  # §4.4: rewritten together with many others of one source
     SUPPLEMENT_TWICE = "SUPPLEMENT_TWICE"  # R12, E07
     SUPPLEMENT_NOTICE_LATE = "SUPPLEMENT_NOTICE_LATE"  # R12, E03
     STATE_JUMP = "STATE_JUMP"  # §4.3: a move that cannot be

@@ -36,7 +36,10 @@ _NOTES = frozenset({Flag.REAPPOINTED, Flag.DUE_AFTER_LEGAL_DAY, Flag.CALENDAR_GA
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a finding can rest on. ``ended_at``: the end that is kept; ``same_end``: known before."""
+    """Everything that a finding can rest on. ``ended_at``: the end that is kept; ``same_end``: known before.
+
+    ``start``: before it nobody had to synchronise anything.
+    """
 
     before: Standing | None
     account: Account
@@ -47,6 +50,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     heard_at: datetime
     calendar: Calendar
     policy: Policy
+    start: datetime | None = None
 
 
 def findings(told: Told) -> Iterator[Anomaly]:
@@ -66,9 +70,9 @@ def lasting(told: Told, found: Sequence[Anomaly]) -> frozenset[Flag]:
     if told.account.due_at == told.promises.held:
         kept.discard(Flag.SILENT_DUE_CHANGE)  # F04: a paper has arrived, or the old promise has come back
     if not told.same_end:
-        kept.discard(Flag.SYNC_LATE)
+        kept -= {Flag.SYNC_LATE, Flag.BEFORE_START}
         if _told_after_due(told):
-            kept.add(Flag.SYNC_LATE)
+            kept.add(Flag.BEFORE_START if _before_start(told) else Flag.SYNC_LATE)
     return frozenset(kept)
 
 
@@ -78,6 +82,12 @@ def _told_after_due(told: Told) -> bool:
     if end is None or held is None or told.account.status not in FINISHED:
         return False
     return day_of(end) <= day_of(held) < day_of(told.heard_at)
+
+
+def _before_start(told: Told) -> bool:
+    """Whether its end and its promise were over when the gateway first ran: an initial load is nobody's lag."""
+    end, held, start = told.ended_at, told.promises.held, told.start
+    return end is not None and held is not None and start is not None and day_of(held) < day_of(start)
 
 
 def _rewritten(told: Told) -> Iterator[Anomaly]:

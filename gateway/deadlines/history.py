@@ -41,11 +41,12 @@ def assess(  # noqa: PLR0913 - everything that an answer rests on, by name
     as_of: datetime,
     earlier: Account | None = None,
     options: Options = DEFAULT_OPTIONS,
+    start: datetime | None = None,
 ) -> Assessment:
     """What ``account`` makes of a dossier that stood as ``before`` (its open period; None: never assessed).
 
     ``heard_at``: when the account came in. ``earlier``: the account that ``before`` rests on; without it everything
-    up to the beginning of ``before`` counts as known. The same arguments give the same answer. A calendar that does
+    up to the beginning of ``before`` counts as known. ``start``: before it nobody had to synchronise anything. The same arguments give the same answer. A calendar that does
     not reach far enough shows as CALENDAR_GAP, never as a guess. ValueError when an instant has no offset.
     """
     kept, known = _with_first_times(before, account), earlier and _with_first_times(before, earlier)
@@ -68,6 +69,7 @@ def assess(  # noqa: PLR0913 - everything that an answer rests on, by name
         heard_at=heard_at,
         calendar=calendar,
         policy=policy,
+        start=start,
     )
     found = tuple({anomaly.key: anomaly for anomaly in findings(told)}.values())
     writer = _Writer(told, lasting(told, found), as_of, options)

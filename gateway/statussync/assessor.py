@@ -70,7 +70,7 @@ class Assessor:
         for code, some in itertools.groupby(waiting, key=lambda version: version.dossier_code):
             groups[code] = list(some)
         known = await self._desk.database.read(functools.partial(queries_standings.known, codes=groups))
-        bench, writes = self._bench(), []
+        bench, writes = self._bench(await self._desk.start()), []
         began = time.perf_counter()
         for code, versions in groups.items():
             item = judge_versions(bench, code, versions, known[code])
@@ -83,9 +83,12 @@ class Assessor:
             raise faults[0]
         return sum(write.result() for write in writes)
 
-    def _bench(self) -> Bench:
+    def _bench(self, start: int | None = None) -> Bench:
         return Bench(
-            rules=self._desk.rules, now=self._desk.now(), identifier=self._desk.database.identifiers.next
+            rules=self._desk.rules,
+            now=self._desk.now(),
+            identifier=self._desk.database.identifiers.next,
+            start=start,
         )
 
     async def _write(self, item: Assessed, versions: list[VersionRow], known: Known) -> int:

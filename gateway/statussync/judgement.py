@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from gateway.deadlines.account import Account
+from gateway.deadlines.classes import Flag
 from gateway.deadlines.history import assess
 from gateway.deadlines.instants import from_micros, maybe_micros
 from gateway.deadlines.standing import Anomaly, Cause, DueChange, Standing
@@ -30,11 +31,15 @@ _accounts = msgspec.json.Decoder(Account)
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """What judging needs besides the dossier: the rules, the instant, identifiers."""
+    """What judging needs besides the dossier: the rules, the instant, identifiers.
+
+    ``start``: before it nobody had to synchronise anything; None: it always was so.
+    """
 
     rules: Rules
     now: int
     identifier: Callable[[], int]
+    start: int | None = None
 
 
 def read_account(version: VersionRow) -> Account:
@@ -121,6 +126,7 @@ class _Judging:
             as_of=from_micros(max(self._bench.now, version.at)),
             earlier=self._earlier,
             options=rules.options,
+            start=instant(self._bench.start),
         )
         periods = [self._period(standing) for standing in found.standings]
         changes = [self._change(version, each) for each in found.due_changes if each.key not in self._told]
@@ -228,6 +234,8 @@ class _Judging:
         )
 
     def _period(self, standing: Standing) -> StandingRow:
+        if any(key.startswith(f"{Flag.BULK_EDIT}:") for key in self._noted):  # no version shows it by itself
+            standing = msgspec.structs.replace(standing, flags=standing.flags | {Flag.BULK_EDIT})
         return period_of(
             standing, code=self._code, identifier=self._bench.identifier(), rules=self._bench.rules
         )

@@ -43,24 +43,27 @@ class Cause(StrEnum):
 
     ``gateway``: we had it in time, the partner was there, and still we were late. ``source``: it reached us late, or
     only the province could correct what the partner refused. ``partner``: it was away or refused meanwhile.
+    ``before_start``: nobody's; the promise passed before there was a gateway, or too soon after.
     """
 
     GATEWAY = "gateway"
     SOURCE = "source"
     PARTNER = "partner"
+    BEFORE_START = "before_start"
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a dossier on its way to one destination.
 
     ``heard_at``: when we first knew. ``due_at``: the promise that the partner knows; None: there is none.
-    ``acknowledged_at`` None: not yet.
+    ``acknowledged_at`` None: not yet. ``start``: before it nobody had to synchronise anything; None: it always was so.
     """
 
     ended_at: int
     heard_at: int
     due_at: int | None
     acknowledged_at: int | None = None
+    start: int | None = None
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,17 +114,22 @@ def judge(end: End, troubles: Iterable[Trouble], grain: Grain, *, now: int) -> V
 
 def _cause(end: End, troubles: Sequence[Trouble], limit: int) -> Cause:
     """Who is to blame: the gateway, unless the time in which it could have told was shorter than the target."""
-    had = limit - end.heard_at
+    start = end.ended_at if end.start is None else end.start
+    if end.ended_at < start and limit - start < TARGET:
+        return Cause.BEFORE_START
+    # what lies before the start is nobody's time: both clocks begin with it
+    ended_at, heard_at = max(end.ended_at, start), max(end.heard_at, start)
+    had = limit - heard_at
     if had < 0:
         return Cause.SOURCE
-    partner = _covered(troubles, {Cause.PARTNER}, end.heard_at, limit)
-    source = _covered(troubles, {Cause.SOURCE}, end.heard_at, limit)
-    if had - _covered(troubles, _OTHERS, end.heard_at, limit) >= TARGET:
+    partner = _covered(troubles, {Cause.PARTNER}, heard_at, limit)
+    source = _covered(troubles, {Cause.SOURCE}, heard_at, limit)
+    if had - _covered(troubles, _OTHERS, heard_at, limit) >= TARGET:
         return Cause.GATEWAY
     if max(partner, source) * 2 > had:
         return Cause.PARTNER if partner >= source else Cause.SOURCE
     # nothing stood in the way, there was only little time: whose lag had used it up?
-    return Cause.SOURCE if end.heard_at - end.ended_at >= TARGET else Cause.GATEWAY
+    return Cause.SOURCE if heard_at - ended_at >= TARGET else Cause.GATEWAY
 
 
 _OTHERS = frozenset({Cause.PARTNER, Cause.SOURCE})

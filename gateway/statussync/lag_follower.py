@@ -156,7 +156,7 @@ def _observe(items: Sequence[Judged]) -> None:
         if acknowledged_at is None:
             continue
         source, queue, wire, total = _observers(delivery.destination)
-        if item.event_at is not None:
+        if item.event_at is not None and not item.before_start:
             source(_between(item.event_at, item.received_at))
             total(_between(item.event_at, acknowledged_at))
         if delivery.sent_at is not None:

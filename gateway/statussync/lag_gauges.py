@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
+from gateway.statussync.lag import Cause
 from gateway.statussync.lag_report import headline, query_of
 from gateway.statussync.lag_troubles import Policy
 from gateway.statussync.lag_views import DestinationLag
@@ -53,6 +54,6 @@ class LagGauges:
 
 def _show(found: DestinationLag) -> None:
     count = found.now.by_date
-    for cause in ("rightly", "gateway", "source", "partner"):
+    for cause in ("rightly", *Cause):
         SHOWN_LATE.labels(found.destination, cause).set(getattr(count, cause))
     SHOWN_LATE_OURS.labels(found.destination).set(found.late.by_date.ours or 0.0)

@@ -16,10 +16,14 @@ from gateway.statussync.lag_told import Heard, Told, ended, heard, told
 from gateway.statussync.lag_troubles import Rules, troubles
 from gateway.storage.lag import Connection, Delivered, LagRow, Telling, first_planned, told_before
 from gateway.storage.lag_evidence import Evidence, Way, evidence, said
+from gateway.storage.presence import first_run
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery with what became of it. ``event_at`` None: not known, or told before; ``end`` None: tells none."""
+    """One delivery with what became of it. ``event_at`` None: not known, or told before; ``end`` None: tells none.
+
+    ``start``: before it nobody had to synchronise anything.
+    """
 
     delivery: Delivered
     told: Told
@@ -28,6 +32,12 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     end: End | None = None
     by_date: Verdict = Verdict(shown=Shown.IN_TIME)
     by_instant: Verdict = Verdict(shown=Shown.IN_TIME)
+    start: int | None = None
+
+    @property
+    def before_start(self) -> bool:
+        """Whether what it tells happened when nobody had to synchronise anything: its age is nobody's lag."""
+        return self.event_at is not None and self.start is not None and self.event_at < self.start
 
     @property
     def late(self) -> bool:
@@ -37,11 +47,19 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 def judged(connection: Connection, deliveries: Sequence[Delivered], rules: Rules) -> list[Judged]:
     """Each of ``deliveries``, which are in the order of their acknowledgements, or open."""
+    if rules.start is None:
+        rules = msgspec.structs.replace(rules, start=first_run(connection))
     items = [
-        Judged(delivery=each, told=told(each.payload), event_at=each.event_at, received_at=each.created_at)
+        Judged(
+            delivery=each,
+            told=told(each.payload),
+            event_at=each.event_at,
+            received_at=each.created_at,
+            start=rules.start,
+        )
         for each in deliveries
     ]
-    items = _with_news(connection, items)
+    items = _with_news(connection, items, rules)
     items = _with_ends(connection, items, rules)
     return _with_causes(connection, items, rules)
 
@@ -67,24 +85,27 @@ def row(item: Judged) -> LagRow:
         late_cause=item.by_date.cause,
         late_cause_by_instant=item.by_instant.cause,
         late=item.late,
+        before_start=item.before_start,
     )
 
 
-def _with_news(connection: Connection, items: Sequence[Judged]) -> list[Judged]:
+def _with_news(connection: Connection, items: Sequence[Judged], rules: Rules) -> list[Judged]:
     """Take the time of the event away where a snapshot tells nothing new; count from the first plan where it does."""
     snapshots = [item.delivery for item in items if item.told.snapshot and item.event_at is not None]
     if not snapshots:
         return list(items)
     known = told_before(connection, {each.dossier_code for each in snapshots}).events
     planned = first_planned(connection, {each.lane_id for each in snapshots})
-    return [_as_news(item, known, planned) for item in items]
+    return [_as_news(item, known, planned, rules) for item in items]
 
 
-def _as_news(item: Judged, known: set[Telling], planned: Mapping[tuple[int, str, int], int]) -> Judged:
+def _as_news(
+    item: Judged, known: set[Telling], planned: Mapping[tuple[int, str, int], int], rules: Rules
+) -> Judged:
     delivery = item.delivery
     if not item.told.snapshot or item.event_at is None:
         return item
-    if not _first(known, delivery, item.event_at):
+    if item.event_at < rules.known_from or not _first(known, delivery, item.event_at):
         return msgspec.structs.replace(item, event_at=None)
     planned_at = planned.get((delivery.lane_id, delivery.operation, item.event_at), item.received_at)
     return msgspec.structs.replace(item, received_at=min(item.received_at, planned_at))
@@ -108,7 +129,7 @@ def _with_ends(connection: Connection, items: Sequence[Judged], rules: Rules) ->
 def _with_end(item: Judged, history: Sequence[Heard], known: set[Telling], rules: Rules) -> Judged:
     delivery = item.delivery
     end = ended(item.told, history, by=delivery.settled_at or rules.now)
-    if end is None or not _first(known, delivery, end.ended_at):
+    if end is None or end.ended_at < rules.known_from or not _first(known, delivery, end.ended_at):
         return item
     heard_at = item.received_at if end.heard_at is None else min(item.received_at, end.heard_at)
     whole = End(
@@ -116,6 +137,7 @@ def _with_end(item: Judged, history: Sequence[Heard], known: set[Telling], rules
         heard_at=heard_at,
         due_at=end.due_at,
         acknowledged_at=delivery.settled_at,
+        start=rules.start,
     )
     return msgspec.structs.replace(item, received_at=heard_at, end=whole)
 
@@ -131,7 +153,7 @@ def _first(known: set[Telling], delivery: Delivered, at: int) -> bool:
 
 def _with_causes(connection: Connection, items: Sequence[Judged], rules: Rules) -> list[Judged]:
     ways = [None if item.end is None else _way(item, item.end, rules) for item in items]
-    records = evidence(connection, [way for way in ways if way is not None])
+    records = evidence(connection, [way for way in ways if way is not None], here_since=rules.here_since)
     return [
         item
         if item.end is None

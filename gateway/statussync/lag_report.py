@@ -231,6 +231,7 @@ def _count(running: int, ended: Iterable[tuple[Shown, Cause | None]]) -> LateCou
         gateway=causes[Cause.GATEWAY],
         source=causes[Cause.SOURCE],
         partner=causes[Cause.PARTNER],
+        before_start=causes[Cause.BEFORE_START],
         ours=causes[Cause.GATEWAY] / shown if shown else None,
     )
 

@@ -62,7 +62,7 @@ class DayLag(msgspec.Struct, frozen=True, kw_only=True):
 class LateCount(msgspec.Struct, frozen=True, kw_only=True):
     """Dossiers that the partner showed late: ``rightly``, or wrongly through the gateway, the source or the partner.
 
-    ``ours``: the share of all of them that is only the gateway's to blame; null when there were none.
+    ``before_start``: wrongly, and through nobody: their promise passed before there was a gateway. ``ours``: the share of all of them that is only the gateway's to blame; null when there were none.
     """
 
     shown: int = 0
@@ -70,6 +70,7 @@ class LateCount(msgspec.Struct, frozen=True, kw_only=True):
     gateway: int = 0
     source: int = 0
     partner: int = 0
+    before_start: int = 0
     ours: float | None = None
 
 

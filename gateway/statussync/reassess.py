@@ -112,7 +112,7 @@ class Reassessment:
         """Everything that was ever said, judged again in its order."""
         if not codes:
             return
-        database, bench = self._desk.database, self._bench()
+        database, bench = self._desk.database, self._bench(await self._desk.start())
         said = await database.read(functools.partial(queries_standings.judged_versions, codes=codes))
         known = await database.read(functools.partial(queries_standings.known, codes=codes))
         for start in range(0, len(codes), WRITTEN_AT_ONCE):
@@ -165,9 +165,12 @@ class Reassessment:
             account=msgspec.json.encode(account),
         )
 
-    def _bench(self) -> Bench:
+    def _bench(self, start: int | None) -> Bench:
         return Bench(
-            rules=self._desk.rules, now=self._desk.now(), identifier=self._desk.database.identifiers.next
+            rules=self._desk.rules,
+            now=self._desk.now(),
+            identifier=self._desk.database.identifiers.next,
+            start=start,
         )
 
 

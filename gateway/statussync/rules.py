@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.deadlines import RULE_VERSION
 from gateway.deadlines.account import Account
+from gateway.deadlines.bulk_edit import BulkLimits
 from gateway.deadlines.calendar import Calendar, read_calendar, shipped_calendar
 from gateway.deadlines.instants import HOUR, SECOND, day_of
 from gateway.deadlines.judge import Options, StopReading
@@ -39,6 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     policies: PolicyTable
     options: Options
     limits: Limits
+    bulk: BulkLimits = BulkLimits()
     strict_waiting: bool = False
     version: str
 
@@ -75,6 +77,9 @@ def load_rules(settings: DeadlineSettings) -> Rules:
             near=round(settings.near_due_hours * HOUR),
             reception=round(settings.reception_hours * HOUR),
             grace=round(settings.grace * SECOND),
+        ),
+        bulk=BulkLimits(
+            dossiers=settings.bulk_edit_dossiers, within=round(settings.bulk_edit_seconds * SECOND)
         ),
         strict_waiting=settings.strict_waiting,
         version=f"{RULE_VERSION}+{_digest(own)}" if own else RULE_VERSION,

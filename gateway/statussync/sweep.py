@@ -17,6 +17,7 @@ import structlog
 from gateway.deadlines.instants import HOUR, from_micros
 from gateway.domain.job import Job, RunContext, Summary
 from gateway.domain.status import Status
+from gateway.statussync.bulk_edits import BulkEdits
 from gateway.statussync.desk import Desk
 from gateway.statussync.gauges import measure
 from gateway.statussync.risk import Risk, ignorance, risks_of
@@ -41,6 +42,7 @@ class Sweep:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._bulks = BulkEdits(desk)
 
     def job(self) -> Job:
         """Every minute; a run that was missed is not made up for, since the next one does its work."""
@@ -59,7 +61,9 @@ class Sweep:
         now = self._desk.now()
         told: Counter[str] = Counter()
         looked = calmed = 0
+        mark = int(context.watermark or 0)
         if context.dry_run:
+            bulk = await self._bulks.untold(mark)
             seen = await self._looked(await self._due(now, most=MOST_DRY), now)
             looked, told = len(seen), await self._untold([*seen, *await self._stopped(now)])
         else:
@@ -69,11 +73,14 @@ class Sweep:
                 await context.report(looked)
             told.update(await self._tell(await self._stopped(now)))
             calmed = await self._calm()
+            bulk, mark = await self._bulks.look(mark)
+            await context.report(looked, watermark=str(mark))
         measured = await measure(self._desk, now)
         return {
             "looked_at": looked,
             "told": dict(told),
             "calmed": calmed,
+            "edited_in_bulk": bulk,
             "pending": measured.pending,
             "at_risk": measured.at_risk,
         }

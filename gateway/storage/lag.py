@@ -74,6 +74,7 @@ class LagRow(msgspec.Struct, frozen=True, kw_only=True):
     late_cause: str | None = None
     late_cause_by_instant: str | None = None
     late: bool = False
+    before_start: bool = False
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +135,28 @@ def place(connection: Connection, owner: int) -> Place:
     if row is None:
         return Place(position=0, free=True)
     return Place(position=row.position, free=row.alive is None or row.lease_owner == owner)
+
+
+# a dossier that was heard of since may be told again, and then it must be known what was told of it before
+_DROP = Statement("""
+    DELETE FROM sync_lag WHERE delivery_id IN (
+        SELECT s.delivery_id FROM sync_lag AS s JOIN dossier AS d ON d.code = s.dossier_code
+        WHERE s.day < :before AND d.updated_at < :since AND EXISTS (
+            SELECT 1 FROM sync_lag_day AS k WHERE k.day = s.day AND k.destination = s.destination)
+        LIMIT :most)
+""")
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """What may go: rows of days before ``before``, of dossiers that were not heard of since ``since``."""
+
+    before: int
+    since: int
+
+
+def drop_rows(transaction: Transaction, old: Retention, *, most: int = 2_000) -> int:
+    """Drop up to ``most`` rows that no report can need any more, of days whose percentiles are kept; how many."""
+    return transaction.run(_DROP, {"before": old.before, "since": old.since, "most": most})
 
 
 class _Named(msgspec.Struct, frozen=True):

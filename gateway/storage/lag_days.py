@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
 _COLUMNS = sync_lag.c
+# how old something was when the gateway first ran is nobody's lag
+_EVENT_AT = sa.case((_COLUMNS.before_start, sa.null()), else_=_COLUMNS.event_at)
 _LENGTHS: dict[str, sa.ColumnElement[int]] = {
-    "source": _COLUMNS.received_at - _COLUMNS.event_at,
+    "source": _COLUMNS.received_at - _EVENT_AT,
     "queue": _COLUMNS.sent_at - _COLUMNS.received_at,
     "wire": _COLUMNS.acknowledged_at - _COLUMNS.sent_at,
     "ours": _COLUMNS.acknowledged_at - _COLUMNS.received_at,
-    "total": _COLUMNS.acknowledged_at - _COLUMNS.event_at,
+    "total": _COLUMNS.acknowledged_at - _EVENT_AT,
 }
 PARTS = tuple(_LENGTHS)
 

@@ -11,6 +11,7 @@ from itertools import groupby
 import msgspec
 import sqlalchemy as sa
 
+from gateway.storage.presence import Span, gaps
 from gateway.storage.schema import attempt, event
 from gateway.storage.schema_status import dossier_version, outage
 
@@ -59,11 +60,15 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What stood in the way of one lane, or may have; each list in order of time."""
+    """What stood in the way of one lane, or may have; each list in order of time.
+
+    ``deserted``: when no worker of ours was there.
+    """
 
     outages: Sequence[Outage] = ()
     tries: Sequence[Try] = ()
     refusals: Sequence[Refusal] = ()
+    deserted: Sequence[Span] = ()
 
 
 def said(connection: sa.Connection, dossiers: Iterable[str]) -> dict[str, list[Said]]:
@@ -80,19 +85,23 @@ def said(connection: sa.Connection, dossiers: Iterable[str]) -> dict[str, list[S
     }
 
 
-def evidence(connection: sa.Connection, ways: Sequence[Way]) -> dict[int, Evidence]:
-    """What stood in each of ``ways``, by lane."""
+def evidence(
+    connection: sa.Connection, ways: Sequence[Way], *, here_since: int | None = None
+) -> dict[int, Evidence]:
+    """What stood in each of ``ways``, by lane. ``here_since``: see ``gateway.storage.presence.gaps``."""
     if not ways:
         return {}
     since, until = min(way.since for way in ways), max(way.until for way in ways)
     away = outages(connection, {way.destination for way in ways}, since, until)
     tries = _tries(connection, [way.lane_id for way in ways], since, until)
     refusals = _refusals(connection, {way.dossier_code for way in ways})
+    deserted = gaps(connection, since, until, here_since=here_since)
     return {
         way.lane_id: Evidence(
             outages=[item for item in away if item.destination == way.destination],
             tries=tries.get(way.lane_id, ()),
             refusals=refusals.get((way.destination, way.dossier_code), ()),
+            deserted=deserted,
         )
         for way in ways
     }

@@ -145,6 +145,7 @@ anomaly = Table(
     UniqueConstraint("dossier_code", "key"),
 )
 Index("ix_anomaly_kind", anomaly.c.kind, anomaly.c.id)
+Index("ix_anomaly_recorded_at", anomaly.c.recorded_at)
 
 # thresholds that a dossier has crossed as time passed; each is told once
 crossing = Table(
@@ -179,13 +180,15 @@ sync_lag = Table(
     Column("late_cause", Text),
     Column("late_cause_by_instant", Text),
     Column("late", Boolean, nullable=False, server_default=text("false")),  # by date or by instant
+    # what it tells happened before anybody could synchronise it
+    Column("before_start", Boolean, nullable=False, server_default=text("false")),
     *(
         CheckConstraint(one_of(name, values), name=name)
         for name, values in {
             "by_date": ("in_time", "late", "sync_late"),
             "by_instant": ("in_time", "late", "sync_late"),
-            "late_cause": ("gateway", "source", "partner"),
-            "late_cause_by_instant": ("gateway", "source", "partner"),
+            "late_cause": ("gateway", "source", "partner", "before_start"),
+            "late_cause_by_instant": ("gateway", "source", "partner", "before_start"),
         }.items()
     ),
     CheckConstraint("(COALESCE(by_date, '') = 'sync_late') = (late_cause IS NOT NULL)", name="caused"),
@@ -219,6 +222,17 @@ outage = Table(
     Column("failure", Text, nullable=False),
 )
 outage.append_constraint(_partial("uq_outage_open", "destination", where="ended_at IS NULL", unique=True))
+
+# when a worker of ours was there to send: a stretch for each worker, longer with every beat; what no stretch covers is
+# time in which nobody can say that a partner was away
+presence = Table(
+    "presence",
+    metadata,
+    Column("worker", BigInteger, primary_key=True, autoincrement=False),
+    Column("began_at", BigInteger, primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+)
+Index("ix_presence_seen_at", presence.c.seen_at)
 
 # who reads the feed for the gateway itself: how far he is, and which worker does it
 follower = Table(

@@ -193,6 +193,11 @@ def record_assessments(transaction: Transaction, items: Sequence[Assessed]) -> l
     return results
 
 
+def insert_anomaly(transaction: Transaction, row: AnomalyRow) -> bool:
+    """Write down one anomaly; False when its key was there before."""
+    return transaction.run(_INSERT_ANOMALY, msgspec.structs.asdict(row)) > 0
+
+
 def refresh_standings(transaction: Transaction, items: Sequence[Refreshed]) -> None:
     """Write new judgements of periods that are still open; one that is not has been judged since."""
     transaction.many(_REFRESH, _rows(items))

@@ -25,6 +25,8 @@ from gateway.storage import upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import maybe_micros, to_micros
 from gateway.storage.intake import Acceptance, DossierRow, accept_dossiers
+from gateway.storage.presence import Presence, note_presence
+from gateway.storage.sql import Statement
 from tests.delivery.conftest import Clock, Engine
 from tests.delivery.partner import Partner, StubAdapter
 from tests.unit.portal import settings as portal_settings
@@ -68,14 +70,29 @@ class Office:
         self.follower = self.another_follower(1)
         self._versions: dict[str, int] = {}
 
-    def another_follower(self, owner: int) -> LagFollower:
+    def another_follower(
+        self, owner: int, *, here_since: datetime | None = None, counts_from: datetime | None = None
+    ) -> LagFollower:
+        policy = Policy(
+            longest_pause=POLICY.longest_pause,
+            counts_from=maybe_micros(counts_from),
+            here_since=lambda: maybe_micros(here_since),
+        )
         return LagFollower(
             self.database,
             Watch(self.database),
             clock=self.clock,
             owner=lambda: owner,
-            policy=POLICY,
+            policy=policy,
         )
+
+    async def here(self, *stretches: tuple[datetime, datetime]) -> None:
+        """Our worker was there in these stretches of time, and in no other one."""
+        await self.database.write(lambda tx: tx.run(Statement("DELETE FROM presence"), {}))
+        rows = [
+            Presence(worker=1, began_at=to_micros(begin), seen_at=to_micros(end)) for begin, end in stretches
+        ]
+        await self.database.write(lambda tx: note_presence(tx, rows))
 
     def go(self, instant: datetime) -> None:
         self.clock.now = instant.astimezone(self.clock.now.tzinfo)

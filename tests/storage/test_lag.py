@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from gateway.statussync.lag_gauges import LagGauges
 from gateway.storage import lag, lag_days, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
-from gateway.storage.lag import LagRow, Stretch
+from gateway.storage.lag import LagRow, Retention, Stretch
 from gateway.storage.lag_days import spreads
 from gateway.storage.lag_figures import Days, late_ends, open_tellings
 from tests.delivery.conftest import Clock
@@ -31,6 +32,7 @@ DAY_28 = 20_724  # 2026-09-28 in days since 1970-01-01
 @pytest.fixture
 async def office(database: Database) -> Any:
     opened = Office(database, Partner(), Clock())
+    await opened.here((at(1), at(30)))
     yield opened
     await opened.engine.close()
 
@@ -232,6 +234,131 @@ async def test_a_partner_that_was_away_over_the_promise_is_the_cause(office: Off
     assert ends(office, "H99-1") == {("sync_late", "partner", "sync_late", "partner")}
     (absence,) = (await office.report()).absences
     assert (absence.destination, absence.began_at, absence.ended_at) == (PORTAL, at(28, 15), at(29, 6))
+
+
+async def test_while_our_own_process_was_down_an_absence_of_the_partner_excuses_nothing(
+    office: Office,
+) -> None:
+    """The outage stays open over our own night, because nobody of ours could see that the partner was back."""
+    office.go(at(28, 15))
+    await office.lose_partner()
+    office.go(at(28, 16))
+    await finished_unsent(office, "H99-1")
+    await office.here((at(1), at(28, 16, 5)), (at(29, 6), at(30)))
+    office.go(at(29, 6))
+    await office.regain_partner()
+    await office.follow()
+
+    (absence,) = (await office.report()).absences
+    assert (absence.began_at, absence.ended_at) == (at(28, 15), at(29, 6))
+    assert ends(office, "H99-1") == {("sync_late", "gateway", "sync_late", "gateway")}
+
+
+async def test_a_restart_shorter_than_the_target_leaves_the_partner_its_absence(office: Office) -> None:
+    office.go(at(28, 15))
+    await office.lose_partner()
+    office.go(at(28, 16))
+    await finished_unsent(office, "H99-1")
+    await office.here((at(1), at(28, 16, 5)), (at(28, 16, 12), at(30)))
+    office.go(at(29, 6))
+    await office.regain_partner()
+    await office.follow()
+
+    assert ends(office, "H99-1") == {("sync_late", "partner", "sync_late", "partner")}
+
+
+async def test_a_worker_that_is_there_needs_no_beat_to_say_so(office: Office) -> None:
+    """The clock has moved on since the last beat, and the follower runs in the process that will beat next."""
+    office.go(at(28, 15))
+    await office.lose_partner()
+    office.go(at(28, 16))
+    await finished_unsent(office, "H99-1")
+    await office.here((at(1), at(28, 16, 5)))
+    office.go(at(29, 6))
+    await office.regain_partner()
+    office.follower = office.another_follower(1, here_since=at(28, 16, 5))
+    await office.follow()
+
+    assert ends(office, "H99-1") == {("sync_late", "partner", "sync_late", "partner")}
+
+
+async def test_old_dossiers_of_an_initial_load_are_nobodys_lag(office: Office) -> None:
+    await office.here((at(29, 7), at(30)))  # the gateway first runs on the day after the promise
+    office.go(at(29, 7, 30))
+    await office.tell("H99-1", "finished", finished_at=at(28, 16))
+    await office.work()
+    await office.follow()
+
+    assert ends(office, "H99-1") == {("sync_late", "before_start", "sync_late", "before_start")}
+    late = (await office.headline()).late.by_date
+    assert (late.shown, late.before_start, late.gateway, late.source, late.ours) == (1, 1, 0, 0, 0.0)
+    (dossier,) = await office.late()
+    assert dossier.cause_by_date is Cause.BEFORE_START
+
+
+async def test_the_age_of_old_events_is_in_no_percentile(office: Office) -> None:
+    await office.here((at(28, 9), at(30)))
+    office.go(at(28, 9, 30))
+    await office.tell("H99-1", "received")  # at 08:00, before there was a gateway
+    await office.work()
+    await office.follow()
+
+    assert set(office.rows("before_start")) == {(True,)}
+    (day,) = (await office.report()).days
+    assert (day.deliveries, day.source, day.total) == (2, None, None)
+    assert day.ours is not None
+
+
+async def test_a_configured_start_takes_the_place_of_the_first_run(office: Office) -> None:
+    office.follower = office.another_follower(1, counts_from=at(29))
+    office.go(at(29, 7, 30))
+    await finished(office, "H99-1", at(28, 16))
+    await office.work()
+    await office.follow()
+
+    assert ends(office, "H99-1") == {("sync_late", "before_start", "sync_late", "before_start")}
+
+
+async def test_rows_that_no_report_needs_are_dropped_and_the_days_percentiles_stay(office: Office) -> None:
+    office.go(at(28, 8, 10))
+    await office.tell("H99-1", "received")
+    await office.tell("H99-2", "received")
+    await office.work()
+    office.go(at(29, 0, 1))
+    await office.follow()
+    before = (await office.report()).days
+    office.go(at(30, 8))
+    await office.tell("H99-2", "processing")  # heard of since: what was told of it may be told again
+
+    old = Retention(before=DAY_28 + 1, since=to_micros(at(29)))
+    assert await dropped(office, old) == 2
+    assert set(office.rows("dossier_code")) == {("H99-2",)}
+    assert (await office.report()).days == before
+    assert await dropped(office, old) == 0
+
+
+async def dropped(office: Office, old: Retention) -> int:
+    return await office.database.write(partial(lag.drop_rows, old=old))
+
+
+async def test_a_day_that_was_not_counted_keeps_its_rows(office: Office) -> None:
+    office.go(at(28, 8, 10))
+    await office.tell("H99-1", "received")
+    await office.work()
+    await office.follow()  # the day is not over
+
+    assert await dropped(office, Retention(before=DAY_28 + 1, since=to_micros(at(29)))) == 0
+    assert len(office.rows("day")) == 2
+
+
+async def test_what_is_told_after_its_row_may_be_gone_counts_as_told_before(office: Office) -> None:
+    office.go(at(28, 8, 10))
+    await office.tell("H99-1", "received")
+    office.clock.move(days=1101)
+    await office.work()
+    await office.follow()
+
+    assert office.rows("event_at")[0] == (None,)
 
 
 async def finished_unsent(office: Office, code: str, *, ended_at: datetime | None = None) -> None:

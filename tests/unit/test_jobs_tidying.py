@@ -20,7 +20,9 @@ async def tidied(process):
 
 async def test_expired_tokens_go_and_valid_ones_stay(database):
     clock = Clock()
-    process = await Process(database, clock, tidy_job(database, clock)).register()
+    process = await Process(
+        database, clock, tidy_job(database, clock, lag_kept=timedelta(days=1100))
+    ).register()
     scopes = frozenset({Scope.EVENTS_READ})
     await database.write(
         lambda tx: create_client(tx, NewClient(id="mot-cua", name="x", scopes=scopes), clock())
@@ -44,7 +46,10 @@ async def test_oldest_records_of_uneventful_runs_go(database, monkeypatch):
     monkeypatch.setattr(jobs, "KEPT_RUNS", 4)
     clock = Clock()
     process = await Process(
-        database, clock, tidy_job(database, clock), job(Work(), cron="* * * * *")
+        database,
+        clock,
+        tidy_job(database, clock, lag_kept=timedelta(days=1100)),
+        job(Work(), cron="* * * * *"),
     ).register()
     await process.look()
     for _ in range(7):

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.deadlines.instants import to_micros
 from gateway.statussync.lag import TARGET, Cause, End, Grain, Shown, Trouble, judge, last_moment, shown
+from gateway.statussync.lag_troubles import Rules, troubles
+from gateway.storage.lag_evidence import Evidence, Outage, Way
 
 VIETNAM = timezone(timedelta(hours=7))
 
@@ -138,6 +140,50 @@ CAUSES: list[tuple[str, int, list[Trouble], Cause]] = [
         Cause.SOURCE,
     ),
 ]
+
+
+# ended at, heard at, the gateway's first run, through whom; promised for the 28th at 17:00
+STARTS: list[tuple[str, int, int, int, Cause]] = [
+    ("all of it before", at(20, 9), at(29, 7), at(29, 6), Cause.BEFORE_START),
+    ("no time left for anybody", at(28, 16), at(28, 16, 55), at(28, 16, 50), Cause.BEFORE_START),
+    ("the source had its time after the start", at(28, 8), at(28, 18), at(28, 12), Cause.SOURCE),
+    ("we had ours", at(28, 8), at(28, 12, 1), at(28, 12), Cause.GATEWAY),
+    ("ended after the start, told late", at(28, 16), at(28, 18), at(28, 15, 59), Cause.SOURCE),
+    ("heard before the time that counts", at(28, 8), at(28, 8, 1), at(28, 16, 50), Cause.BEFORE_START),
+]
+
+
+@pytest.mark.parametrize(("why", "ended_at", "heard_at", "start", "cause"), STARTS)
+def test_time_before_the_start_is_nobodys(
+    why: str, ended_at: int, heard_at: int, start: int, cause: Cause
+) -> None:
+    told = end(ended_at=ended_at, heard_at=heard_at, start=start, acknowledged_at=at(29, 8))
+    verdict = judge(told, [], Grain.INSTANT, now=NOW)
+    assert (verdict.shown, verdict.cause) == (Shown.SYNC_LATE, cause), why
+
+
+HOUR = at(28, 9) - at(28, 8)
+# when nobody of ours was there, and what is left of the partner's absence from 9:00 to 17:00
+DESERTED: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = [
+    ([], [(9, 17)]),
+    ([(7, 8)], [(9, 17)]),
+    ([(8, 10)], [(10, 17)]),
+    ([(10, 11), (12, 20)], [(9, 10), (11, 12)]),
+    ([(8, 20)], []),
+    ([(17, 18)], [(9, 17)]),
+]
+
+
+@pytest.mark.parametrize(("deserted", "left"), DESERTED)
+def test_nobody_there_nobody_excused(deserted: list[tuple[int, int]], left: list[tuple[int, int]]) -> None:
+    def spans(hours: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(at(28) + begin * HOUR, at(28) + end * HOUR) for begin, end in hours]
+
+    away = Outage(destination="portal", began_at=at(28, 9), ended_at=at(28, 17), failure="refused")
+    record = Evidence(outages=[away], deserted=spans(deserted))
+    way = Way(lane_id=1, destination="portal", dossier_code="H99-1", since=at(28), until=at(29))
+    found = troubles(record, way, Rules(longest=HOUR, now=NOW))
+    assert [(each.began_at, each.ended_at) for each in found] == spans(left)
 
 
 @pytest.mark.parametrize(("why", "heard_at", "troubles", "cause"), CAUSES)

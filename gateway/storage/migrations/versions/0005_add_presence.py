@@ -36,3 +36,13 @@ def upgrade() -> None:
                 f"{column} = 'gateway' OR {column} = 'source' OR {column} = 'partner' "
                 f"OR {column} = 'before_start'",
             )
+    # SQLite asks the newest index first, and a table that was made anew has its indexes in another order
+    op.drop_index("ix_sync_lag_late", table_name="sync_lag")
+    op.create_index(
+        "ix_sync_lag_late",
+        "sync_lag",
+        ["destination", "day"],
+        unique=False,
+        sqlite_where=sa.text("late"),
+        postgresql_where=sa.text("late"),
+    )
