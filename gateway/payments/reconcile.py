@@ -169,9 +169,10 @@ class Reconciliation:
 
     async def expected(self, destination: str, day: int) -> int:
         """How many attempts there are to ask about."""
-        return await self._database.read(
-            functools.partial(books.count_attempts, destination=destination, day=day)
+        found = await self._database.read(
+            functools.partial(books.attempts_of_day, destination=destination, day=day)
         )
+        return len(found)
 
     async def open_items(self) -> dict[str, int]:
         """How many items of each class are open."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -27,6 +27,7 @@ from gateway.storage.settlement_files import Line, covered, lines_of
 
 T = TypeVar("T")
 PIECE = 50
+ORPHANS = 2
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +51,8 @@ class Lines(Protocol):
     async def covered(self, destination: str, days: Sequence[int]) -> set[tuple[int, str]]:
         """Of which days, and for which partner, a whole file is here."""
 
-    async def orphans(self, destination: str, day: int, after: str) -> Sequence[str]:
-        """References of ``day`` without an attempt, some behind ``after``."""
+    async def orphans(self, destination: str, day: int) -> Sequence[str]:
+        """References of ``day`` without an attempt, in order."""
 
 
 class StoredLines:
@@ -68,9 +69,9 @@ class StoredLines:
     async def covered(self, destination: str, days: Sequence[int]) -> set[tuple[int, str]]:
         return await self._database.read(functools.partial(covered, destination=destination, days=days))
 
-    async def orphans(self, destination: str, day: int, after: str) -> Sequence[str]:
+    async def orphans(self, destination: str, day: int) -> Sequence[str]:
         return await self._database.read(
-            functools.partial(books.orphan_references, destination=destination, day=day, after=after)
+            functools.partial(books.orphan_references, destination=destination, day=day)
         )
 
 
@@ -94,6 +95,10 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], datetime]
 
 
+def _pieces(given: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (given[start : start + PIECE] for start in range(0, len(given), PIECE))
+
+
 class Pass:
     """A pass for one order."""
 
@@ -108,26 +113,22 @@ class Pass:
 
     async def run(self, place: Place, done: Done) -> None:
         """Go on behind ``place`` to the end."""
-        if place.phase < 2:
-            async for piece, where in self._attempts(place):
-                await done(await self._judged(piece), where)
-            place = Place(phase=2)
-        after = place.after
-        while references := await self._lines.orphans(self._order.destination, self._order.day, after):
-            after = references[-1]
-            await done(await self._orphans(references), Place(phase=2, after=after))
-
-    async def _attempts(self, place: Place) -> AsyncIterator[tuple[list[Booked], Place]]:
-        questions = (books.attempts_of_day, books.attempts_elsewhere)
-        for phase in range(place.phase, len(questions)):
+        for phase, question in enumerate((books.attempts_of_day, books.attempts_elsewhere)):
+            if phase < place.phase:
+                continue
             after = int(place.after or 0) if phase == place.phase else 0
-            while piece := await self._ask(questions[phase], after=after, limit=PIECE):
-                after = piece[-1].id
-                yield piece, Place(phase=phase, after=str(after))
+            ids = [each for each in await self._of_day(question) if each > after]
+            for some in _pieces(ids):
+                piece = await self._database.read(functools.partial(books.attempts_by_id, ids=some))
+                await done(await self._judged(piece), Place(phase=phase, after=str(some[-1])))
+        behind = place.after if place.phase == ORPHANS else ""
+        every = await self._lines.orphans(self._order.destination, self._order.day)
+        for references in _pieces([each for each in every if each > behind]):
+            await done(await self._orphans(references), Place(phase=ORPHANS, after=references[-1]))
 
-    async def _ask(self, question: Callable[..., list[Booked]], **more: Any) -> list[Booked]:
+    async def _of_day(self, question: Callable[..., list[int]]) -> list[int]:
         where = {"destination": self._order.destination, "day": self._order.day}
-        return await self._database.read(functools.partial(question, **where, **more))
+        return await self._database.read(functools.partial(question, **where))
 
     async def _judged(self, piece: Sequence[Booked]) -> list[Kept]:
         """Ask about every attempt of a piece, apply what is to be applied, write down what is found."""

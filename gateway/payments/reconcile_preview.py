@@ -75,15 +75,8 @@ class HeldLines(StoredLines):
         stored = await super().covered(destination, days)
         return stored | {(self._day, partner) for partner in self._partners}
 
-    async def orphans(self, destination: str, day: int, after: str) -> Sequence[str]:
-        if (
-            after
-        ):  # everything was given at once: two sources in two orders have no common place to go on from
-            return []
-        found: set[str] = set()
-        while piece := await super().orphans(destination, day, after):
-            found.update(piece)
-            after = piece[-1]
+    async def orphans(self, destination: str, day: int) -> Sequence[str]:
+        found = set(await super().orphans(destination, day))
         held = [name for name, lines in self._held.items() if any(line.claim == "paid" for line in lines)]
         for start in range(0, len(held), PIECE):
             some = held[start : start + PIECE]

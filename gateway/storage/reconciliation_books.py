@@ -53,23 +53,13 @@ _ATTEMPT = sa.select(
 _WHOLE_FILES = sa.select(settlement_file.c.id).where(settlement_file.c.complete == 1)
 
 
-def attempts_of_day(
-    connection: sa.Connection, destination: str, day: int, *, after: int = 0, limit: int = 100
-) -> list[Booked]:
-    """Attempts that were made on ``day`` in Viet Nam, by identifier."""
-    start = start_of_day(day)
-    columns = payment_attempt.c
-    question = (
-        _ATTEMPT.where(
-            columns.destination == destination,
-            columns.created_at >= start,
-            columns.created_at < start + DAY,
-            columns.id > after,
-        )
-        .order_by(columns.id)
-        .limit(limit)
+def attempts_of_day(connection: sa.Connection, destination: str, day: int) -> list[int]:
+    """Identifiers of the attempts that were made on ``day`` in Viet Nam, in order."""
+    start, columns = start_of_day(day), payment_attempt.c
+    question = sa.select(columns.id).where(
+        columns.destination == destination, columns.created_at >= start, columns.created_at < start + DAY
     )
-    return _booked(connection, question)
+    return sorted(int(each) for each in connection.execute(question).scalars())
 
 
 def attempts_by_id(connection: sa.Connection, ids: Sequence[int]) -> list[Booked]:
@@ -77,45 +67,26 @@ def attempts_by_id(connection: sa.Connection, ids: Sequence[int]) -> list[Booked
     return _booked(connection, _ATTEMPT.where(payment_attempt.c.id.in_(ids)).order_by(payment_attempt.c.id))
 
 
-def attempts_elsewhere(
-    connection: sa.Connection, destination: str, day: int, *, after: int = 0, limit: int = 100
-) -> list[Booked]:
-    """Attempts of other days that the settlement files of ``day`` name, and those with an open item."""
-    start = start_of_day(day)
+def attempts_elsewhere(connection: sa.Connection, destination: str, day: int) -> list[int]:
+    """Attempts of other days that the settlement files of ``day`` name, and those with an open item, in order."""
     columns, lines, items = payment_attempt.c, settlement_line.c, reconciliation.c
-    named = sa.exists().where(
-        lines.destination == destination,
-        lines.day == day,
-        lines.reference == columns.reference,
-        lines.file_id.in_(_WHOLE_FILES),
-    )
-    is_open = columns.id.in_(
-        sa.select(items.attempt_id).where(
-            items.destination == destination,
-            items.state == sa.literal_column("'open'"),
-            items.attempt_id.is_not(None),
-        )
-    )
-    question = (
-        _ATTEMPT.where(
+    named = (
+        sa.select(columns.id)
+        .join(settlement_line, lines.reference == columns.reference)
+        .where(
             columns.destination == destination,
-            columns.id > after,
-            sa.or_(columns.created_at < start, columns.created_at >= start + DAY),
-            sa.or_(named, is_open),
+            lines.destination == destination,
+            lines.day == day,
+            lines.file_id.in_(_WHOLE_FILES),
         )
-        .order_by(columns.id)
-        .limit(limit)
     )
-    return _booked(connection, question)
-
-
-def count_attempts(connection: sa.Connection, destination: str, day: int) -> int:
-    """How many attempts were made on ``day``."""
-    start, columns = start_of_day(day), payment_attempt.c
-    question = sa.select(sa.func.count()).where(
-        columns.destination == destination, columns.created_at >= start, columns.created_at < start + DAY
+    is_open = sa.select(items.attempt_id).where(
+        items.destination == destination,
+        items.state == sa.literal_column("'open'"),
+        items.attempt_id.is_not(None),
     )
-    return int(connection.execute(question).scalar_one())
+    found = {int(each) for question in (named, is_open) for each in connection.execute(question).scalars()}
+    return sorted(found - set(attempts_of_day(connection, destination, day)))
 
 
 def _booked(connection: sa.Connection, question: sa.Select[Any]) -> list[Booked]:
@@ -211,9 +182,7 @@ def _second_payments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> 
     return found
 
 
-def orphan_references(
-    connection: sa.Connection, destination: str, day: int, *, after: str = "", limit: int = 100
-) -> list[str]:
+def orphan_references(connection: sa.Connection, destination: str, day: int) -> list[str]:
     """References without an attempt: of the files of ``day``, of what was kept on ``day``, and with an open item."""
     lines, orphans, items, attempts = (
         settlement_line.c,
@@ -240,11 +209,8 @@ def orphan_references(
         items.state == sa.literal_column("'open'"),
         items.attempt_id.is_(None),
     )
-    every = sa.union(in_files, kept, waiting).subquery()
-    question = (
-        sa.select(every.c.reference).where(every.c.reference > after).order_by(every.c.reference).limit(limit)
-    )
-    return [str(reference) for reference in connection.execute(question).scalars()]
+    questions = (in_files, kept, waiting)
+    return sorted({str(each) for question in questions for each in connection.execute(question).scalars()})
 
 
 def orphans_by_reference(
