@@ -76,7 +76,8 @@ def encode(
 
 def _encoded(settings: Settings, name: str, operation: str, what: str) -> tuple[Subject, list[Planned]]:
     """What to encode and the deliveries of it; an adapter that takes orders gets them from the file itself."""
-    from gateway.port import AnswersPayers
+    from gateway.domain.errors import NotFoundError
+    from gateway.port import AnswersPayers, CollectsPayments
 
     destination, built, secrets = _adapter(settings, name)
     path = Path(what)
@@ -84,6 +85,11 @@ def _encoded(settings: Settings, name: str, operation: str, what: str) -> tuple[
         order = _ordered(path)
         subject = Subject(built, destination, order.dossier, None, {}, {}, secrets)
         return subject, [_order_delivery(subject, operation, order)]
+    if isinstance(built, CollectsPayments):
+        raise NotFoundError(
+            f"there is no file {what} with a payment order; what would be sent for a stored dossier shows: "
+            f"lienthong payments create {what} --dry-run"
+        )
     subject = _subject(settings, (destination, built, secrets), what)
     return subject, _planned(subject, operation)
 

@@ -200,6 +200,12 @@ async def test_what_cannot_be_meant_is_said(place):
         assert says in " ".join((ran.err + ran.out).replace("│", " ").split()), arguments
 
 
+async def test_encode_of_a_stored_dossier_says_where_its_payment_is_shown(place):
+    ran = await place.run("encode", NAME, "init", CODE)
+    assert ran.code == 1
+    assert f"lienthong payments create {CODE} --dry-run" in ran.err
+
+
 async def test_nothing_waits_where_nothing_was_asked_for(place):
     assert "nothing waits" in (await place.payments("waiting")).out
     assert (await place.payments("orphans", "--json")).json == []
