@@ -9,7 +9,8 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from gateway.api.payer import NOTICES, UNKNOWN
+from gateway.api.limits import Buckets
+from gateway.api.payer import BURST, NOTICES, UNKNOWN
 from gateway.domain.errors import StorageUnavailable
 from gateway.domain.payment import OPEN, AttemptState
 from tests.api_world import open_world
@@ -157,6 +158,11 @@ async def test_page_says_so_when_nothing_can_be_read(world, door):
 
 
 async def test_guessing_references_is_slowed_down(world, door):
-    codes = [(await see(world, f"data=PG{number:018d}")).status_code for number in range(260)]
-    assert codes[0] == 404
-    assert codes[-1] == 429
+    now = [0.0]
+    world.api._strangers = Buckets(lambda: now[0])
+
+    codes = [(await see(world, f"data=PG{number:018d}")).status_code for number in range(int(BURST) + 1)]
+    assert codes == [404] * int(BURST) + [429]
+
+    now[0] += 1.0
+    assert WAITING in (await see(world, f"data={REFERENCE}")).text
