@@ -7,7 +7,7 @@ from io import BytesIO
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.payment import SETTLED, AttemptState
@@ -154,6 +154,7 @@ def kept(number: int, mine: Ours | None, theirs: Theirs) -> Kept:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(_ours, _theirs), max_size=12))
 def test_the_differences_add_up_to_the_difference_of_the_sums(
     sides: list[tuple[Ours | None, Theirs]],
