@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from gateway.domain.violation import Violation
 
 
+FILE = "file"
+"""What ``CannotEncode.missing`` calls a file whose bytes are needed."""
+
+
 class GatewayError(Exception):
     """Any fault of our own; the message says what, which dossier or row, and what to do."""
 
@@ -51,7 +55,9 @@ class CannotEncode(GatewayError):
     """A delivery cannot be put into the partner's format; nothing was sent and no attempt was spent.
 
     ``missing``: (catalogue, parameters) of reference data that may make it possible; the hub fetches it and tries
-    once more.
+    once more. A file's bytes are asked for in the same way, as (``FILE``, parameters): ``sha256`` (lower-case) and
+    ``url``, and where they are known ``size`` and ``most`` (the largest that the partner takes), in bytes as decimal
+    text.
     """
 
     def __init__(

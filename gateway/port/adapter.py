@@ -31,7 +31,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     ``now``: aware UTC. ``credentials``: value per credential layer. ``memory``: what earlier answers taught us
     about this dossier at this partner (``learned``); ``memories``: the same by delivery, where one call carries
     deliveries of several lanes. ``catalogues``: cached reference data, catalogue name to entry key to entry; a
-    catalogue that was never fetched is missing, which is not the same as empty.
+    catalogue that was never fetched is missing, which is not the same as empty. ``files``: bytes by lower-case SHA-256,
+    as far as an encoding has asked for them (``FILE`` in ``CannotEncode.missing``).
     """
 
     now: datetime
@@ -39,6 +40,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     memory: Mapping[str, str] = {}
     memories: Mapping[int, Mapping[str, str]] = {}
     catalogues: Catalogues = {}
+    files: Mapping[str, bytes] = {}
 
     def memory_of(self, delivery: Delivery) -> Mapping[str, str]:
         """What is remembered about the dossier of ``delivery``."""
