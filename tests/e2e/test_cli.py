@@ -18,13 +18,18 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
-    *("deliveries", "destinations", "sync", "reconcile", "deadline", "report", "log", "adapters", "clients"),
+    *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log"),
+    *("adapters", "clients"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
     "destinations": ("pause", "resume"),
+    "payments": (
+        *("list", "show", "create", "ask", "receipt", "fetch-receipt", "orphans", "waiting"),
+        *("cancel", "refund", "propose", "approve", "decline"),
+    ),
     "sync": ("list", "run", "history", "show", "stop", "schedule"),
-    "reconcile": ("list", "show", "run", "apply", "tolerate"),
+    "reconcile": ("list", "show", "run", "apply", "tolerate", "payments", "resolve"),
     "deadline": ("compute", "classify", "calendar"),
     "report": (
         "06a",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import get_args
 
 import pytest
@@ -9,6 +11,7 @@ import typer.testing
 
 from gateway.cli.main import app
 from gateway.cli.paying import words
+from gateway.domain import payment
 from gateway.domain.payment import AttemptState, RequestState, Source
 from gateway.storage.payment_orders import DecisionKind
 
@@ -45,6 +48,13 @@ def test_every_state_has_its_words():
     assert set(words.ATTEMPT) == set(AttemptState)
     assert set(words.DECISION) == set(get_args(DecisionKind))
     assert set(words.SOURCE) == set(get_args(Source))
+
+
+def test_every_alarm_of_the_rule_has_its_words():
+    rule = inspect.getsource(payment)
+    found = re.findall(r'(?:alarm=|return |if wrong := )"([a-z_]+)"', rule)
+    assert len(set(found)) > 8
+    assert set(found) <= set(words.ALARM)
 
 
 @pytest.mark.parametrize(

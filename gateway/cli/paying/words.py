@@ -33,6 +33,7 @@ ALARM = {
     "paid_twice": "khoản này đã được nộp qua mã tham chiếu khác",
     "failed_after_paid": "báo không thành công sau khi đã thanh toán; vẫn giữ là đã thanh toán",
     "quarantined": "đang chờ cán bộ quyết định",
+    "rejected_before": "khoản tiền này đã bị hai cán bộ từ chối; đánh giá như cũ",
     "unknown_reference": "không có mã tham chiếu này",
 }
 DECISION = {
