@@ -25,6 +25,7 @@ from sqlalchemy.engine import make_url
 
 from bench.running import Row, row, sqlite
 from gateway.bootstrap import build_adapter, open_gateway
+from gateway.delivery.intake import lane_plan
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
@@ -164,7 +165,9 @@ class Run:
 
 async def compare_all(database: str, url: str) -> dict[str, Any]:
     gateway = await open_gateway(settings(database, url), upgrade=False)
-    job = Drift(gateway.database, gateway.destinations, gateway.hub.clock, may_probe=lambda: True)
+    job = Drift(
+        gateway.database, gateway.destinations, gateway.hub.clock, may_probe=lambda: True, plan=lane_plan
+    )
     before, began = _cpu(), time.perf_counter()
     summary = await job.run(Run())
     seconds, spent = time.perf_counter() - began, _cpu() - before

@@ -19,7 +19,7 @@ from gateway import registry
 from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
 from gateway.delivery.clock import SteadyClock
 from gateway.delivery.destination import Destination, Hub
-from gateway.delivery.intake import Intake
+from gateway.delivery.intake import Intake, lane_plan
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.job import Job
 from gateway.inbound.callbacks import Callbacks
@@ -44,6 +44,7 @@ from gateway.settings import DestinationSettings, Settings, database_url, decode
 from gateway.statussync.assessor import Assessor
 from gateway.statussync.desk import Desk
 from gateway.statussync.drift import Drift
+from gateway.statussync.drift_gauges import DriftGauges
 from gateway.statussync.gauges import DeadlineGauges
 from gateway.statussync.lag_follower import LagFollower
 from gateway.statussync.lag_gauges import LagGauges
@@ -153,7 +154,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
-    drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers)
+    drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers, plan=lane_plan)
     desk = _desk(hub, rules, destinations, settings)
     own_jobs = (catalogue_job(catalogues), drift.job(), _report_job(desk, settings))
     jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
@@ -161,6 +162,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations), policy_of(settings, lambda: worker.here_since))
     _keep_deadlines(worker, desk)
+    worker.attend("drift_gauges", DriftGauges(database, sorted(destinations)).run)
     return Gateway(
         settings=settings,
         database=database,

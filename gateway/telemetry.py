@@ -107,6 +107,22 @@ DOSSIERS_PENDING = Gauge("lienthong_dossiers_pending", "Dossiers being worked on
 DOSSIERS_AT_RISK = Gauge(
     "lienthong_dossiers_at_risk", "Dossiers in time that a destination may show late.", ["destination"]
 )
+DRIFT_STANDING = Gauge(
+    "lienthong_drift_differences",
+    "Differences between a partner's record and what it was told that are not gone, by class and state.",
+    ["destination", "kind", "state"],
+)
+DRIFT_FOUND = Gauge(
+    "lienthong_drift_found", "Differences that the last pass of the drift check saw.", ["kind"]
+)
+DRIFT_LOOKED = Gauge(
+    "lienthong_drift_dossiers",
+    "Dossiers in the last pass of the drift check: looked, in_step, differing.",
+    ["result"],
+)
+DRIFT_LAST_PASS = Gauge(
+    "lienthong_drift_last_pass_timestamp_seconds", "When the last pass of the drift check ended."
+)
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 

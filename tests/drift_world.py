@@ -13,7 +13,7 @@ import msgspec
 
 from adapters import national_portal
 from gateway.bootstrap import Gateway, open_gateway
-from gateway.delivery.intake import Submission
+from gateway.delivery.intake import Submission, lane_plan
 from gateway.domain.dossier import Result
 from gateway.domain.job import RunStopped
 from gateway.sandbox import Sandbox, serve_sandbox
@@ -113,6 +113,7 @@ class World:
             destinations,
             gateway.hub.clock,
             may_probe=lambda: not gateway.worker.delivers,
+            plan=lane_plan,
         )
 
     @property

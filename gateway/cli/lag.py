@@ -208,10 +208,10 @@ def headline(found: DestinationLag) -> str:
 def _counted(count: LateCount) -> str:
     if not count.shown:
         return "nothing"
+    before = f", before the start {count.before_start:,}" if count.before_start else ""
     return (
         f"{count.shown:,}, rightly {count.rightly:,}, only through us {count.gateway:,} ({count.ours or 0:.1%}), "
-        f"through the source {count.source:,}, through the partner {count.partner:,}, "
-        f"before the start {count.before_start:,}"
+        f"through the source {count.source:,}, through the partner {count.partner:,}{before}"
     )
 
 

@@ -1,7 +1,7 @@
 """What the partner has of a dossier against what it must have: the classes of drift, each with what would repair it.
 
 Pure. Invariants: what is still on its way in the lane is no difference, in either direction; a repair names only
-deliveries that the partner has acknowledged before; what was not looked at is never said to be in order.
+deliveries that the partner has acknowledged before (or everything, of what it was never told); what was not looked at is never said to be in order.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING_UNDERWAY = Underway()
 END = "/finished_at"
 STEPS = "/steps"
+LANE = "/lane"
 _ALL = frozenset(DriftKind)
 _BY_SNAPSHOT = _ALL - {DriftKind.UNKNOWN_HERE, DriftKind.STEPS_MISSING, DriftKind.STEPS_OUT_OF_ORDER}
 _PRESENCE = frozenset({DriftKind.MISSING_THERE})
@@ -132,6 +133,15 @@ def unknown_here(found: PartnerRecord | NoRecord) -> Comparison:
         differences=(Difference(kind=DriftKind.UNKNOWN_HERE, theirs=theirs),),
         unjudged=_ALL - {DriftKind.UNKNOWN_HERE},
     )
+
+
+def never_told(found: PartnerRecord | NoRecord, ours: Status, *, sound: bool) -> Comparison:
+    """A dossier that the partner is to know and that nothing was ever planned for. ``sound``: it would take it."""
+    if not isinstance(found, NoRecord):
+        return unknown_here(found)
+    repair = Repair(deliveries=()) if sound else None
+    missing = Difference(kind=DriftKind.MISSING_THERE, field=LANE, ours=str(ours), repair=repair)
+    return Comparison(differences=(missing,), unjudged=_ALL - _PRESENCE - {DriftKind.UNKNOWN_HERE})
 
 
 def moves_backwards(theirs: Status | None, ours: Status | None) -> bool:

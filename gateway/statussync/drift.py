@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.domain.dossier import Dossier
 from gateway.domain.errors import NotFoundError
 from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.port import record_reader
@@ -23,9 +24,12 @@ from gateway.statussync.drift_tally import Tally
 from gateway.storage import drift, drift_lanes, feed
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
+from gateway.storage.intake import LanePlan
 
 T = TypeVar("T")
 CHUNK = 100
+PAGE = 1_000  # dossiers at once among which some without a lane are looked for
+SOUGHT = 50_000  # so many of them in a pass
 _NUMBER = r"[0-9]{1,6}(\.[0-9]{1,3})?"
 PARAMETERS = (
     Parameter(name="destination", help="only this destination", pattern=r"[^\s]{1,100}"),
@@ -61,15 +65,18 @@ PARAMETERS = (
 class Mark(msgspec.Struct):
     """Where a pass stopped at one destination. ``told``: the event up to which changed dossiers were looked at; None:
     there was no pass yet. ``after``: the dossier after which the turn goes on. ``whole``: that turn is to go on to the
-    end, however long."""
+    end, however long. ``sought`` and ``seek``: the same of the search for dossiers without a lane."""
 
     told: int | None = None
     after: str = ""
     whole: bool = False
+    sought: str = ""
+    seek: bool = False
 
 
 class Drift:
-    """The job ``drift``. ``may_probe``: nobody else in this process tries whether a lost partner is back."""
+    """The job ``drift``. ``may_probe``: nobody else in this process tries whether a lost partner is back. ``plan``: what
+    one of ``destinations`` would be told about a dossier."""
 
     def __init__(
         self,
@@ -78,9 +85,11 @@ class Drift:
         clock: Callable[[], datetime],
         *,
         may_probe: Callable[[], bool],
+        plan: Callable[[Any, Dossier], LanePlan],
     ) -> None:
         self._database = database
         self._destinations = destinations
+        self._plan = plan
         self._clock = clock
         self._may_probe = may_probe
 
@@ -106,7 +115,8 @@ class Drift:
         reader = record_reader(destination.adapter)
         if reader is None:
             return None
-        return Inquiry(destination, reader, pace=pace, may_probe=self._may_probe)
+        plan = functools.partial(self._plan, destination)
+        return Inquiry(destination, reader, pace=pace, may_probe=self._may_probe, plan=plan)
 
     async def run(self, context: RunContext) -> Summary:
         """One pass. Raises PartnerUnavailable when a partner gives no answer for too long; the mark is kept."""
@@ -159,6 +169,7 @@ class _Pass:
         given, mark = self._context.parameters, self._mark
         if (mark.told is None or given["scope"] == "all") and not mark.whole:
             mark.whole, mark.after = True, ""
+            mark.seek, mark.sought = True, ""
         position = await self._database.read(functools.partial(drift_lanes.position_before, instant=horizon))
         await self._expect(position)
         for codes in _pieces(await self._ask(drift.drifting_dossiers)):
@@ -169,6 +180,7 @@ class _Pass:
             await self._report()
         mark.told = position
         await self._turn(None if mark.whole else int(given["turn"]))
+        await self._seek(None if mark.seek else SOUGHT, int(given["turn"]))
 
     async def _changed(self, position: int) -> AsyncIterator[tuple[list[str], int]]:
         """Dossiers of which something was acknowledged since the last pass; none before the first one."""
@@ -193,6 +205,22 @@ class _Pass:
             mark.after = codes[-1] if len(codes) == size else ""
             if not mark.after:
                 mark.whole = False
+                break
+            await self._report()
+        await self._report()
+
+    async def _seek(self, most: int | None, asked: int) -> None:
+        """Look for dossiers that have no lane, by number, among the next ``most`` (None: to the end), or until ``asked``
+        of them were found that have none."""
+        mark = self._mark
+        while most is None or (most > 0 and asked > 0):
+            codes, reached = await self._ask(drift_lanes.laneless_after, after=mark.sought, limit=PAGE)
+            for piece in _pieces(codes):
+                await self._look(piece)
+            most, asked = None if most is None else most - PAGE, asked - len(codes)
+            mark.sought = reached or ""
+            if reached is None:
+                mark.seek = False
                 break
             await self._report()
         await self._report()

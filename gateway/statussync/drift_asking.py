@@ -16,6 +16,7 @@ import structlog
 
 from gateway.codec import http
 from gateway.domain.delivery import Delivery
+from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
 from gateway.port import (
     Adapter,
@@ -27,6 +28,8 @@ from gateway.port import (
     ShowsRecords,
     WireRequest,
 )
+from gateway.port.adapter import Catalogues
+from gateway.storage.intake import LanePlan
 from gateway.wire.authentication import Authenticator, Credentials, NoCredential
 from gateway.wire.client import Answered, Exchange
 
@@ -79,6 +82,10 @@ class Destination(Protocol):
     @property
     def adapter(self) -> Adapter:
         """Its adapter."""
+
+    @property
+    def catalogues(self) -> Catalogues:
+        """Reference data of the partner."""
 
     @property
     def gate(self) -> Gate:
@@ -140,7 +147,8 @@ class Pace:
 
 
 class Inquiry:
-    """Questions to one partner. ``may_probe``: nobody else in this process tries whether it is back."""
+    """Questions to one partner. ``may_probe``: nobody else in this process tries whether it is back. ``plan``: what the
+    partner would be told about a dossier."""
 
     def __init__(
         self,
@@ -149,8 +157,10 @@ class Inquiry:
         *,
         pace: Pace | None = None,
         may_probe: Callable[[], bool],
+        plan: Callable[[Dossier], LanePlan],
     ) -> None:
         self.destination = destination
+        self.plan = plan
         self._reader = reader
         self._pace = pace or Pace(0)
         self._may_probe = may_probe

@@ -11,11 +11,11 @@ import functools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.domain.errors import PartnerUnavailable
+from gateway.domain.errors import CannotEncode, PartnerUnavailable
 from gateway.domain.job import RunContext
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
 from gateway.statussync.drift_look import (
@@ -26,12 +26,13 @@ from gateway.statussync.drift_look import (
     findings,
     look,
     look_for_unknown,
+    look_for_untold,
     snapshot_operations,
 )
 from gateway.statussync.drift_tally import Tally
 from gateway.storage.database import Database
 from gateway.storage.drift import Recorded, drift_dossiers, record_findings
-from gateway.storage.drift_lanes import LaneFile, lane_files, stamps
+from gateway.storage.drift_lanes import LaneFile, lane_files, records, stamps
 from gateway.storage.instants import to_micros
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
@@ -53,6 +54,26 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     context: RunContext
     limits: Limits
     tally: Tally
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on record here: lanes; of dossiers without one their records; who has a difference that is not gone."""
+
+    files: dict[str, LaneFile]
+    records: dict[str, bytes]
+    standing: set[str]
+
+    def of(self, code: str) -> tuple[LaneFile | None, bytes | None]:
+        """The lane of a dossier, or its record when it has none."""
+        return self.files.get(code), self.records.get(code)
+
+
+class _Item(NamedTuple):
+    """One dossier to look at."""
+
+    code: str
+    file: LaneFile | None
+    record: bytes | None
 
 
 class Chunk:
@@ -77,28 +98,34 @@ class Chunk:
         """
         if not codes:
             return
-        files, standing = await self._database.read(functools.partial(self._files, codes=codes))
-        looks = await self._all(deque((code, files.get(code)) for code in codes), unknown=unknown)
+        known = await self._database.read(functools.partial(self._known, codes=codes))
+        looks = await self._all(deque(_Item(code, *known.of(code)) for code in codes), unknown=unknown)
         still = await self._still(looks)
         seen = [each for each in still if isinstance(each, Seen)]
         if not self._context.dry_run:
             await self._write_down(
-                [each for each in seen if each.comparison.differences or each.dossier in standing]
+                [each for each in seen if each.comparison.differences or each.dossier in known.standing]
             )
         for each in still:
             self.tally.add(self.inquiry.name, each)
 
-    def _files(self, connection: Any, codes: Sequence[str]) -> tuple[dict[str, LaneFile], set[str]]:
+    def _known(self, connection: Any, codes: Sequence[str]) -> _Known:
         name = self.inquiry.name
-        return lane_files(connection, name, codes, self._snapshots), drift_dossiers(connection, name, codes)
+        files = lane_files(connection, name, codes, self._snapshots)
+        untold = [code for code in codes if code not in files]
+        return _Known(
+            files=files,
+            records=records(connection, untold) if untold else {},
+            standing=drift_dossiers(connection, name, codes),
+        )
 
-    async def _all(self, queue: deque[tuple[str, LaneFile | None]], *, unknown: bool) -> list[Look]:
+    async def _all(self, queue: deque[_Item], *, unknown: bool) -> list[Look]:
         """Every look; reports progress meanwhile. What has begun is finished before anything is raised."""
         looks: list[Look] = []
 
         async def work() -> None:
             while queue:
-                looks.append(await self._one(*queue.popleft(), unknown=unknown))
+                looks.append(await self._one(queue.popleft(), unknown=unknown))
                 await self._context.report(self.tally.looked + len(looks))
 
         tasks = [asyncio.create_task(work()) for _ in range(min(self._limits.concurrency, len(queue)))]
@@ -113,15 +140,24 @@ class Chunk:
                 raise fault
         return looks
 
-    async def _one(self, code: str, file: LaneFile | None, *, unknown: bool) -> Look:
+    async def _one(self, item: _Item, *, unknown: bool) -> Look:
+        file = item.file
+        if item.record is not None:
+            return await self._untold(item.code, item.record)
         if file is None and not unknown:
-            return Silent(dossier=code, why=Silence.NOTHING_TOLD)
+            return Silent(dossier=item.code, why=Silence.NOTHING_TOLD)
         if file is None:
-            return await look_for_unknown(code, self._patience.ask)
+            return await look_for_unknown(item.code, self._patience.ask)
         age = to_micros(self._clock()) - file.settled_at
         if file.settled_at and age < self._limits.grace * 1e6:
-            return Silent(dossier=code, why=Silence.TOO_FRESH)
+            return Silent(dossier=item.code, why=Silence.TOO_FRESH)
         return await look(self.inquiry, file, self._patience.ask)
+
+    async def _untold(self, code: str, record: bytes) -> Look:
+        try:
+            return await look_for_untold(self.inquiry, record, self._patience.ask)
+        except (msgspec.DecodeError, CannotEncode) as fault:
+            return Silent(dossier=code, why=Silence.CANNOT_COMPARE, reason=str(fault)[:500])
 
     async def _still(self, looks: Sequence[Look]) -> list[Look]:
         """The looks, without those at lanes that have moved meanwhile."""

@@ -13,7 +13,9 @@ from typing import TypeAlias
 import msgspec
 
 from gateway.domain.delivery import Delivery
+from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
+from gateway.domain.status import Status
 from gateway.port import Expected, NoRecord, OperationKind, PartnerRecord
 from gateway.statussync.compare import (
     NOTHING_UNDERWAY,
@@ -21,12 +23,15 @@ from gateway.statussync.compare import (
     Difference,
     Underway,
     compare,
+    never_told,
     unknown_here,
 )
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
 from gateway.storage.drift import Findings, Found, RepairPart, RepairPlan
 from gateway.storage.drift_lanes import LaneFile
+from gateway.storage.intake import LanePlan
 
+_dossiers = msgspec.json.Decoder(Dossier)
 Ask: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[RecordAnswer]]
 """Asks the partner about a dossier, with the lane's memory."""
 
@@ -39,6 +44,7 @@ class Silence(StrEnum):
     moved           something was settled or planned while it was asked
     unread          it did not give a usable answer about this dossier, though it does about others
     cannot_compare  what was told can no longer be encoded
+    not_for_them    nothing was planned for the partner, which is not to be told about this dossier
     """
 
     NOTHING_TOLD = "nothing_told"
@@ -46,6 +52,7 @@ class Silence(StrEnum):
     MOVED = "moved"
     UNREAD = "unread"
     CANNOT_COMPARE = "cannot_compare"
+    NOT_FOR_THEM = "not_for_them"
 
 
 class Silent(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,14 +63,23 @@ class Silent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Untold(msgspec.Struct, frozen=True, kw_only=True):
+    """A dossier of ours that the partner is to know and nothing was ever planned for, and what would be planned."""
+
+    version: int
+    plan: LanePlan
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """A look that said something. ``file`` and ``expected`` None: a dossier that we know nothing of."""
+    """A look that said something. ``file`` and ``expected`` None: a dossier that we have never told the partner about;
+    ``untold`` None then: one that we know nothing of."""
 
     dossier: str
     answer: PartnerRecord | NoRecord
     comparison: Comparison
     file: LaneFile | None = None
     expected: Expected | None = None
+    untold: Untold | None = None
 
 
 Look: TypeAlias = Seen | Silent
@@ -99,6 +115,25 @@ async def look_for_unknown(dossier: str, ask: Ask) -> Look:
     return Seen(dossier=dossier, answer=answer, comparison=unknown_here(answer))
 
 
+async def look_for_untold(inquiry: Inquiry, record: bytes, ask: Ask) -> Look:
+    """Ask about a dossier of ours that has no lane, if the partner is to know it: does it, all the same?"""
+    dossier = _dossiers.decode(record)
+    adapter = inquiry.destination.adapter
+    if not adapter.wants(dossier):
+        return Silent(dossier=dossier.code, why=Silence.NOT_FOR_THEM)
+    plan = inquiry.plan(dossier)
+    answer = await ask(dossier.code, {"partner_code": next(iter(plan.partner_codes), dossier.code)})
+    if isinstance(answer, Unasked):
+        return Silent(dossier=dossier.code, why=Silence.UNREAD, reason=f"{answer.code}: {answer.reason}")
+    sound = not adapter.check(dossier, inquiry.destination.catalogues)
+    return Seen(
+        dossier=dossier.code,
+        answer=answer,
+        comparison=never_told(answer, Status(dossier.status), sound=sound),
+        untold=Untold(version=dossier.version, plan=plan),
+    )
+
+
 def findings(seen: Seen, *, destination: str, run: int, now: int) -> Findings:
     """What a look showed, as it is written down."""
     told = {each.id: each for each in ([] if seen.file is None else seen.file.delivered)}
@@ -107,7 +142,7 @@ def findings(seen: Seen, *, destination: str, run: int, now: int) -> Findings:
         destination=destination,
         dossier=seen.dossier,
         now=now,
-        found=tuple(_found(each, told) for each in seen.comparison.differences),
+        found=tuple(_found(each, told, seen.untold) for each in seen.comparison.differences),
         unjudged_kinds=frozenset(map(str, seen.comparison.unjudged)),
         unjudged_fields=seen.comparison.unjudged_fields,
     )
@@ -119,10 +154,15 @@ def snapshot_operations(inquiry: Inquiry) -> frozenset[str]:
     return frozenset(each.name for each in operations if each.kind is OperationKind.SNAPSHOT)
 
 
-def _found(difference: Difference, told: Mapping[int, Delivery]) -> Found:
+def _found(difference: Difference, told: Mapping[int, Delivery], untold: Untold | None) -> Found:
     repair = difference.repair
     plan = None
-    if repair is not None:
+    if repair is not None and untold is not None:
+        parts = [
+            RepairPart(delivery="", operation=each.operation, key=each.key) for each in untold.plan.deliveries
+        ]
+        plan = RepairPlan(deliveries=parts)
+    elif repair is not None:
         parts = [
             RepairPart(delivery=str(each), operation=told[each].operation, key=told[each].key)
             for each in repair.deliveries

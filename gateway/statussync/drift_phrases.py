@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.domain.status import Status
 from gateway.mapping.formats import VIETNAM
-from gateway.statussync.compare import END, STEPS, DriftKind
+from gateway.statussync.compare import END, LANE, STEPS, DriftKind
 from gateway.storage.drift import DriftView
 
 _STATUSES = {
@@ -45,6 +45,10 @@ SENTENCES: Mapping[DriftKind, str] = {
     DriftKind.FIELDS_DIFFER: f"Thông tin {{field}} ở {{partner}} khác với thông tin đã gửi; {_AGAIN}.",
 }
 _OF_FIELD: Mapping[tuple[DriftKind, str], str] = {
+    (
+        DriftKind.MISSING_THERE,
+        LANE,
+    ): "{partner} phải có hồ sơ này ({ours}) nhưng nơi đây chưa từng gửi; gửi hồ sơ và mọi bước.",
     (
         DriftKind.UNKNOWN_HERE,
         "",

@@ -15,14 +15,24 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CannotEncode, ConflictError, NotFoundError
 from gateway.statussync.compare import Difference
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
-from gateway.statussync.drift_look import Seen, Silence, Silent, findings, look, snapshot_operations
+from gateway.statussync.drift_look import (
+    Seen,
+    Silence,
+    Silent,
+    findings,
+    look,
+    look_for_untold,
+    snapshot_operations,
+)
 from gateway.statussync.repair_preview import EncodedCall, preview
 from gateway.storage.database import Database
 from gateway.storage.drift import DriftFilter, DriftState, DriftView, drift_by_id, drifts, record_findings
-from gateway.storage.drift_lanes import LaneFile, lane_files
+from gateway.storage.drift_lanes import LaneFile, lane_files, records
+from gateway.storage.drift_openings import Opening, open_lanes
 from gateway.storage.drift_repairs import (
     Enqueued,
     LaneMoved,
@@ -33,6 +43,7 @@ from gateway.storage.drift_repairs import (
     tolerate,
 )
 from gateway.storage.instants import to_micros
+from gateway.storage.intake import LanePlan
 
 TRIES = 3
 AT_ONCE = 4
@@ -179,6 +190,8 @@ class RepairDesk:
         if inquiry is None:
             raise ConflictError(f"{name} shows no records, so nobody can tell what it has")
         seen = await self._look(inquiry, dossier)
+        if seen.untold is not None:
+            return await self._tell(request, inquiry, seen, rows)
         if seen.file is None or seen.expected is None:
             raise ConflictError(f"{name}: dossier {dossier} was never told, so there is nothing to repeat")
         if not request.dry_run:
@@ -204,12 +217,17 @@ class RepairDesk:
             snapshots=snapshot_operations(inquiry),
         )
         file = (await self._database.read(question)).get(dossier)
-        if file is None:
-            raise ConflictError(
-                f"dossier {dossier} has no lane to {inquiry.name}: it is known there and not here, so a person must "
-                "find out where it came from"
-            )
-        found = await look(inquiry, file, functools.partial(_ask_twice, inquiry))
+        ask = functools.partial(_ask_twice, inquiry)
+        if file is not None:
+            found = await look(inquiry, file, ask)
+        else:
+            known = await self._database.read(functools.partial(records, codes=[dossier]))
+            if dossier not in known:
+                raise ConflictError(
+                    f"dossier {dossier} has no lane to {inquiry.name}: it is known there and not here, so a person "
+                    "must find out where it came from"
+                )
+            found = await look_for_untold(inquiry, known[dossier], ask)
         match found:
             case Seen():
                 return found
@@ -220,6 +238,36 @@ class RepairDesk:
                 )
             case Silent(why=why, reason=reason):
                 raise ConflictError(f"dossier {dossier} at {inquiry.name}: {why}; {reason}")
+
+    async def _tell(
+        self, request: RepairRequest, inquiry: Inquiry, seen: Seen, rows: Sequence[DriftView]
+    ) -> DossierRepair:
+        """Tell for the first time what the partner is to know and was never planned."""
+        if not request.dry_run:
+            item = findings(
+                seen, destination=inquiry.name, run=int(rows[0].run), now=to_micros(self._clock())
+            )
+            await self._database.apply(record_findings, item)
+        choice = _choose(seen, await self._again(rows), allow_backwards=request.allow_backwards)
+        if not choice.drifts or seen.untold is None:
+            outcome: Outcome = "held_back" if _stuck(choice.held_back) else "nothing_to_do"
+            return DossierRepair(
+                destination=inquiry.name, dossier=seen.dossier, outcome=outcome, held_back=choice.held_back
+            )
+        if request.dry_run:
+            return _would_tell(inquiry, seen.dossier, seen.untold.plan, choice)
+        order = Opening(
+            actor=request.actor,
+            reason=request.reason,
+            now=self._clock(),
+            destination=inquiry.name,
+            dossier=seen.dossier,
+            version=seen.untold.version,
+            plan=seen.untold.plan,
+            drifts=choice.drifts,
+        )
+        done: Ordered = await self._database.apply(open_lanes, order)
+        return _ordered(order, done, choice)
 
     async def _again(self, rows: Sequence[DriftView]) -> list[DriftView]:
         """The rows as they stand now."""
@@ -243,15 +291,19 @@ class RepairDesk:
             learned=dict(learned),
         )
         done: Ordered = await self._database.apply(order_repairs, order)
-        return DossierRepair(
-            destination=file.destination,
-            dossier=file.dossier,
-            outcome="ordered",
-            drifts=done.drifts,
-            deliveries=done.deliveries,
-            held_back=choice.held_back,
-            action=done.action,
-        )
+        return _ordered(order, done, choice)
+
+
+def _ordered(order: RepairOrder | Opening, done: Ordered, choice: _Choice) -> DossierRepair:
+    return DossierRepair(
+        destination=order.destination,
+        dossier=order.dossier,
+        outcome="ordered",
+        drifts=done.drifts,
+        deliveries=done.deliveries,
+        held_back=choice.held_back,
+        action=done.action,
+    )
 
 
 async def _ask_twice(inquiry: Inquiry, dossier: str, memory: Mapping[str, str]) -> RecordAnswer:
@@ -317,4 +369,31 @@ def _would_order(
         ],
         held_back=choice.held_back,
         requests=preview(inquiry, again, {**file.memory, **learned}),
+    )
+
+
+def _would_tell(inquiry: Inquiry, dossier: str, plan: LanePlan, choice: _Choice) -> DossierRepair:
+    deliveries = [
+        Delivery(
+            id=place,
+            lane=0,
+            destination=plan.destination,
+            dossier=dossier,
+            operation=each.operation,
+            key=each.key,
+            position=place,
+            payload=each.payload,
+        )
+        for place, each in enumerate(plan.deliveries, start=1)
+    ]
+    return DossierRepair(
+        destination=plan.destination,
+        dossier=dossier,
+        outcome="would_order",
+        drifts=[str(each) for each in choice.drifts],
+        deliveries=[
+            Enqueued(delivery="", operation=each.operation, key=each.key, again="") for each in deliveries
+        ],
+        held_back=choice.held_back,
+        requests=preview(inquiry, deliveries, {"partner_code": next(iter(plan.partner_codes), dossier)}),
     )

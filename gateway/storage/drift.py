@@ -42,7 +42,7 @@ class DriftState(StrEnum):
 
 
 class RepairPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery to send again; ``delivery`` is the one that was acknowledged."""
+    """One delivery to send again; ``delivery`` is the one that was acknowledged, empty where none ever was planned."""
 
     delivery: str
     operation: str

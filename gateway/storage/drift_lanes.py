@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.storage.feed import WINDOW
-from gateway.storage.schema import delivery, event, lane
+from gateway.storage.schema import delivery, dossier, event, lane
 
 _PAYLOADS_AT_ONCE = 2_000
 _STATES = {state.value: state for state in DeliveryState}
@@ -103,6 +103,32 @@ def lanes_after(connection: sa.Connection, destination: str, after: str, limit: 
         .limit(limit)
     )
     return [str(code) for code in connection.execute(question).scalars()]
+
+
+def laneless_after(
+    connection: sa.Connection, destination: str, after: str, limit: int
+) -> tuple[list[str], str | None]:
+    """Which of the next ``limit`` dossiers by number after ``after`` have no lane to ``destination``, and the last one
+    that was looked at; None: there was none left."""
+    codes = connection.execute(
+        sa.select(dossier.c.code).where(dossier.c.code > after).order_by(dossier.c.code).limit(limit)
+    )
+    pages = [str(code) for code in codes.scalars()]
+    if not pages:
+        return [], None
+    told = connection.execute(
+        sa.select(lane.c.dossier_code).where(
+            lane.c.destination == destination, lane.c.dossier_code > after, lane.c.dossier_code <= pages[-1]
+        )
+    )
+    known = {str(code) for code in told.scalars()}
+    return [code for code in pages if code not in known], pages[-1]
+
+
+def records(connection: sa.Connection, codes: Sequence[str]) -> dict[str, bytes]:
+    """The records of ``codes`` as they were taken in; one that we know nothing of is missing."""
+    rows = connection.execute(sa.select(dossier.c.code, dossier.c.record).where(dossier.c.code.in_(codes)))
+    return {str(row.code): bytes(row.record) for row in rows}
 
 
 def count_lanes(connection: sa.Connection, destination: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -26,6 +26,34 @@ from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
     from gateway.storage.database import Row, Transaction
+
+
+class Ordering(Protocol):
+    """What every order says: by whose word, why, when, about which dossier, against which differences."""
+
+    @property
+    def actor(self) -> str:
+        """By whose word."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def now(self) -> datetime:
+        """When."""
+
+    @property
+    def destination(self) -> str:
+        """Where."""
+
+    @property
+    def dossier(self) -> str:
+        """Which dossier."""
+
+    @property
+    def drifts(self) -> tuple[int, ...]:
+        """Against which differences."""
 
 
 class RepairOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +81,7 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Enqueued(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery of a repair; ``again``: the one whose payload it carries."""
+    """One delivery of a repair; ``again``: the one whose payload it carries, empty when it is told for the first time."""
 
     delivery: str
     operation: str
@@ -134,7 +162,7 @@ def _guarded(transaction: Transaction, order: RepairOrder) -> Ordered | GatewayE
 
 def _order(transaction: Transaction, order: RepairOrder) -> Ordered:
     lane, state, next_position, memory = _lock(transaction, order)
-    drifts = _repairable(transaction, order)
+    drifts = repairable(transaction, order)
     waiting = transaction.all(_OPEN, {"lane": lane})
     planned = list(_plan(transaction, order, lane, waiting))
     behind = _behind_partner(waiting)
@@ -150,10 +178,9 @@ def _order(transaction: Transaction, order: RepairOrder) -> Ordered:
         transaction.run(_LEARN, {"memory": json_text(kept), "lane": lane})
     if state is not LaneState.LEASED:
         follow_heads(transaction, [lane])
-    for drift in drifts:
-        transaction.run(_REPAIRING, {**_by(order), "id": drift})
+    mark_repairing(transaction, order, drifts)
     enqueued = [_enqueued(row, again) for row, again in planned]
-    action = _record(transaction, order, drifts, enqueued)
+    action = record_order(transaction, order, drifts, enqueued)
     after = transaction.one(_STATE, {"lane": lane})
     return Ordered(
         action=action,
@@ -176,7 +203,7 @@ def _lock(transaction: Transaction, order: RepairOrder) -> tuple[int, LaneState,
     return row[0], LaneState(row[1]), row[2], row[3]
 
 
-def _repairable(transaction: Transaction, order: RepairOrder) -> list[int]:
+def repairable(transaction: Transaction, order: Ordering) -> list[int]:
     """The differences that nobody has ordered a repair against."""
     rows = transaction.all(
         _DRIFTS,
@@ -258,13 +285,21 @@ def _enqueued(row: dict[str, Any], again: int) -> Enqueued:
     return Enqueued(delivery=str(row["id"]), operation=row["operation"], key=row["key"], again=str(again))
 
 
-def _by(order: RepairOrder | Tolerance) -> dict[str, Any]:
+def mark_repairing(transaction: Transaction, order: Ordering, drifts: Sequence[int]) -> None:
+    """Deliveries were ordered against ``drifts``."""
+    for drift in drifts:
+        transaction.run(_REPAIRING, {**by_whom(order), "id": drift})
+
+
+def by_whom(order: Ordering | Tolerance) -> dict[str, Any]:
+    """Who has ordered it, when and why, as columns."""
     return {"now": to_micros(order.now), "actor": order.actor, "reason": order.reason}
 
 
-def _record(
-    transaction: Transaction, order: RepairOrder, drifts: Sequence[int], enqueued: Sequence[Enqueued]
+def record_order(
+    transaction: Transaction, order: Ordering, drifts: Sequence[int], enqueued: Sequence[Enqueued]
 ) -> str:
+    """The event and the action of an order that was carried out; the action's identifier."""
     told = {
         "drifts": [str(drift) for drift in drifts],
         "deliveries": [each.delivery for each in enqueued],
@@ -303,7 +338,7 @@ def _tolerate(transaction: Transaction, order: Tolerance) -> str | GatewayError:
     state, destination, dossier, kind, field = row
     if state != DriftState.OPEN:
         return ConflictError(f"difference {order.drift} is {state}; only an open one can be tolerated")
-    transaction.run(_TOLERATE, {**_by(order), "id": order.drift})
+    transaction.run(_TOLERATE, {**by_whom(order), "id": order.drift})
     return write_action(
         transaction,
         Action(

@@ -99,7 +99,7 @@ def test_dossiers_behind_the_counts(config):
 def test_counts_by_agency(config):
     ran = lienthong("sync", "lag", "--agencies", "-c", config)
     (line,) = [line.split() for line in ran.out.splitlines() if "H99.14" in line]
-    assert line == [PORTAL, "H99.14", "3", "1", "1", "0", "1", "0"]
+    assert line == [PORTAL, "H99.14", "3", "1", "1", "0", "1", "0", "0"]
 
 
 def test_other_days_have_nothing(config):

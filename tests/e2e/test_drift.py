@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.delivery.intake import lane_plan
 from gateway.domain.errors import ConflictError, NotFoundError, PartnerUnavailable
 from gateway.domain.job import RunStopped
 from gateway.settings import Maintenance
@@ -19,6 +20,7 @@ from gateway.storage.drift import DriftState
 from gateway.storage.drift_repairs import Tolerance
 from gateway.storage.operators import operate
 from gateway.storage.orders import Pause
+from gateway.storage.sql import Statement
 from tests.drift_world import NOW, PORTAL, STEPS, Context, World, code_of, dossier, drift_world, step
 from tests.unit import portal
 
@@ -491,7 +493,9 @@ async def test_lane_that_moves_while_its_partner_is_asked_is_not_judged(world):
             return answer
 
     meddled = {PORTAL: Meddling(world.gateway.destinations[PORTAL])}
-    drift = Drift(world.gateway.database, meddled, world.gateway.hub.clock, may_probe=lambda: True)
+    drift = Drift(
+        world.gateway.database, meddled, world.gateway.hub.clock, may_probe=lambda: True, plan=lane_plan
+    )
     summary = await drift.run(Context(None))
     assert summary["said_nothing"] == {"moved": 1}
     assert await world.rows() == []
@@ -589,3 +593,98 @@ async def test_dossier_filed_with_the_portal_is_compared_by_its_status(world):
     await world.look()
     (row,) = await world.rows()
     assert (row.kind, row.repair) == ("MISSING_THERE", None)
+
+
+async def test_a_dossier_that_was_never_planned_for_the_partner_is_found_told_and_gone(world):
+    """The destination was switched on later, or its rules have changed: the adapter wants it, and there is no lane."""
+    await told(world)
+    await world.accept(dossier(8))
+    await forget_lane(world, 8)
+
+    assert (await world.look(scope="all"))["found"] == {"MISSING_THERE": 1}
+    (row,) = await world.rows()
+    assert (row.dossier, row.field, row.ours, row.theirs) == (code_of(8), "/lane", "finished", None)
+    assert [part.operation for part in row.repair.deliveries] == ["dossier", *["step"] * 4]
+
+    (shown,) = (await world.repair(dry_run=True, dossier=code_of(8))).dossiers
+    assert (shown.outcome, [call.operation for call in shown.requests]) == (
+        "would_order",
+        ["dossier", "step"],
+    )
+    assert rows_of(world, f"SELECT 1 FROM lane WHERE dossier_code = '{code_of(8)}'") == []
+
+    (done,) = (await world.repair(dossier=code_of(8))).dossiers
+    assert (done.outcome, len(done.deliveries)) == ("ordered", 5)
+    assert {each.state for each in await world.rows()} == {DriftState.REPAIRING}
+
+    await world.deliver()
+    assert (await world.look())["gone"] == 1
+    assert await world.rows() == []
+    assert len(world.kept[code_of(8)]["steps"]) == 4
+
+
+async def forget_lane(world: World, number: int) -> None:
+    """As if the destination had not been there when the dossier came in."""
+    statements = [
+        Statement("DELETE FROM attempt WHERE dossier_code = :code"),
+        Statement("DELETE FROM delivery WHERE dossier_code = :code"),
+        Statement("DELETE FROM lane WHERE dossier_code = :code"),
+    ]
+
+    def forget(transaction: Any) -> None:
+        for statement in statements:
+            transaction.run(statement, {"code": code_of(number)})
+
+    await world.gateway.database.write(forget)
+
+
+async def test_a_search_for_dossiers_without_a_lane_is_bounded_and_goes_on_where_it_stopped(
+    world, monkeypatch
+):
+    monkeypatch.setattr("gateway.statussync.drift.PAGE", 2)
+    monkeypatch.setattr("gateway.statussync.drift.SOUGHT", 2)
+    await world.accept(*(dossier(number) for number in range(1, 6)))
+    await world.deliver()
+    assert await world.in_step()
+    for number in (2, 5):
+        await forget_lane(world, number)
+    world.tamper(2, remove=True)
+    world.tamper(5, remove=True)
+
+    found = [(await world.look(turn="1"))["opened"] for _ in range(3)]
+
+    assert found == [1, 0, 1]
+    assert [row.dossier for row in await world.rows()] == [code_of(2), code_of(5)]
+
+
+async def test_what_the_partner_has_although_nothing_was_planned_is_left_to_a_person(world):
+    await told(world)
+    await forget_lane(world, 7)
+
+    assert (await world.look(scope="all"))["found"] == {"UNKNOWN_HERE": 1}
+    (done,) = (await world.repair(dossier=CODE)).dossiers
+    assert (done.outcome, [each.why for each in done.held_back]) == ("held_back", ["needs_a_person"])
+    assert rows_of(world, "SELECT 1 FROM lane") == []
+
+
+async def test_a_dossier_that_the_partner_is_not_to_know_is_no_difference(world, monkeypatch):
+    await told(world)
+    await forget_lane(world, 7)
+    adapter = world.gateway.destinations[PORTAL].adapter
+    monkeypatch.setattr(type(adapter), "wants", lambda self, dossier: False)
+
+    summary = await world.look(scope="all")
+
+    assert (summary["said_nothing"], summary["found"]) == ({"not_for_them": 1}, {})
+
+
+async def test_a_dossier_that_got_its_lane_meanwhile_is_not_planned_twice(world):
+    await world.accept(dossier(8))
+    await forget_lane(world, 8)
+    await world.look(scope="all")
+    await world.accept(dossier(8, version=2))  # comes in again, and is planned
+
+    (done,) = (await world.repair(dossier=code_of(8))).dossiers
+
+    assert done.outcome in {"nothing_to_do", "not_possible"}
+    assert rows_of(world, "SELECT COUNT(*) FROM lane") == [(1,)]

@@ -107,7 +107,15 @@ async def test_a_portal_that_is_away_over_a_due_time(province: Province) -> None
     assert await causes(province) == await causes(province, "date") == late
     assert province.shown_late() == {*late, RUNNING}
     found = await province.headline()
-    counted = {"shown": 5, "rightly": 2, "gateway": 1, "source": 1, "partner": 1, "ours": 0.2}
+    counted = {
+        "shown": 5,
+        "rightly": 2,
+        "gateway": 1,
+        "source": 1,
+        "partner": 1,
+        "before_start": 0,
+        "ours": 0.2,
+    }
     assert found["now"]["by_date"] == found["late"]["by_date"] == counted
 
     # the portal knows everything: it shows late what is late, and the causes stay on record
@@ -116,7 +124,7 @@ async def test_a_portal_that_is_away_over_a_due_time(province: Province) -> None
     assert await causes(province) == await causes(province, "date") == late
     found = await province.headline()
     assert found["late"]["by_date"] == counted
-    nobody = dict.fromkeys(("gateway", "source", "partner", "ours"), 0)
+    nobody = dict.fromkeys(("gateway", "source", "partner", "before_start", "ours"), 0)
     assert found["now"]["by_date"] == {"shown": 1, "rightly": 1, **nobody}
     (absence,) = found["absences"]
     assert absence["destination"] == PORTAL

@@ -88,6 +88,7 @@ async def test_report_has_headline_days_and_absences(world, three_late):
         "gateway": 1,
         "source": 0,
         "partner": 1,
+        "before_start": 0,
         "ours": pytest.approx(1 / 3),
     }
     assert destination["now"]["by_date"]["shown"] == 0

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.deadlines import RULE_VERSION
 from gateway.deadlines.account import Account
-from gateway.deadlines.classes import Flag
+from gateway.deadlines.classes import Flag, Verdict
 from gateway.deadlines.duration import Duration, DurationUnit
 from gateway.deadlines.history import assess
 from gateway.deadlines.policy import DEFAULT_POLICY, Policy, WaitPolicy
@@ -715,6 +715,29 @@ def test_end_on_a_day_before_one_in_work_is_flagged() -> None:
     )
     assert kinds(story[1]) == {"END_BACKDATED"}
     assert classes(story[1])[0] == "EARLY"
+
+
+@pytest.mark.parametrize(
+    ("start", "flag"),
+    [
+        (None, Flag.SYNC_LATE),
+        ("2026-03-09 00:00", Flag.SYNC_LATE),  # on the day of the promise: there was time to tell
+        ("2026-03-10 00:00", Flag.BEFORE_START),
+        ("2026-03-30 00:00", Flag.BEFORE_START),
+    ],
+)
+def test_old_dossiers_of_an_initial_load_are_not_late_in_sync(start: str | None, flag: Flag) -> None:
+    found = assess(
+        None,
+        account(2, 9, finished_at="2026-03-06 09:00"),
+        heard_at=at("2026-03-31 09:01"),
+        policy=DEFAULT_POLICY,
+        calendar=CALENDAR,
+        as_of=at("2026-03-31 09:01"),
+        start=at(start),
+    )
+    assert found.now.classification.by_date is Verdict.EARLY  # the official figure stays
+    assert {Flag.SYNC_LATE, Flag.BEFORE_START} & found.now.flags == {flag}
 
 
 def test_end_in_time_that_is_heard_of_after_the_due_is_on_time_and_late_in_sync() -> None:  # R27
