@@ -22,6 +22,10 @@ from gateway.storage.database import Database
 class Worker(Protocol):
     """The worker of this process. It may be built and never run."""
 
+    @property
+    def here_since(self) -> int | None:
+        """An instant (microseconds) since which it has surely been there; None: it is not, or nobody knows."""
+
     def wake(self, destination: str) -> None:
         """There may be something to send to ``destination``."""
 
