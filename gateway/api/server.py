@@ -12,7 +12,7 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import structlog
@@ -24,7 +24,7 @@ from gateway.api.protocol import GuardedProtocol
 from gateway.api.service import Api
 from gateway.domain.errors import ConfigurationError
 
-__all__ = ["build_app", "run", "serve", "serve_api"]
+__all__ = ["build_app", "listening", "run", "serve", "serve_api"]
 
 log = structlog.get_logger(__name__)
 GRACE_SECONDS = 30
@@ -83,6 +83,21 @@ async def serve_api(api: Api, *, worker: bool = True, started: Callable[[str], N
         await _end(api, server, tasks)
         ending.cancel()
     log.info("api_stopped")
+
+
+@contextlib.asynccontextmanager
+async def listening(gateway: Gateway) -> AsyncIterator[str]:
+    """Serve on any free port of this machine while the block runs; signals and the worker stay the caller's."""
+    api = build_api(gateway)
+    listener = _listen("127.0.0.1", 0)
+    server = _Server(_configuration(api))
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+    try:
+        yield _address(listener)
+    finally:
+        api.stopping.set()
+        server.should_exit = True
+        await task
 
 
 async def _end(api: Api, server: uvicorn.Server, tasks: list[asyncio.Task[None]]) -> None:

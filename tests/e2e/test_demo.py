@@ -34,6 +34,16 @@ def test_a_province_reaches_the_portal_whatever_breaks(tmp_path):
     assert told["figures"]["step_doubts"]["found"] > 0
     assert told["figures"]["dossier_doubts"]["open"] == told["figures"]["step_doubts"]["open"] == 0
     assert {"EARLY", "ON_TIME", "LATE", "OVERDUE"} <= set(told["classes"])
+    money = told["payments"]
+    wrong = ("difference", "settled_twice", "unpaid_shown_paid", "paid_shown_unpaid")
+    assert {name: money[name] for name in wrong} == dict.fromkeys(wrong, 0)
+    assert money["holds"]
+    assert money["asked"] == 60
+    assert money["paid"] >= 50
+    assert money["amount_ours"] == money["amount_theirs"] > 0
+    assert money["by_callback"] + money["by_question"] + money["by_people"] == money["paid"]
+    assert min(money["by_callback"], money["by_question"], money["repeated"], money["refused"]) > 0
+    assert money["receipts"] > 40
     config = folder / "lienthong.toml"
     assert lienthong("log", "verify", "-c", config).code == 0
     assert lienthong("status", "--json", "-c", config).json["destinations"][0]["backlog"] == {}
@@ -77,4 +87,7 @@ def test_afterwards_it_serves(tmp_path):
         answer = httpx.get(f"{url}/v1/status", headers={"authorization": f"Bearer {key}"})
         assert answer.status_code == 200
         assert re.search(r"missing 0 +out of order 0 +duplicated 0 +different 0", text)
+        assert "EQUAL TO THE ĐỒNG" in text
+        payments = httpx.get(f"{url}/v1/payments?limit=1", headers={"authorization": f"Bearer {key}"})
+        assert payments.json()["items"][0]["state"] in {"paid", "open"}
         assert httpx.get(f"{url}/v1/status").status_code == 401

@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 from string import Formatter
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from gateway.cli.comparison import Difference, Verdict
 from gateway.cli.demo.kinds import ENDINGS, KINDS, Doubts, settled_doubts, troubles
+from gateway.cli.demo.paying import Paid
 from gateway.cli.demo.reading import Done, Figures
 from gateway.cli.demo.stage import Result
 from gateway.cli.demo.summary import Summary
@@ -51,6 +53,13 @@ def result(*, left: int = 0, refused: int = 0, judged: Verdict | None = None) ->
         injected={"lost_reply": 4},
         seconds=17.0,
     )
+
+
+def money(**changes) -> Paid:
+    counts = {"asked": 60, "paid": 58, "by_callback": 45, "by_question": 12, "by_people": 1, "repeated": 15}
+    wrong = dict.fromkeys(("settled_twice", "unpaid_shown_paid", "paid_shown_unpaid"), 0)
+    sums = {"amount_theirs": 72_895_000, "amount_ours": 72_895_000, "refused": 24, "receipts": 55}
+    return Paid(**{**counts, **sums, **wrong, **changes})
 
 
 def shown(told: Result, language: Language) -> str:
@@ -153,3 +162,27 @@ def test_figures_are_written_as_the_language_does(language, steps):
     assert other not in told
     assert figure(language, 1_234_567) == ("1.234.567" if language is Language.VI else "1,234,567")
     assert say(language, "catalogues", count=1044, entries=5).count(figure(language, 1044)) == 1
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_equal_ledgers_are_told_in_the_words_of_a_director(language):
+    told = shown(msgspec.structs.replace(result(), payments=money()), language)
+    assert say(language, "money.holds") in told
+    assert figure(language, 72_895_000) in told
+    assert msgspec.structs.replace(result(), payments=money()).holds
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount_ours": 1},
+        {"settled_twice": 1},
+        {"unpaid_shown_paid": 1},
+        {"paid_shown_unpaid": 1},
+        {"paid": 0},
+    ],
+)
+def test_a_difference_of_the_ledgers_fails_the_demo(wrong):
+    told = msgspec.structs.replace(result(), payments=money(**wrong))
+    assert not told.holds
+    assert say(Language.VI, "money.fails") in shown(told, Language.VI)

@@ -1,4 +1,4 @@
-"""The stand-in of the national portal as a process of its own, and its admin door.
+"""The stand-ins as a process of their own, and the national portal's admin door.
 
 Invariant: the process ends with the demo, whatever happens to the demo.
 """
@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.cli.demo.platform import NAME as PLATFORM
+from gateway.cli.demo.platform import Platform
 from gateway.domain.errors import ConfigurationError, GatewayError
 from gateway.port import Capacity, WireRequest
 from gateway.wire.client import Answered, HttpClient
@@ -38,6 +40,7 @@ class Partner:
 
     def __init__(self, announced: Announced) -> None:
         self.url = announced.stands[NAME]
+        self.platform = Platform(announced.stands[PLATFORM], announced.control)
         self._admin = f"{announced.control}/{NAME}/-"
 
     async def record(self) -> dict[str, Any]:
@@ -63,8 +66,18 @@ class Partner:
 
 @asynccontextmanager
 async def started(arguments: list[str], environment: Mapping[str, str]) -> AsyncIterator[Partner]:
-    """Run ``lienthong sandbox national_portal …`` until the block ends."""
-    command = (sys.executable, "-m", "gateway.cli", "sandbox", NAME, "--json", "--attached", *arguments)
+    """Run ``lienthong sandbox national_portal payment_platform …`` until the block ends."""
+    command = (
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "sandbox",
+        NAME,
+        PLATFORM,
+        "--json",
+        "--attached",
+        *arguments,
+    )
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,  # closed by the system even when the demo is killed
@@ -73,7 +86,11 @@ async def started(arguments: list[str], environment: Mapping[str, str]) -> Async
         start_new_session=True,  # Ctrl-C reaches the demo first, which then ends the process
     )
     try:
-        yield Partner(await _announced(process))
+        partner = Partner(await _announced(process))
+        try:
+            yield partner
+        finally:
+            await partner.platform.close()
     finally:
         await _end(process)
 

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.api.server import listening
 from gateway.bootstrap import Gateway
 from gateway.cli.demo import stage
 from gateway.cli.demo.folder import LOG, configure, example
 from gateway.cli.demo.partner import Partner, started
+from gateway.cli.demo.paying import Paid, pay_for_dossiers
 from gateway.cli.demo.progress import Display, displayed
 from gateway.cli.demo.stage import Result
 from gateway.cli.demo.summary import Summary
@@ -57,16 +59,18 @@ async def play(show: Show) -> Result:
         environment = own_environment(os.environ)
         partner = await stack.enter_async_context(started(arguments, environment))
         show.say("portal_at", url=partner.url)
-        settings = load(configure(show.folder, portal=partner.url), environment)
+        configured = configure(show.folder, portal=partner.url, platform=partner.platform.host)
+        settings = load(configured, environment)
         gateway = await stack.enter_async_context(opened(settings, upgrade=True))
         await stack.enter_async_context(stage.working(gateway))
         result = await _deliver(show, gateway, partner, settings)
+        result = msgspec.structs.replace(result, payments=await _pay(show, gateway, partner))
         if not show.quiet:
             Summary(console(), show.language).print(result, show.folder)
         if show.serve:
             from gateway.cli.demo.encore import encore
 
-            await encore(show, gateway)
+            await encore(show, gateway, partner.platform)
         return result
 
 
@@ -103,6 +107,16 @@ async def _deliver(show: Show, gateway: Gateway, partner: Partner, settings: Set
         injected=await partner.faults(),
         seconds=time.monotonic() - began,
     )
+
+
+async def _pay(show: Show, gateway: Gateway, partner: Partner) -> Paid:
+    """The chapter on money, with the API's door for callbacks open."""
+    show.say("paying")
+    platform = partner.platform
+    await platform.prepare()
+    async with listening(gateway) as url:
+        await platform.call_back(url)
+        return await pay_for_dossiers(gateway, platform, seed=show.seed)
 
 
 def _count_lines(file: Path) -> int:

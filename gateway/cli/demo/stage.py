@@ -19,6 +19,7 @@ import msgspec
 from gateway.bootstrap import Gateway
 from gateway.cli.comparison import Verdict, compare
 from gateway.cli.demo.partner import NAME, Partner
+from gateway.cli.demo.paying import Paid
 from gateway.cli.demo.reading import Figures, read_figures
 from gateway.cli.importing.doors import DatabaseDoor, Door
 from gateway.cli.importing.feed import Feed
@@ -50,12 +51,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     disputed: int
     injected: dict[str, int]
     seconds: float
+    payments: Paid | None = None
 
     @property
     def holds(self) -> bool:
         """Both sides are in step, and everything that came in has gone out."""
         complete = self.figures.left == 0 and not self.imported.counts["refused"]
-        return complete and self.verdict.holds and self.verdict.compared > 0
+        money = self.payments is None or self.payments.holds
+        return complete and self.verdict.holds and self.verdict.compared > 0 and money
 
     def document(self) -> dict[str, Any]:
         """The result as JSON, whole."""
@@ -70,6 +73,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
             "disputed": self.disputed,
             "injected": self.injected,
             "refused_lines": self.imported.refused,
+            "payments": None if self.payments is None else self.payments.document(),
         }
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.demo.kinds import ENDINGS
+from gateway.cli.demo.paying import Paid
 from gateway.cli.demo.stage import Result
 from gateway.cli.demo.words import Language, figure, say
 from gateway.deadlines.classify import Verdict
@@ -22,6 +23,8 @@ from gateway.deadlines.classify import Verdict
 _COLUMNS = ("missing", "out_of_order", "duplicated", "different")
 _ALWAYS = frozenset({"found", "resent"})
 _ONLY_IF_ANY = frozenset({"absent", "undelivered", "refused_lines"})
+_MONEY = ("asked", "paid", "by_callback", "by_question", "by_people", "repeated", "refused", "receipts")
+_LEDGERS = ("difference", "settled_twice", "unpaid_shown_paid", "paid_shown_unpaid")
 _CLASSES = tuple(str(verdict) for verdict in Verdict)
 
 
@@ -43,6 +46,8 @@ class Summary:
         if result.disputed:
             out(f"  {self._say('disputed', count=result.disputed)}\n")
         self._differences(result)
+        if result.payments is not None:
+            out(self._money(result.payments))
         out(self._decision(result, folder))
 
     def _say(self, name: str, **values: object) -> str:
@@ -105,6 +110,22 @@ class Summary:
         table.add_column(min_width=64)
         table.add_column(justify="right", min_width=8)
         return table
+
+    def _money(self, paid: Paid) -> Panel:
+        """What was paid, how it was found out, and the comparison of both ledgers."""
+        table = self._counts("money", ((self._say(f"money.{name}"), getattr(paid, name)) for name in _MONEY))
+        text = Text()
+        for place, name in enumerate(_LEDGERS):
+            count = getattr(paid, name)
+            text.append("\n" if place else "")
+            text.append(
+                f"{self._say(f'money.{name}')}: {self._figure(count)}",
+                style="bold green" if count == 0 else "bold red",
+            )
+        verdict = "money.holds" if paid.holds else "money.fails"
+        text.append(f"\n\n{self._say(verdict)}", style="green" if paid.holds else "red")
+        title = self._say("money.comparison", amount=paid.amount_theirs)
+        return Panel(Group(table, text), title=title, title_align="left", expand=False, padding=(1, 2))
 
     def _differences(self, result: Result) -> None:
         for each in result.verdict.differences:

@@ -126,6 +126,47 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Sự cố mà cổng mô phỏng đã gây ra: {count}",
         "Faults that the simulated portal injected: {count}",
     ),
+    "paying": (
+        "Thu phí, lệ phí qua Nền tảng thanh toán mô phỏng: xác nhận bị mất, trùng, đảo thứ tự, giả mạo, đến muộn …",
+        "Collecting fees at the simulated payment platform: callbacks lost, doubled, reordered, forged, late …",
+    ),
+    "money": ("THU PHÍ, LỆ PHÍ", "FEES AND CHARGES"),
+    "money.asked": ("Khoản thu đã đề nghị nộp", "Payments asked for"),
+    "money.paid": (
+        "Khoản người dân đã nộp (theo sổ của nền tảng)",
+        "Paid by citizens (by the platform's ledger)",
+    ),
+    "money.by_callback": ("Ghi nhận nhờ xác nhận của nền tảng", "Known by the platform's callback"),
+    "money.by_question": (
+        "Xác nhận bị mất hoặc muộn: gateway tự hỏi và tìm ra",
+        "Callback lost or late: found by asking",
+    ),
+    "money.by_people": (
+        "Xác nhận sai số liệu: cách ly, hai người cùng quyết định",
+        "Callback with wrong figures: quarantined, decided by two people",
+    ),
+    "money.repeated": (
+        "Xác nhận gửi lặp lại, không ghi nhận lần hai",
+        "Repeated callbacks, without a second effect",
+    ),
+    "money.refused": ("Xác nhận giả mạo đã từ chối", "Forged callbacks refused"),
+    "money.receipts": ("Biên lai điện tử đã lấy về", "Receipts fetched"),
+    "money.comparison": (
+        "ĐỐI CHIẾU TIỀN với sổ của chính nền tảng thanh toán ({amount} đồng)",
+        "COMPARISON OF MONEY with the platform's own ledger ({amount} đồng)",
+    ),
+    "money.difference": ("Chênh lệch giữa hai sổ, đồng", "Difference between the ledgers, đồng"),
+    "money.settled_twice": ("Khoản bị ghi nhận hai lần", "Settled twice"),
+    "money.unpaid_shown_paid": ("Chưa nộp mà ghi là đã nộp", "Unpaid shown as paid"),
+    "money.paid_shown_unpaid": ("Đã nộp mà ghi là chưa nộp", "Paid shown as unpaid"),
+    "money.holds": (
+        "KHỚP ĐẾN TỪNG ĐỒNG: không ai phải nộp hai lần, không khoản nào bị mất.",
+        "EQUAL TO THE ĐỒNG: nobody pays twice, and no payment is lost.",
+    ),
+    "money.fails": (
+        "HAI SỔ KHÔNG KHỚP: xem lienthong payments list",
+        "THE LEDGERS DIFFER: see lienthong payments list",
+    ),
     "serving": (
         "Gateway đang chạy: {url}  (dừng: Ctrl-C)",
         "The gateway is running: {url}  (stop: Ctrl-C)",
