@@ -167,22 +167,29 @@ class PortalAdapter:
         return record.interpret(meaning, reply.result, number, self._settings, self._layout)
 
     def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
-        return record.expected(deliveries, lambda each: self._telling(each, context), self._layout)
+        on = local_date(context.now)  # once for a record: it has many steps
+        return record.expected(deliveries, lambda each: self._telling(each, context, on), self._layout)
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return callback.read(request, context, self._settings, self._codes)
 
     # Encoding one delivery
 
-    def _telling(self, delivery: Delivery, context: Context) -> dict[str, Any]:
+    def _telling(self, delivery: Delivery, context: Context, on: date) -> dict[str, Any]:
         """What a comparison looks at in one delivery: of a step, what makes it that step."""
         step = self._step_keys if delivery.operation == STEP else None
-        return self._item(delivery, context, step)
+        return self._item(delivery, context, step, on)
 
-    def _item(self, delivery: Delivery, context: Context, encoder: Encoder | None = None) -> dict[str, Any]:
+    def _item(
+        self,
+        delivery: Delivery,
+        context: Context,
+        encoder: Encoder | None = None,
+        on: date | None = None,
+    ) -> dict[str, Any]:
         """The official object of one delivery; CannotEncode with everything that is wrong with it."""
         number = _number(delivery, context)
-        scope = self._scope(number, context.catalogues, on=local_date(context.now))
+        scope = self._scope(number, context.catalogues, on=on or local_date(context.now))
         at = ""
         try:
             if delivery.operation == STEP:

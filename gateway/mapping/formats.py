@@ -162,11 +162,20 @@ def parse_date14(written: str) -> datetime | None:
     """``yyyyMMddHHmmss`` or ``yyyyMMdd`` in Vietnam time as aware UTC; None when it is no such date."""
     if not _DATE14.match(written):
         return None
-    padded = written.ljust(14, "0")
-    parts = [int(padded[:4]), *(int(padded[at : at + 2]) for at in range(4, 14, 2))]
-    try:
-        year, month, day, hour, minute, second = parts
-        return datetime(year, month, day, hour, minute, second, tzinfo=VIETNAM).astimezone(UTC)
+    day, time = int(written[:8]), int(written[8:14] or 0)
+    try:  # composed like this, and without astimezone, it takes half the time; every answer has a dozen
+        return (
+            datetime(
+                day // 10000,
+                day // 100 % 100,
+                day % 100,
+                time // 10000,
+                time // 100 % 100,
+                time % 100,
+                tzinfo=UTC,
+            )
+            - _AHEAD
+        )
     except (ValueError, OverflowError):
         return None
 

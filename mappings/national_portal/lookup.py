@@ -83,9 +83,11 @@ def _same_row(ours: Item, theirs: object) -> bool:
 def plain(value: object) -> str:
     """``value`` as text that is equal when the contract calls the values alike."""
     # §2.10: null, absent and "" are alike; numbers and booleans may come back as text in any case.
+    if value.__class__ is str:  # nearly all are, and a comparison reads two hundred of a dossier
+        return _seen_before(value) if len(value) <= _SHORT else _written(value)
     match value:
         case str():
-            return _seen_before(value) if len(value) <= _SHORT else _written(value)
+            return _written(value)
         case None:
             return ""
         case bool():
