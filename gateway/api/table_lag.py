@@ -18,8 +18,8 @@ LAG: tuple[Route, ...] = (
         description=(
             "How long deliveries took by day and destination (event, receipt, sending, acknowledgement; exact "
             "percentiles), and what each destination showed late: rightly, or wrongly through the gateway, the source "
-            "or the partner. `ours` is the share that is only the gateway's to blame. What is not acknowledged yet "
-            "counts, too."
+            "or the partner; `before_start` is through nobody, it was over when the gateway first ran. `ours` is the "
+            "share that is only the gateway's to blame. What is not acknowledged yet counts, too."
         ),
         handler=get_lag,
         query=LagQuery,

@@ -69,6 +69,16 @@ def edits_between(connection: sa.Connection, since: int, until: int) -> list[Edi
     return structs_of(connection, question, EditRow)
 
 
+def marked_between(connection: sa.Connection, since: int, until: int) -> set[tuple[str, int]]:
+    """(dossier, version) of every edit heard of from ``since`` to ``until`` that is marked already."""
+    rows = connection.execute(
+        sa.select(anomaly.c.dossier_code, anomaly.c.version).where(
+            anomaly.c.kind == Flag.BULK_EDIT.value, anomaly.c.recorded_at.between(since, until)
+        )
+    )
+    return {(str(row[0]), int(row[1])) for row in rows}
+
+
 def _edits() -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(*_COLUMNS)

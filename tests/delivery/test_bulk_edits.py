@@ -111,6 +111,19 @@ async def test_a_bulk_that_grows_after_a_sweep_is_found_whole(province: Province
     assert flagged(province, chosen) == chosen
 
 
+async def test_pages_and_portions_smaller_than_the_bulk_find_it_whole(
+    province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.statussync.bulk_edits.AT_ONCE", 2)
+    monkeypatch.setattr("gateway.statussync.bulk_edits.WRITTEN_AT_ONCE", 2)
+    chosen = await receive(province, 7)
+    await move(province, chosen)
+
+    assert (await province.sweep())["edited_in_bulk"] == 7
+    assert flagged(province, chosen) == chosen
+    assert [province.anomalies(code).count("BULK_EDIT") for code in chosen] == [1] * 7
+
+
 async def test_a_dry_run_counts_and_writes_nothing(province: Province) -> None:
     chosen = await receive(province, 3)
     await move(province, chosen)
