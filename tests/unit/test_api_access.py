@@ -106,6 +106,7 @@ def test_only_these_rows_are_open_to_everybody():
     assert {row.path for row in ROUTES if row.scope is None} == {
         *("/livez", "/readyz", "/metrics", "/openapi.json", "/docs"),
         *("/oauth2/token", "/in/{destination}", "/in/{destination}/{path:path}"),
+        "/payments/return/{partner}",  # the payer's browser: it shows a state and nothing of anybody
     }
 
 
