@@ -46,15 +46,20 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
     ``profile``: none means that answers are not signed. ``trusted``: name of the partner's pinned certificates in the
     keyring. ``unsigned``: HTTP statuses that an access layer gives before the partner sees the call; they are passed
-    on as they are, and nothing in them counts as accepted. ``skew``: seconds by which clocks may differ.
-    ``timestamped``: a signature must bear the time stamp of a trusted authority (xades).
+    on as they are, and nothing in them counts as accepted. ``lifetime``: seconds after which a signature is too old;
+    ``skew``: seconds by which clocks may differ. ``element``: ``{namespace}name`` of the element that is signed (xades),
+    and ``timestamped``: an authority must have seen the signature. ``components``: what a HTTP signature must cover
+    besides the body; those of the request bind the answer to it.
     """
 
     profile: Profile = Profile.NONE
     trusted: str = ""
     unsigned: tuple[int, ...] = (401, 403, 429, 502, 503, 504)
+    lifetime: float = TIMESTAMP_LIFETIME
     skew: float = 60.0
+    element: str = ""
     timestamped: bool = False
+    components: tuple[str, ...] = ("@status", "@method;req", "@target-uri;req")
 
 
 class SigningPolicy(msgspec.Struct, frozen=True, kw_only=True):
