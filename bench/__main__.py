@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, delivering, drifting, paying, reporting
+from bench import accepting, delivering, drifting, paying, reporting, signing
 
 RESULTS = Path(__file__).parent / "results"
 Suite = Callable[[int, bool], list[dict[str, Any]]]
@@ -32,6 +32,7 @@ SUITES: dict[str, Suite] = {
     "reports": reporting.reporting,
     "drift": drifting.drift,
     "callback": paying.callback,
+    "signing": signing.signing,
 }
 
 
