@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gateway.storage.schema_payment
+import gateway.storage.schema_progress
 import gateway.storage.schema_reconciliation
 import gateway.storage.schema_status  # noqa: F401 - they declare their tables
 from gateway.storage.schema import metadata
