@@ -228,7 +228,12 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
         worker.attend("payment_gauges", gauges.run)
     return Payments(
         cashier=Cashier(
-            database, platforms, clock, wake=worker.wake, chance=lambda: secrets.randbits(CHANCE_BITS)
+            database,
+            platforms,
+            clock,
+            wake=worker.wake,
+            chance=lambda: secrets.randbits(CHANCE_BITS),
+            ask=questions.ask,
         ),
         desk=PaymentDesk(database, questions.ask, clock),
         follower=follower,

@@ -57,10 +57,11 @@ class ProposalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     ``settle``: it was paid, as ``document`` shows. ``accept``: what is in quarantine is this payment; ``reject``: it is
     not, and ``amount`` goes back. ``adopt``: ``orphan`` is this payment. ``excess``: ``amount`` came in once more, by
-    ``transaction``. What is left out is taken from the attempt or the orphan.
+    ``transaction``. ``give_up``: nobody will ever say how it ended. ``refund_orphan``: ``orphan`` was given back; no
+    ``attempt`` then. What is left out is taken from the attempt or the orphan.
     """
 
-    attempt: Identifier
+    attempt: Identifier | None = None
     kind: DecisionKind
     reason: Reason
     document: Document
@@ -165,7 +166,7 @@ async def propose_decision(api: Api, call: Call) -> Answer:
             actor=actor_of(call, body.operator),
             reason=body.reason,
             now=api.now,
-            attempt=_number(body.attempt, "/attempt") or 0,
+            attempt=_number(body.attempt, "/attempt"),
             kind=body.kind,
             document=body.document,
             amount=body.amount,

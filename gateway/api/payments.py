@@ -126,7 +126,7 @@ class OrphanQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which orphans; without ``state`` all of them."""
 
     destination: Word | None = None
-    state: Literal["open", "matched"] | None = None
+    state: Literal["open", "matched", "refunded"] | None = None
     reference: Word | None = None
     cursor: Cursor | None = None
     limit: Limit = 50

@@ -146,7 +146,8 @@ PAYMENT_DESK: tuple[Route, ...] = (
         summary="Propose a decision about money",
         description=(
             "`settle` an attempt by a paper, `accept` or `reject` what is in quarantine, `adopt` an orphan, record an "
-            "`excess`. Nothing happens until a second person approves it; then it is judged by the same rule as the "
+            "`excess`, `give_up` an attempt that nobody ends, record with `refund_orphan` that an orphan was given "
+            "back. Nothing happens until a second person approves it; then money is judged by the same rule as the "
             "platform's own word."
         ),
         handler=propose_decision,

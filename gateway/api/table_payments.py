@@ -46,7 +46,9 @@ PAYMENTS: tuple[Route, ...] = (
         description=(
             "The request, its attempt and the message to the platform are stored together, durably, before it "
             "answers. A dossier is asked once for one purpose: the same again goes on with what there is; other "
-            "items or another payer under the same purpose are a conflict. What the platform would refuse is refused "
+            "items or another payer under the same purpose are a conflict. Before a further attempt begins, the "
+            "platform is asked about the earlier ones; while it cannot say, that is a conflict, too. What the "
+            "platform would refuse is refused "
             "here, with pointers, and nothing is stored. The address at which the payer pays comes a moment later, in "
             "`attempts` and in the event `payment.redirected`. Money is a JSON integer of đồng."
         ),
@@ -149,7 +151,8 @@ PAYMENTS: tuple[Route, ...] = (
         summary="List money that fits nothing",
         description=(
             "Proved payments whose reference nobody here has asked with, newest first. They are matched again when "
-            "the attempt turns up; else two people adopt them (`POST /v1/payment-decisions`)."
+            "the attempt turns up; else two people adopt them, or record that they were given back "
+            "(`POST /v1/payment-decisions`)."
         ),
         handler=list_orphans,
         query=OrphanQuery,

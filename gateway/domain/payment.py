@@ -62,7 +62,7 @@ MOVES: dict[AttemptState, frozenset[AttemptState]] = {
     S.CREATED: _EVIDENCE | {S.REDIRECTED, S.INIT_UNKNOWN, S.PENDING, S.FAILED, S.EXPIRED},
     S.INIT_UNKNOWN: _EVIDENCE | {S.REDIRECTED, S.PENDING, S.FAILED, S.EXPIRED},
     S.REDIRECTED: _EVIDENCE | {S.PENDING, S.FAILED, S.EXPIRED},
-    S.PENDING: _EVIDENCE | {S.FAILED},
+    S.PENDING: _EVIDENCE | {S.FAILED, S.EXPIRED},  # expired: given up by two people
     S.FAILED: _EVIDENCE,
     S.EXPIRED: _EVIDENCE,
     S.QUARANTINED: frozenset(
@@ -73,6 +73,10 @@ MOVES: dict[AttemptState, frozenset[AttemptState]] = {
 }
 OPEN: frozenset[AttemptState] = frozenset({S.CREATED, S.INIT_UNKNOWN, S.REDIRECTED, S.PENDING})
 """States in which the payer could still pay, so that no other attempt may begin."""
+ABANDONABLE: frozenset[AttemptState] = frozenset({S.INIT_UNKNOWN, S.REDIRECTED, S.PENDING})
+"""States in which an attempt may be given up by two people, once its time is over: the platform may have it."""
+GIVEN_UP = "given_up"
+PATIENCE = timedelta(hours=72)  # payment_platform §11.6: after the schedule of questions a person decides
 ENDED: frozenset[AttemptState] = frozenset({S.FAILED, S.EXPIRED})
 SETTLED: frozenset[AttemptState] = frozenset({S.PAID, S.DUPLICATE_PAID})
 

@@ -1,37 +1,41 @@
 """Asking for money: a request for a stored dossier, its next attempt, and what that attempt would be on the wire.
 
 Invariants: what the platform would refuse for its form is refused here, before anything is written; a reference and its
-time are made once, stored, and never made again (payment_platform §11.2); a dossier is asked once for one purpose.
+time are made once, stored, and never made again (payment_platform §11.2); a dossier is asked once for one purpose; before
+a payer is given a second address, the platform is asked what became of the first (§11.3).
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from gateway.codec import canonical
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
-from gateway.domain.errors import CannotEncode, NotFoundError, RecordError
+from gateway.domain.errors import CannotEncode, ConflictError, NotFoundError, RecordError
 from gateway.domain.payment import CURRENCY, OPEN, RequestState
 from gateway.domain.payment_order import OrderItem, OrderPayer, PaymentOrder
 from gateway.domain.violation import Violation, shown
+from gateway.payments.questions import Questioned
 from gateway.payments.terms import Sketch, refusal, sketch
 from gateway.port import Adapter, AttemptName, CollectsPayments, Context, WireRequest
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
-from gateway.storage.payment_standing import Standing, StandingAttempt, standing
+from gateway.storage.payment_standing import EndedAttempt, Standing, StandingAttempt, standing
 from gateway.storage.payments import INIT, Opened, Opening, open_payments
 
 FEES = "fees"
 PURPOSE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,49}$(?!\n)"
 Result = Literal["begun", "going_on", "paid"]
+Ask: TypeAlias = Callable[[int], Awaitable[Questioned]]
 _PURPOSE = re.compile(PURPOSE_PATTERN)
+_SILENT = frozenset({"no_answer", "shut"})
 _ORDERS = canonical.decoder(PaymentOrder)
 _DOSSIERS = canonical.decoder(Dossier)
 
@@ -92,9 +96,10 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cashier:
-    """Asks for money. ``wake`` says that there is something to send; ``chance`` gives 60 random bits."""
+    """Asks for money. ``wake`` says that there is something to send; ``chance`` gives 60 random bits; ``ask`` asks the
+    platform about one attempt and lets its answer do what it may."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is put together from, each by its name
         self,
         database: Database,
         destinations: Mapping[str, Destination],
@@ -102,21 +107,28 @@ class Cashier:
         *,
         wake: Callable[[str], None],
         chance: Callable[[], int],
+        ask: Ask,
     ) -> None:
         self._database = database
         self._destinations = destinations
         self._clock = clock
         self._wake = wake
         self._chance = chance
+        self._ask = ask
 
     async def create(self, wish: PaymentWish) -> PaymentMade:
         """Open the request, or its next attempt, or go on with what there is; durable on return.
 
         RecordError lists everything that could not be sent; NotFoundError: no such dossier or destination;
-        ConflictError: asked for with other terms, or a person must decide first.
+        ConflictError: asked for with other terms, a person must decide first, or nobody can say now whether an earlier
+        attempt was paid after all.
         """
         destination = self._destination(wish)
         found = await self._standing(destination, wish)
+        if found.ended and not _is_over(found):
+            for earlier in found.ended:
+                await self._require_unpaid(wish, earlier)
+            found = await self._standing(destination, wish)
         if (ended := _paid(found)) is not None:
             return ended
         now = self._clock()
@@ -153,6 +165,19 @@ class Cashier:
         return PaymentPreview(
             destination=destination.name, order=draft.order, request=request, result="begun"
         )
+
+    async def _require_unpaid(self, wish: PaymentWish, earlier: EndedAttempt) -> None:
+        """ConflictError unless the platform says that ``earlier``, which a payer had the address of, is over.
+
+        A page that has told of one failure may take the money at the second try, and the report of that may be lost.
+        """
+        said = await self._ask(earlier.id)
+        waits = said.effect in _SILENT or (said.effect == "ignored" and not said.alarm)
+        if waits and not earlier.given_up:
+            raise ConflictError(
+                f"dossier {wish.dossier}: the platform cannot say now whether attempt {earlier.reference} was paid after "
+                f"all (đang xử lý: {said.reason or said.code or 'pending'}); ask again in a few minutes"
+            )
 
     def _destination(self, wish: PaymentWish) -> Destination:
         names = ", ".join(sorted(self._destinations)) or "none"
@@ -231,6 +256,16 @@ class Cashier:
             return _encode(destination.adapter, draft.order, now)
         except CannotEncode as fault:
             raise refusal(draft.drawn, draft.order.dossier, fault) from fault
+
+
+def _is_over(found: Standing) -> bool:
+    """Whether no attempt would begin anyway: it is paid, or one is open."""
+    request = found.request
+    if request is None:
+        return False
+    return request.state is not RequestState.OPEN or (
+        request.attempt is not None and request.attempt.state in OPEN
+    )
 
 
 def _paid(found: Standing) -> PaymentMade | None:

@@ -14,8 +14,10 @@ from typing import TypeAlias, TypeVar
 
 from gateway.domain.errors import NotFoundError
 from gateway.domain.payment import OPEN
+from gateway.domain.persons import same_person
 from gateway.storage.database import Database, Transaction
 from gateway.storage.payment_cancelling import cancel_payment
+from gateway.storage.payment_decisions import find_decision
 from gateway.storage.payment_desk import answer_proposal, propose
 from gateway.storage.payment_files import lock_attempts, lock_request
 from gateway.storage.payment_orders import (
@@ -59,8 +61,13 @@ class PaymentDesk:
         return await self._carry_out(propose, order)
 
     async def answer(self, order: Answer) -> DecisionDone:
-        """Approve or decline a proposal. ConflictError: the actor made it, it was decided, or it cannot be carried
-        out any more; then nothing has changed. NotFoundError."""
+        """Approve or decline a proposal; what is to be given up is asked about once more. ConflictError: the actor
+        made it, it was decided, or it cannot be carried out any more; then nothing has changed. NotFoundError."""
+        if order.verdict == "approved":
+            attempt = await self._database.write(partial(_given_up, order=order))
+            if attempt is not None:
+                with suppress(NotFoundError):
+                    await self._ask(attempt)
         return await self._carry_out(answer_proposal, order)
 
     async def request_refund(self, order: RefundOrder) -> RefundDone:
@@ -73,6 +80,13 @@ class PaymentDesk:
 
     async def _carry_out(self, unit: Callable[[Transaction, _Order], _Done], order: _Order) -> _Done:
         return await self._database.write(lambda transaction: unit(transaction, order))
+
+
+def _given_up(transaction: Transaction, order: Answer) -> int | None:
+    """The attempt that would be given up by ``order``; None when it would not."""
+    found = find_decision(transaction, order.target)
+    waits = found.kind == "give_up" and found.state == "requested"
+    return found.attempt if waits and not same_person(found.requested_by, order.actor) else None
 
 
 def _open_attempts(transaction: Transaction, payment: int) -> list[int]:

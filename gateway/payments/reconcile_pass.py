@@ -235,7 +235,7 @@ class Pass:
     def _orphan(self, key: Mapping[str, Any], paid: tuple[Paid, ...], *, matched: bool) -> Look:
         theirs = Theirs(claim="paid", paid=paid)
         verdict = judge(None, theirs)
-        if matched:  # the money is counted with the attempt that it was given to
+        if matched:  # the money is counted with the attempt that it was given to, or has gone back
             verdict = Verdict(kind=Kind.MATCHED, ours=0, theirs=0, resolved=True)
         return Look(
             **key,

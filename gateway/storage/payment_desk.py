@@ -1,4 +1,5 @@
-"""What one person proposes about an attempt and a second one decides: settle, accept, reject, adopt, count an excess.
+"""What one person proposes about an attempt and a second one decides: settle, accept, reject, adopt, count an excess,
+give up; and what is to become of an orphan.
 
 Invariants: nothing settles but ``apply_evidence`` with source ``operator``, which judges by the rule that holds for
 everybody; no proposal is approved or declined by whoever made it; an order that is repeated does nothing again.
@@ -10,10 +11,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.errors import ConflictError
 from gateway.domain.payment import MOST_VND, SETTLED, AttemptState, Evidence
-from gateway.domain.persons import same_person
 from gateway.storage.instants import to_micros
+from gateway.storage.payment_decisions import (
+    DecisionFile,
+    Whose,
+    add_proposal,
+    decide,
+    decisions_of_attempt,
+    done,
+    find_decision,
+    is_same,
+    require_second,
+    require_undecided,
+)
 from gateway.storage.payment_files import (
     AttemptFile,
     RequestFile,
@@ -22,65 +34,38 @@ from gateway.storage.payment_files import (
     require_words,
     wrong_value,
 )
-from gateway.storage.payment_orders import Answer, DecisionDone, DecisionKind, Proposal
+from gateway.storage.payment_giving_up import give_up, require_hopeless
+from gateway.storage.payment_orders import Answer, DecisionDone, Proposal
+from gateway.storage.payment_orphans import (
+    answer_orphan_refund,
+    lock_orphan,
+    propose_orphan_refund,
+    require_unmatched,
+)
 from gateway.storage.payments import apply_evidence
-from gateway.storage.sql import Statement, insert
+from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
-_COLUMNS = (
-    *("id", "kind", "attempt_id", "orphan_id", "amount", "transaction_no", "bank", "claimed_at", "document"),
-    *("state", "requested_by", "decided_by", "effect"),
-)
-_PROPOSED = Statement(f"""
-    SELECT {", ".join(_COLUMNS)} FROM payment_decision
-    WHERE attempt_id = :attempt AND (state = 'requested' OR document = :document) ORDER BY id
-""")  # noqa: S608 - our own names
 _COUNTED = Statement("""
     SELECT id FROM payment_decision
     WHERE attempt_id = :attempt AND kind = 'excess' AND transaction_no = :transaction AND state = 'approved'
 """)
-_DECISION = Statement(f"SELECT {', '.join(_COLUMNS)} FROM payment_decision WHERE id = :decision")  # noqa: S608 - as above
-_PROPOSE = insert(
-    "payment_decision",
-    (
-        *("id", "kind", "destination", "dossier_code", "request_id", "attempt_id", "orphan_id", "amount"),
-        *("transaction_no", "bank", "claimed_at", "reason", "document", "state", "requested_by"),
-        "requested_at",
-    ),
-)
-_DECIDE = Statement("""
-    UPDATE payment_decision SET state = :state, decided_by = :actor, decided_at = :now, decided_reason = :reason,
-        effect = :effect WHERE id = :decision AND state = 'requested'
-""")
-_ORPHAN = Statement("""
-    SELECT partner, transaction_no, amount, currency, matched_at, evidence FROM payment_orphan
-    WHERE id = :orphan FOR_UPDATE
-""")
 _MATCH = Statement("UPDATE payment_orphan SET matched_at = :now, attempt_id = :attempt WHERE id = :orphan")
 _OWNER = Statement("""
-    SELECT attempt_id FROM settlement WHERE partner = :partner AND transaction_no = :transaction
+    SELECT attempt_id FROM settlement
+    WHERE partner = :partner AND transaction_no = :transaction AND attempt_id <> :attempt
+    UNION ALL SELECT id FROM payment_attempt
+    WHERE partner = :partner AND transaction_no = :transaction AND id <> :attempt AND state = 'duplicate_paid'
+""")
+_GIVEN_BACK = Statement("""
+    SELECT id FROM payment_orphan
+    WHERE partner = :partner AND transaction_no = :transaction AND refunded_at IS NOT NULL
 """)
 _ASK_NOW = Statement("UPDATE payment_attempt SET next_question_at = :now WHERE id = :attempt")
 _PAYING = frozenset({"settled", "duplicate", "repeated"})
 _REJECTING = frozenset({"pending", "failed"})
-
-
-class _Decision(msgspec.Struct, frozen=True, kw_only=True):
-    id: int
-    kind: DecisionKind
-    attempt: int
-    orphan: int | None
-    amount: int
-    transaction: str
-    bank: str
-    claimed_at: str
-    document: str
-    state: str
-    requested_by: str
-    decided_by: str | None
-    effect: str | None
 
 
 def propose(transaction: Transaction, order: Proposal) -> DecisionDone:
@@ -90,23 +75,26 @@ def propose(transaction: Transaction, order: Proposal) -> DecisionDone:
     that can never be right. NotFoundError: no such attempt or orphan.
     """
     require_words(order, document=order.document)
+    if order.kind == "refund_orphan":
+        return propose_orphan_refund(transaction, order)
+    if order.attempt is None:
+        raise wrong_value("/attempt", None, "the attempt that it is about")
     request, attempt = lock_attempt(transaction, order.attempt)
     order = _completed(transaction, order, attempt)
-    about = {"attempt": attempt.id, "document": order.document}
-    standing = [_decision(row) for row in transaction.all(_PROPOSED, about)]
-    same = (each for each in standing if each.state != "declined" and _is_same(each, order))
-    if (found := next(same, None)) is not None:
-        return _done(found, request, None)
+    standing = decisions_of_attempt(transaction, attempt.id, order.document)
+    if (found := next((each for each in standing if is_same(each, order)), None)) is not None:
+        return done(found, None)
     _require_fitting(transaction, order, attempt)
     if (waiting := next((each for each in standing if each.state == "requested"), None)) is not None:
         raise ConflictError(
             f"attempt {attempt.reference}: proposal {waiting.id} ({waiting.kind}) waits for a second person; decide "
             "it first"
         )
-    made = _propose(transaction, order, request)
+    whose = Whose(destination=request.destination, dossier=request.dossier, request=request.id)
+    made = add_proposal(transaction, order, whose)
     detail = {"decision": str(made.id), "kind": order.kind, "amount": made.amount, "document": order.document}
     action = note(transaction, order, request, "payment.propose", {"attempt": attempt.reference, **detail})
-    return _done(made, request, action)
+    return done(made, action)
 
 
 def _completed(transaction: Transaction, order: Proposal, attempt: AttemptFile) -> Proposal:
@@ -121,6 +109,8 @@ def _completed(transaction: Transaction, order: Proposal, attempt: AttemptFile) 
             expected = f"{attempt.amount}, what was asked for; other money is rejected and given back"
             raise wrong_value("/amount", amount, expected)
         order = msgspec.structs.replace(order, amount=amount)
+    if order.kind == "give_up":
+        return _without_money(order)
     least = 0 if order.kind == "reject" else 1
     if order.amount is None or not least <= order.amount <= MOST_VND:
         raise wrong_value("/amount", order.amount, f"{least} to {MOST_VND} đồng: what came in")
@@ -136,19 +126,27 @@ def _completed(transaction: Transaction, order: Proposal, attempt: AttemptFile) 
 def _of_orphan(transaction: Transaction, order: Proposal, attempt: AttemptFile) -> Proposal:
     if order.orphan is None:
         raise wrong_value("/orphan", None, "the orphan to adopt")
-    row = transaction.one(_ORPHAN, {"orphan": order.orphan})
-    if row is None:
-        raise NotFoundError(f"there is no orphan {order.orphan}")
-    partner, number, amount, currency, _, evidence = row
-    if (partner, currency, amount) != (attempt.partner, attempt.currency, attempt.amount):
+    found = lock_orphan(transaction, order.orphan)
+    if (found.partner, found.currency, found.amount) != (attempt.partner, attempt.currency, attempt.amount):
         raise ConflictError(
-            f"orphan {order.orphan} is {amount} {currency} to {partner}, attempt {attempt.reference} asked for "
-            f"{attempt.amount} {attempt.currency} to {attempt.partner}"
+            f"orphan {found.id} is {found.amount} {found.currency} to {found.partner}, attempt {attempt.reference} "
+            f"asked for {attempt.amount} {attempt.currency} to {attempt.partner}"
         )
-    said = msgspec.json.decode(bytes(evidence), type=Evidence)
+    said = msgspec.json.decode(bytes(found.evidence), type=Evidence)
     return msgspec.structs.replace(
-        order, amount=int(amount), transaction=number, bank=said.bank, claimed_at=said.claimed_at
+        order,
+        amount=found.amount,
+        transaction=found.transaction,
+        bank=said.bank,
+        claimed_at=said.claimed_at,
     )
+
+
+def _without_money(order: Proposal) -> Proposal:
+    for pointer, value in (("/amount", order.amount), ("/transaction", order.transaction)):
+        if value:
+            raise wrong_value(pointer, value, "none: no money came in through what is given up")
+    return msgspec.structs.replace(order, amount=0)
 
 
 def _require_fitting(transaction: Transaction, order: Proposal, attempt: AttemptFile) -> None:
@@ -168,60 +166,28 @@ def _require_fitting(transaction: Transaction, order: Proposal, attempt: Attempt
             "that counts, and another transaction"
         )
     if order.orphan is not None:
-        _require_unmatched(transaction, order.orphan)
-    if order.kind != "reject":
+        require_unmatched(lock_orphan(transaction, order.orphan))
+        require_undecided(transaction, order.orphan)
+    if order.kind == "give_up":
+        require_hopeless(attempt, order.now)
+    elif order.kind != "reject":
         _require_free(transaction, order, attempt)
 
 
-def _require_free(transaction: Transaction, order: Proposal | _Decision, attempt: AttemptFile) -> None:
-    owner = transaction.one(_OWNER, {"partner": attempt.partner, "transaction": order.transaction})
-    if owner is not None and int(owner[0]) != attempt.id:
+def _require_free(transaction: Transaction, order: Proposal | DecisionFile, attempt: AttemptFile) -> None:
+    number = {"partner": attempt.partner, "transaction": order.transaction}
+    owner = transaction.one(_OWNER, {**number, "attempt": attempt.id})
+    if owner is not None:
         raise ConflictError(
             f"transaction {order.transaction} of {attempt.partner} has settled attempt {owner[0]}; money counts once"
+        )
+    if orphan := transaction.one(_GIVEN_BACK, number):
+        raise ConflictError(
+            f"transaction {order.transaction} of {attempt.partner} is orphan {orphan[0]}, which was given back"
         )
     counted = transaction.one(_COUNTED, {"attempt": attempt.id, "transaction": order.transaction})
     if counted is not None:
         raise ConflictError(f"transaction {order.transaction} was counted by proposal {counted[0]} already")
-
-
-def _propose(transaction: Transaction, order: Proposal, request: RequestFile) -> _Decision:
-    made = _Decision(
-        id=transaction.identifiers.next(),
-        kind=order.kind,
-        attempt=order.attempt,
-        orphan=order.orphan,
-        amount=order.amount or 0,
-        transaction=order.transaction,
-        bank=order.bank,
-        claimed_at=order.claimed_at,
-        document=order.document,
-        state="requested",
-        requested_by=order.actor,
-        decided_by=None,
-        effect=None,
-    )
-    transaction.run(
-        _PROPOSE,
-        {
-            "id": made.id,
-            "kind": made.kind,
-            "destination": request.destination,
-            "dossier_code": request.dossier,
-            "request_id": request.id,
-            "attempt_id": made.attempt,
-            "orphan_id": made.orphan,
-            "amount": made.amount,
-            "transaction_no": made.transaction,
-            "bank": made.bank,
-            "claimed_at": made.claimed_at,
-            "reason": order.reason,
-            "document": made.document,
-            "state": made.state,
-            "requested_by": made.requested_by,
-            "requested_at": to_micros(order.now),
-        },
-    )
-    return made
 
 
 def answer_proposal(transaction: Transaction, order: Answer) -> DecisionDone:
@@ -231,20 +197,18 @@ def answer_proposal(transaction: Transaction, order: Answer) -> DecisionDone:
     carried out. NotFoundError: there is none.
     """
     require_words(order)
-    row = transaction.one(_DECISION, {"decision": order.target})
-    if row is None:
-        raise NotFoundError(f"there is no proposal {order.target}")
-    request, attempt = lock_attempt(transaction, _decision(row).attempt)
-    # as it is now that nobody moves it
-    decision = _decision(transaction.one(_DECISION, {"decision": order.target}) or row)
+    decision = find_decision(transaction, order.target)
+    if decision.kind == "refund_orphan":
+        return answer_orphan_refund(transaction, order, decision)
+    request, attempt = lock_attempt(transaction, decision.attempt or 0)
+    decision = find_decision(transaction, order.target)  # as it is now that nobody moves it
     if decision.state == order.verdict and decision.decided_by == order.actor:
-        return _done(decision, request, None)
+        return done(decision, None)
     require_second(order, decision.requested_by, decision.state, f"proposal {decision.id}")
     effect = (
         _carry_out(transaction, order, request, attempt, decision) if order.verdict == "approved" else None
     )
-    told = {"state": order.verdict, "actor": order.actor, "reason": order.reason, "effect": effect}
-    transaction.run(_DECIDE, {**told, "now": to_micros(order.now), "decision": decision.id})
+    after = decide(transaction, order, decision, effect)
     verb = "payment.approve" if order.verdict == "approved" else "payment.decline"
     detail = {
         "decision": str(decision.id),
@@ -253,16 +217,7 @@ def answer_proposal(transaction: Transaction, order: Answer) -> DecisionDone:
         "effect": effect,
     }
     action = note(transaction, order, request, verb, detail)
-    after = msgspec.structs.replace(decision, state=order.verdict, decided_by=order.actor, effect=effect)
-    return _done(after, request, action)
-
-
-def require_second(order: Answer, asked_by: str, state: str, name: str) -> None:
-    """Four eyes, and once."""
-    if state != "requested":
-        raise ConflictError(f"{name} is {state} already")
-    if why := same_person(asked_by, order.actor):
-        raise ConflictError(f"{name}: {why}")
+    return done(after, action)
 
 
 def _carry_out(
@@ -270,12 +225,14 @@ def _carry_out(
     order: Answer,
     request: RequestFile,
     attempt: AttemptFile,
-    decision: _Decision,
+    decision: DecisionFile,
 ) -> str:
     """What the approved ``decision`` does; ConflictError when it cannot be done any more."""
     if decision.kind == "excess":
         _require_free(transaction, decision, attempt)
         return "recorded"
+    if decision.kind == "give_up":
+        return give_up(transaction, order, request, attempt)
     evidence = _evidence(order, request, attempt, decision)
     (applied,) = apply_evidence(transaction, [evidence])
     effect = applied.decision.effect
@@ -293,17 +250,11 @@ def _carry_out(
 
 
 def _match(transaction: Transaction, order: Answer, attempt: AttemptFile, orphan: int) -> None:
-    _require_unmatched(transaction, orphan)
+    require_unmatched(lock_orphan(transaction, orphan))
     transaction.run(_MATCH, {"now": to_micros(order.now), "attempt": attempt.id, "orphan": orphan})
 
 
-def _require_unmatched(transaction: Transaction, orphan: int) -> None:
-    row = transaction.one(_ORPHAN, {"orphan": orphan})
-    if row is None or row[4] is not None:
-        raise ConflictError(f"orphan {orphan} has its attempt already")
-
-
-def _evidence(order: Answer, request: RequestFile, attempt: AttemptFile, decision: _Decision) -> Evidence:
+def _evidence(order: Answer, request: RequestFile, attempt: AttemptFile, decision: DecisionFile) -> Evidence:
     return Evidence(
         destination=request.destination,
         source="operator",
@@ -318,35 +269,4 @@ def _evidence(order: Answer, request: RequestFile, attempt: AttemptFile, decisio
         claimed_at=decision.claimed_at,
         code=f"decision {decision.id}",
         actor=f"{decision.requested_by}, {order.actor}",
-    )
-
-
-def _is_same(found: _Decision, order: Proposal) -> bool:
-    """Whether it is the same person's same proposal."""
-    return (
-        found.kind,
-        found.orphan,
-        found.amount,
-        found.transaction,
-        found.document,
-        found.requested_by,
-    ) == (order.kind, order.orphan, order.amount, order.transaction, order.document, order.actor)
-
-
-def _decision(row: tuple[object, ...]) -> _Decision:
-    return msgspec.convert(dict(zip(_Decision.__struct_fields__, row, strict=True)), _Decision)
-
-
-def _done(decision: _Decision, request: RequestFile, action: str | None) -> DecisionDone:
-    return msgspec.convert(
-        {
-            "decision": str(decision.id),
-            "payment": str(request.id),
-            "attempt": str(decision.attempt),
-            "kind": decision.kind,
-            "state": decision.state,
-            "effect": decision.effect,
-            "action": action,
-        },
-        DecisionDone,
     )

@@ -30,7 +30,9 @@ _LOCK_REQUEST = Statement("""
 """)
 _REQUEST_OF = Statement("SELECT request_id FROM payment_attempt WHERE id = :attempt")
 _ATTEMPTS = Statement("""
-    SELECT id, partner, reference, asked_at, amount, currency, state, transaction_no, bank FROM payment_attempt
+    SELECT id, partner, reference, asked_at, amount, currency, state, transaction_no, bank, created_at,
+        next_question_at
+    FROM payment_attempt
     WHERE request_id = :request ORDER BY id FOR_UPDATE
 """)
 
@@ -60,6 +62,8 @@ class AttemptFile(msgspec.Struct, frozen=True, kw_only=True):
     state: AttemptState
     transaction: str | None
     bank: str | None
+    created_at: int
+    next_question_at: int | None
 
 
 def lock_request(transaction: Transaction, request: int) -> RequestFile:
@@ -101,6 +105,8 @@ def lock_attempts(transaction: Transaction, request: RequestFile) -> list[Attemp
             state=AttemptState(row[6]),
             transaction=row[7],
             bank=row[8],
+            created_at=int(row[9]),
+            next_question_at=row[10],
         )
         for row in transaction.all(_ATTEMPTS, {"request": request.id})
     ]

@@ -76,6 +76,7 @@ _DECIDE = Statement("""
 _MATCHED = Statement("""
     UPDATE payment_orphan SET matched_at = :now, attempt_id = :attempt
     WHERE partner = :partner AND reference = :reference AND transaction_no = :transaction AND matched_at IS NULL
+        AND refunded_at IS NULL
 """)
 _RECEIPT_ADDRESS = Statement("""
     UPDATE receipt SET url = :url WHERE attempt_id = :attempt AND url IS NULL AND state = 'wanted'

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.domain.payment import RequestState
 
-DecisionKind: TypeAlias = Literal["settle", "accept", "reject", "adopt", "excess"]
+DecisionKind: TypeAlias = Literal["settle", "accept", "reject", "adopt", "excess", "give_up", "refund_orphan"]
 Verdict: TypeAlias = Literal["approved", "declined"]
 
 
@@ -35,13 +35,14 @@ class Proposal(PaymentInstruction, frozen=True, kw_only=True):
 
     ``settle``: it was paid, by ``document``, although the platform does not say so. ``accept``: what is in quarantine
     is this payment. ``reject``: it is not; ``amount`` came in and goes back. ``adopt``: orphan ``orphan`` is this
-    payment. ``excess``: ``amount`` came in once more, by another transaction than the one that counts.
+    payment. ``excess``: ``amount`` came in once more, by another transaction than the one that counts. ``give_up``:
+    nobody will ever say how it ended. ``refund_orphan``: orphan ``orphan`` was given back; no attempt is named then.
 
     ``amount`` None: what was asked for (settle, accept), what the orphan says (adopt); ``transaction`` empty: that of
     the attempt or the orphan. ``claimed_at``: the partner's words for the time, fourteen digits where they are known.
     """
 
-    attempt: int
+    attempt: int | None = None
     kind: DecisionKind
     document: str
     amount: int | None = None
@@ -75,15 +76,19 @@ class CancelDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionDone(msgspec.Struct, frozen=True, kw_only=True):
-    """``effect``: what an approval did; None before one. ``action``: its record; None: it was done before."""
+    """``effect``: what an approval did; None before one. ``action``: its record; None: it was done before.
+
+    ``payment`` and ``attempt`` None: it is about ``orphan`` alone.
+    """
 
     decision: str
-    payment: str
-    attempt: str
+    payment: str | None
+    attempt: str | None
     kind: DecisionKind
     state: Literal["requested", "approved", "declined"]
     effect: str | None
     action: str | None
+    orphan: str | None = None
 
 
 class RefundDone(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import msgspec
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.payment import MOST_VND, SETTLED, AttemptState, refund_state
 from gateway.storage.instants import to_micros
-from gateway.storage.payment_desk import require_second
+from gateway.storage.payment_decisions import require_second
 from gateway.storage.payment_files import (
     AttemptFile,
     RequestFile,

@@ -95,16 +95,17 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     """What a person wants done with money, and what somebody else said to it. ``document``: the paper that shows it.
 
     ``settle`` by hand, ``accept`` or ``reject`` what is in quarantine, ``adopt`` an orphan, ``excess``: money once more
-    through one attempt. ``effect``: what came of it.
+    through one attempt, ``give_up`` one that never ends, ``refund_orphan``: an orphan was given back, and there is no
+    payment, attempt or dossier. ``effect``: what came of it.
     """
 
     id: str
-    kind: Literal["settle", "accept", "reject", "adopt", "excess"]
+    kind: Literal["settle", "accept", "reject", "adopt", "excess", "give_up", "refund_orphan"]
     state: Literal["requested", "approved", "declined"]
-    payment: str
+    payment: str | None
     destination: str
-    dossier: str
-    attempt: str
+    dossier: str | None
+    attempt: str | None
     amount: Money
     transaction: str
     reason: str
@@ -179,7 +180,8 @@ class PaymentGlance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrphanView(msgspec.Struct, frozen=True, kw_only=True):
-    """Paid evidence that fits no attempt; ``matched_at``: when it was given to one."""
+    """Paid evidence that fits no attempt; ``matched_at``: when it was given to one; ``refunded_at``: when two people
+    had given it back."""
 
     id: str
     destination: str
@@ -191,6 +193,7 @@ class OrphanView(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     at: datetime
     matched_at: datetime | None = None
+    refunded_at: datetime | None = None
     attempt: str | None = None
 
 

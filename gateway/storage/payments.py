@@ -86,6 +86,10 @@ _TAKEN = Statement("SELECT id FROM payment_attempt WHERE partner = :partner AND 
 _LAST_ATTEMPT = Statement("""
     SELECT id, state, reference FROM payment_attempt WHERE request_id = :request ORDER BY id DESC LIMIT 1
 """)
+# rejected money may have made an earlier attempt open again
+_OPEN_ATTEMPT = Statement(f"""
+    SELECT id, reference FROM payment_attempt WHERE request_id = :request AND state IN ({_OPEN_STATES})
+""")  # noqa: S608 - our own names
 _STANDING_ATTEMPT = Statement("""
     SELECT id, state, reference FROM payment_attempt
     WHERE request_id = :request AND state IN ('quarantined', 'duplicate_paid') ORDER BY id LIMIT 1
@@ -112,13 +116,16 @@ _STEP_ASIDE = Statement("""
     WHERE operation = 'init' AND state IN ('pending', 'waiting', 'rejected', 'parked') AND id IN (
         SELECT delivery_id FROM payment_attempt WHERE request_id = :request AND state IN ('failed', 'expired'))
 """)
+# two platforms may know us by one code, each with its own secret: neither speaks for the other's attempts
 _LOCK_REQUEST = Statement("""
     SELECT r.id, r.state FROM payment_request AS r WHERE r.id = (
-        SELECT request_id FROM payment_attempt WHERE partner = :partner AND reference = :reference) FOR_UPDATE
+        SELECT request_id FROM payment_attempt
+        WHERE partner = :partner AND reference = :reference AND destination = :destination) FOR_UPDATE
 """)
 _FIND_ATTEMPT = Statement("""
     SELECT id, request_id, dossier_code, destination, partner, amount, currency, state, transaction_no, asked_at
-    FROM payment_attempt WHERE partner = :partner AND reference = :reference FOR_UPDATE
+    FROM payment_attempt
+    WHERE partner = :partner AND reference = :reference AND destination = :destination FOR_UPDATE
 """)
 _REJECTED = Statement("""
     SELECT id FROM payment_decision
@@ -129,8 +136,15 @@ _REPLACEMENT = Statement("""
         ON other.destination = r.destination AND other.dossier_code = r.dossier_code AND other.purpose = r.purpose
     WHERE r.id = :request AND other.id <> r.id AND other.state <> 'cancelled'
 """)
-_TRANSACTION_OWNER = Statement("""
-    SELECT attempt_id FROM settlement WHERE partner = :partner AND transaction_no = :transaction
+# what is to be given back, or was, pays for nothing else
+_TRANSACTION_TAKEN = Statement("""
+    SELECT attempt_id FROM settlement
+    WHERE partner = :partner AND transaction_no = :transaction AND attempt_id <> :attempt
+    UNION ALL SELECT id FROM payment_attempt
+    WHERE partner = :partner AND transaction_no = :transaction AND id <> :attempt AND state = 'duplicate_paid'
+    UNION ALL SELECT id FROM payment_orphan
+    WHERE partner = :partner AND reference = :reference AND transaction_no = :transaction
+        AND refunded_at IS NOT NULL
 """)
 _ANOTHER_OPEN = Statement(f"""
     SELECT id FROM payment_attempt WHERE request_id = :request AND id <> :attempt AND state IN ({_OPEN_STATES})
@@ -210,9 +224,9 @@ def _going_on(transaction: Transaction, item: Opening, found: Row) -> Opened | G
         return ConflictError(
             f"dossier {item.dossier}: attempt {stuck[2]} is {stuck[1]}; a person must decide about it first"
         )
-    last = transaction.one(_LAST_ATTEMPT, {"request": request})
-    if last is not None and AttemptState(last[1]) in OPEN:
-        return Opened(result="going_on", request=int(request), attempt=int(last[0]), reference=last[2])
+    opened = transaction.one(_OPEN_ATTEMPT, {"request": request})
+    if opened is not None:
+        return Opened(result="going_on", request=int(request), attempt=int(opened[0]), reference=opened[1])
     return None
 
 
@@ -271,7 +285,7 @@ def apply_evidence(transaction: Transaction, items: Sequence[Evidence]) -> list[
 
 
 def _apply(transaction: Transaction, evidence: Evidence) -> Applied:
-    where = {"partner": evidence.partner, "reference": evidence.reference}
+    where = {name: getattr(evidence, name) for name in ("partner", "reference", "destination")}
     request = transaction.one(_LOCK_REQUEST, where)  # first: two attempts of one request are judged in turn
     attempt = transaction.one(_FIND_ATTEMPT, where)
     if request is None or attempt is None:
@@ -291,13 +305,11 @@ def _apply(transaction: Transaction, evidence: Evidence) -> Applied:
     return applied
 
 
-_REJECTABLE = frozenset({AttemptState.PENDING, AttemptState.FAILED})
+_REJECTABLE = frozenset({AttemptState.PENDING, AttemptState.FAILED, AttemptState.EXPIRED})
 
 
 def _known(transaction: Transaction, evidence: Evidence, request: Row, attempt: Row) -> Known:
-    owner = transaction.one(
-        _TRANSACTION_OWNER, {"partner": evidence.partner, "transaction": evidence.transaction}
-    )
+    taken = {name: getattr(evidence, name) for name in ("partner", "reference", "transaction")}
     settled = transaction.one(_SETTLED_BY, {"request": request[0]})
     state = AttemptState(attempt[7])
     told = {"attempt": attempt[0], "transaction": evidence.transaction}
@@ -308,7 +320,8 @@ def _known(transaction: Transaction, evidence: Evidence, request: Row, attempt: 
         currency=attempt[6],
         transaction=attempt[8],
         settled_elsewhere=settled is not None and int(settled[0]) != int(attempt[0]),
-        transaction_taken=owner is not None and int(owner[0]) != int(attempt[0]),
+        transaction_taken=evidence.claim == "paid"
+        and transaction.one(_TRANSACTION_TAKEN, {**taken, "attempt": attempt[0]}) is not None,
         rejected=state in _REJECTABLE and transaction.one(_REJECTED, told) is not None,
         replaced=request[1] == RequestState.CANCELLED
         and transaction.one(_REPLACEMENT, {"request": request[0]}) is not None,

@@ -56,7 +56,7 @@ class OrphanFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which orphans; without ``state`` all of them."""
 
     destination: str | None = None
-    state: Literal["open", "matched"] | None = None
+    state: Literal["open", "matched", "refunded"] | None = None
     reference: str | None = None
 
 
@@ -182,6 +182,13 @@ def _glance(row: sa.Row[Any], attempt: sa.Row[Any] | None) -> PaymentGlance:
     )
 
 
+_OF_STATE: dict[str, tuple[sa.ColumnElement[bool], ...]] = {
+    "open": (payment_orphan.c.matched_at.is_(None), payment_orphan.c.refunded_at.is_(None)),
+    "matched": (payment_orphan.c.matched_at.is_not(None),),
+    "refunded": (payment_orphan.c.refunded_at.is_not(None),),
+}
+
+
 def orphans(
     connection: sa.Connection, wanted: OrphanFilter, before: int | None, limit: int
 ) -> list[OrphanView]:
@@ -193,8 +200,7 @@ def orphans(
     if wanted.reference is not None:
         where.append(columns.reference == wanted.reference)
     if wanted.state is not None:
-        matched = columns.matched_at.is_not(None)
-        where.append(matched if wanted.state == "matched" else columns.matched_at.is_(None))
+        where += _OF_STATE[wanted.state]
     if before is not None:
         where.append(columns.id < before)
     kept = [column for column in columns if column.name != "evidence"]
@@ -211,6 +217,7 @@ def orphans(
             source=row.source,
             at=from_micros(row.at),
             matched_at=maybe_from_micros(row.matched_at),
+            refunded_at=maybe_from_micros(row.refunded_at),
             attempt=text_of(row.attempt_id),
         )
         for row in connection.execute(question)
@@ -255,7 +262,7 @@ def payment_troubles(connection: sa.Connection, now: datetime) -> PaymentTrouble
             attempt.next_question_at.is_not(None),
             attempt.next_question_at < to_micros(now - LATE_QUESTION),
         ),
-        orphans=count(payment_orphan, payment_orphan.c.matched_at.is_(None)),
+        orphans=count(payment_orphan, *_OF_STATE["open"]),
         receipts=count(receipt, receipt.c.state == sa.literal_column("'given_up'")),
         refunds=count(refund, refund.c.approved_by.is_(None), refund.c.declined_by.is_(None)),
         decisions=count(payment_decision, payment_decision.c.state == sa.literal_column("'requested'")),

@@ -203,6 +203,7 @@ def orphan_references(connection: sa.Connection, destination: str, day: int) -> 
         orphans.at >= start,
         orphans.at < start + DAY,
         orphans.matched_at.is_(None),
+        orphans.refunded_at.is_(None),
     )
     waiting = sa.select(items.reference).where(
         items.destination == destination,
@@ -216,7 +217,7 @@ def orphan_references(connection: sa.Connection, destination: str, day: int) -> 
 def orphans_by_reference(
     connection: sa.Connection, destination: str, references: Sequence[str]
 ) -> dict[str, list[tuple[Paid, bool]]]:
-    """What was kept under these references, and whether it was given to an attempt since."""
+    """What was kept under these references, and whether it was given to an attempt, or back, since."""
     columns = payment_orphan.c
     question = sa.select(payment_orphan).where(
         columns.destination == destination, columns.reference.in_(references)
@@ -230,7 +231,9 @@ def orphans_by_reference(
             currency=row.currency,
             by="file" if row.source == "file" else "callback",
         )
-        found.setdefault(row.reference, []).append((paid, row.matched_at is not None))
+        found.setdefault(row.reference, []).append(
+            (paid, row.matched_at is not None or row.refunded_at is not None)
+        )
     return found
 
 

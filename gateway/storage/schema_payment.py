@@ -185,6 +185,7 @@ payment_orphan = Table(
     Column("at", BigInteger, nullable=False),
     Column("matched_at", BigInteger),
     Column("attempt_id", BigInteger),
+    Column("refunded_at", BigInteger),  # two people have given it back
     UniqueConstraint("partner", "reference", "transaction_no"),
 )
 payment_orphan.append_constraint(_partial("ix_payment_orphan_open", "id", where="matched_at IS NULL"))
@@ -247,16 +248,17 @@ refund.append_constraint(
 )
 
 # what one person proposes about an attempt and another decides (four eyes, payment_platform §13): ``settle`` by hand,
-# ``accept`` or ``reject`` what is in quarantine, ``adopt`` an orphan, ``excess``: money once more through it
+# ``accept`` or ``reject`` what is in quarantine, ``adopt`` an orphan, ``excess``: money once more through it,
+# ``give_up`` what nobody ends; ``refund_orphan`` is about an orphan alone
 payment_decision = Table(
     "payment_decision",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("destination", Text, nullable=False),
-    Column("dossier_code", Text, nullable=False),
-    Column("request_id", BigInteger, ForeignKey("payment_request.id"), nullable=False),
-    Column("attempt_id", BigInteger, ForeignKey("payment_attempt.id"), nullable=False),
+    Column("dossier_code", Text),
+    Column("request_id", BigInteger, ForeignKey("payment_request.id")),
+    Column("attempt_id", BigInteger, ForeignKey("payment_attempt.id")),
     Column("orphan_id", BigInteger, ForeignKey("payment_orphan.id")),
     Column("amount", BigInteger, nullable=False),  # that came in, as the paper says
     Column("transaction_no", Text, nullable=False),
@@ -274,9 +276,16 @@ payment_decision = Table(
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", name="four_eyes"),
     CheckConstraint("(state = 'requested') = (decided_by IS NULL)", name="decided"),
-    CheckConstraint("kind IN ('settle', 'accept', 'reject', 'adopt', 'excess')", name="kind"),
+    CheckConstraint(
+        "kind IN ('settle', 'accept', 'reject', 'adopt', 'excess', 'give_up', 'refund_orphan')", name="kind"
+    ),
     CheckConstraint("state IN ('requested', 'approved', 'declined')", name="state"),
-    CheckConstraint("(kind = 'adopt') = (orphan_id IS NOT NULL)", name="orphan"),
+    CheckConstraint("(kind IN ('adopt', 'refund_orphan')) = (orphan_id IS NOT NULL)", name="orphan"),
+    CheckConstraint(
+        "CASE WHEN kind = 'refund_orphan' THEN attempt_id IS NULL AND request_id IS NULL AND dossier_code IS NULL "
+        "ELSE attempt_id IS NOT NULL AND request_id IS NOT NULL AND dossier_code IS NOT NULL END",
+        name="about",
+    ),
 )
 for _index in (
     _partial("ix_payment_decision_waiting", "id", where="state = 'requested'"),
@@ -290,6 +299,7 @@ for _index in (
 ):
     payment_decision.append_constraint(_index)
 Index("ix_payment_decision_request_id", payment_decision.c.request_id)
+Index("ix_payment_decision_attempt_id", payment_decision.c.attempt_id)
 
 reconciliation = Table(
     "reconciliation",

@@ -42,6 +42,8 @@ ALARMED: Final[Mapping[str, str]] = {
     "no_transaction": REFUSED,
     "transaction_of_another": REFUSED,
     "quarantined": REFUSED,
+    "request_replaced": REFUSED,
+    "rejected_before": REFUSED,
     "unknown_reference": REFUSED,
     "second_transaction": TAKEN,
     "paid_twice": TAKEN,

@@ -180,6 +180,10 @@ async def test_a_running_gateway_is_worked_through_its_api(place):
         taken = await place.payments("approve", proposed["decision"], *WHY, *api, "--as", "binh")
         assert "khoản nộp thừa phải hoàn trả: đã duyệt" in taken.out
         assert (await place.payments("approve", "4711", *WHY, *api, code=1)).err
+        nobody = ("propose", "refund_orphan", "--orphan", "4711", "--document", "UNC-9", *WHY, *api)
+        assert "there is no orphan 4711" in (await place.payments(*nobody, code=1)).err
+        early = ("propose", "give_up", attempt, "--document", "CV-1", *WHY, *api)
+        assert "is paid" in (await place.payments(*early, code=1)).err
 
 
 MEANT_WRONG: list[tuple[tuple[str, ...], int, str]] = [

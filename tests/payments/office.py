@@ -118,13 +118,6 @@ class Office:
             transport=httpx.MockTransport(self._carry),
         )
         self.callbacks = Callbacks(self.hub, {NAME: self.destination}, None)
-        self.cashier = Cashier(
-            self.database,
-            {NAME: self.destination},
-            self.hub.clock,
-            wake=lambda _name: None,
-            chance=lambda: next(self._chances),
-        )
         self.follower = Follower(
             self.database,
             Watch(self.database, asyncio.sleep),
@@ -134,6 +127,14 @@ class Office:
         )
         self.questions = Questions(
             self.database, {NAME: self.destination}, self.hub.clock, may_probe=lambda: True
+        )
+        self.cashier = Cashier(
+            self.database,
+            {NAME: self.destination},
+            self.hub.clock,
+            wake=lambda _name: None,
+            chance=lambda: next(self._chances),
+            ask=self.questions.ask,
         )
         self.sweeping = Sweep(self.database, self.questions, self.hub.clock)
         self.desk = PaymentDesk(self.database, self.questions.ask, self.hub.clock)

@@ -39,10 +39,12 @@ from gateway.domain import payment
 from gateway.domain.errors import ConflictError
 from gateway.domain.outcome import Deferred
 from gateway.domain.payment import OPEN, AttemptState, Decision, RequestState
+from gateway.payments.cashier import Cashier
 from gateway.port import PaymentReport
 from gateway.storage import payments
 from gateway.storage.instants import from_micros
 from gateway.storage.payment_orders import Answer, Cancel, Proposal, RefundOrder
+from gateway.storage.sql import Statement
 from mappings.payment_platform import checksum
 from tests.payments.conftest import MEMORY
 from tests.payments.office import OTHER, OTHER_SECRET, Crashed, Fate, Office
@@ -207,6 +209,16 @@ class BadDay(RuleBasedStateMachine):
         order = Cancel(actor="one-door/chi.an", reason="nộp nhầm", now=self.office.now, payment=request)
         with contextlib.suppress(ConflictError):  # somebody could still pay it, or has
             self._run(self.office.desk.cancel(order))
+
+    @precondition(lambda self: self.references)
+    @rule(which=number)
+    def give_up(self, which: int) -> None:
+        """After three days two people wait no longer."""
+        self.office.move(hours=73)
+        with contextlib.suppress(
+            ConflictError
+        ):  # it is over, has not left, or the platform has an answer after all
+            self._propose(self._one(which), kind="give_up")
 
     @precondition(lambda self: self.paid)
     @rule(which=number, part=st.sampled_from((1, 2, 1_000)), approved=st.booleans())
@@ -514,7 +526,8 @@ def a_mismatch_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_open_attempt_does_not_matter(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(payments, "OPEN", frozenset())
+    none = "SELECT id, reference FROM payment_attempt WHERE request_id = :request AND id < 0"
+    patch.setattr(payments, "_OPEN_ATTEMPT", Statement(none))
 
 
 def codes_are_not_verified(patch: pytest.MonkeyPatch) -> None:
@@ -522,8 +535,16 @@ def codes_are_not_verified(patch: pytest.MonkeyPatch) -> None:
 
 
 def pending_counts_as_failed(patch: pytest.MonkeyPatch) -> None:
+    _nobody_is_asked_first(patch)  # who is asked before a second address is given says so as well
     over = Decision(effect="failed", move=AttemptState.FAILED)
     _deciding(patch, lambda decision, evidence: over if decision.effect == "pending" else decision)
+
+
+def _nobody_is_asked_first(patch: pytest.MonkeyPatch) -> None:
+    async def allowed(*_args: Any) -> None:
+        return
+
+    patch.setattr(Cashier, "_require_unpaid", allowed)
 
 
 def silence_is_a_result(patch: pytest.MonkeyPatch) -> None:

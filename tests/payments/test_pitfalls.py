@@ -372,15 +372,20 @@ async def test_03_a_failure_after_success_changes_nothing(office):
 
 
 async def test_03_a_second_success_is_told(office):
-    reference, body = await paid(office)
-    await office.receive(sealed(body, MaLoi="99", MaGiaoDich=None, MaNganHang=None))
+    reference = await redirected(office)
+    office.press(reference, "fail")
+    body = office.notices()[0].body
+    await office.receive(body)
     second = await office.ask(CODE)
     await office.work()
     office.press(second.reference, "pay")
     for notice in office.notices():
         await office.heard(notice)
-    await office.receive(sealed(body, MaGiaoDich="PP26092899999999"))  # money twice at the first address
-    await office.receive(sealed(body, MaGiaoDich="PP26092800000009"))
+    late = {"MaLoi": "00", "MaNganHang": "DEMOBANK"}
+    await office.receive(
+        sealed(body, MaGiaoDich="PP26092899999999", **late)
+    )  # money twice at the first address
+    await office.receive(sealed(body, MaGiaoDich="PP26092800000009", **late))
     assert len(settlements(office)) == 1
     assert office.attempt(reference)["state"] == AttemptState.DUPLICATE_PAID
     assert office.attempt(second.reference)["state"] == AttemptState.PAID

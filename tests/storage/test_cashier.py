@@ -220,15 +220,26 @@ async def test_an_unknown_dossier_and_an_unknown_platform_are_said_to_be(world):
         await world.ask(destination="elsewhere")
 
 
+async def nobody_is_asked(attempt):
+    raise AssertionError(attempt)
+
+
 async def test_with_several_platforms_one_must_be_named(world):
     own = world.gateway.destinations[NAME]
     cashier = Cashier(
-        world.gateway.database, {"a": own, "b": own}, world.clock, wake=lambda _: None, chance=lambda: 1
+        world.gateway.database,
+        {"a": own, "b": own},
+        world.clock,
+        wake=print,
+        chance=lambda: 1,
+        ask=nobody_is_asked,
     )
     with pytest.raises(RecordError) as fault:
         await cashier.create(wish())
     assert pointers(fault) == {"/destination": "missing"}
-    nobody = Cashier(world.gateway.database, {}, world.clock, wake=lambda _: None, chance=lambda: 1)
+    nobody = Cashier(
+        world.gateway.database, {}, world.clock, wake=print, chance=lambda: 1, ask=nobody_is_asked
+    )
     with pytest.raises(NotFoundError, match="no payment platform is switched on"):
         await nobody.create(wish())
 

@@ -356,6 +356,8 @@ async def test_money_that_does_not_fit_is_accepted_by_two_people(door):
     ("changes", "pointer"),
     [
         ({"attempt": "0"}, "/attempt"),
+        ({"attempt": None}, "/attempt"),
+        ({"attempt": None, "kind": "refund_orphan"}, "/orphan"),
         ({"attempt": "9" * 19}, "/attempt"),
         ({"orphan": "9" * 19, "kind": "adopt"}, "/orphan"),
         ({"kind": "pay"}, "/kind"),
@@ -398,3 +400,18 @@ async def test_money_for_nothing_that_was_asked_for_is_listed(door):
         NAME,
     )
     assert (await door.call("GET", "/v1/payment-orphans", params={"state": "matched"})).json()["items"] == []
+
+    order = {"kind": "refund_orphan", "orphan": orphan["id"], "document": "UNC-9", "reason": "không rõ hồ sơ"}
+    asked = await door.call("POST", "/v1/payment-decisions", json={**order, "operator": "an"})
+    assert asked.status_code == 201, asked.text
+    assert (asked.json()["payment"], asked.json()["orphan"]) == (None, orphan["id"])
+    (waiting,) = (await door.call("GET", "/v1/payment-decisions")).json()["items"]
+    assert (waiting["amount"], waiting["attempt"]) == (AMOUNT, None)
+    path = f"/v1/payment-decisions/{asked.json()['decision']}/approve"
+    own = await door.call("POST", path, json={"reason": "tự duyệt", "operator": "AN"})
+    assert own.status_code == 409
+    done = await door.call("POST", path, json={"reason": "đã đối chiếu", "operator": "binh"})
+    assert (done.status_code, done.json()["effect"]) == (200, "refunded"), done.text
+    assert (await door.call("GET", "/v1/payment-orphans", params={"state": "open"})).json()["items"] == []
+    (back,) = (await door.call("GET", "/v1/payment-orphans", params={"state": "refunded"})).json()["items"]
+    assert back["refunded_at"] is not None

@@ -16,6 +16,14 @@ from gateway.domain.persons import same_person
         ("ops", "ops/an"),
         ("ops/an", "ops"),
         ("OPS/an", "ops/AN"),
+        ("ops/tran.thi.mau", "ops/tran-thi-mau"),
+        ("ops/tran.thi.mau", "console/tranthimau"),
+        ("cli:Trần Thị Mẫu", "ops/tran.thi.mau"),
+        ("cli:Đỗ Văn Thử", "cli:do.van.thu"),
+        ("cli:an", "cli:an/"),
+        ("cli:an ", "cli: an"),
+        ("ops/an@stc.h99.example", "ops/an"),
+        ("ops/an@stc.h99.example", "cli:An@STC.h99.example"),
     ],
 )
 def test_who_could_be_the_same_person_does_not_decide(one, other):
@@ -33,6 +41,9 @@ def test_who_could_be_the_same_person_does_not_decide(one, other):
         ("ops", "finance/an"),
         ("cli:an", "ops"),
         ("cli:an", "ops/binh"),
+        ("ops/an@stc.h99.example", "ops/an@sxd.h99.example"),
+        ("ops/tran.thi.mau", "ops/tran.thi.mau2"),
+        ("cli:...", "cli:---"),
     ],
 )
 def test_two_people_may(one, other):

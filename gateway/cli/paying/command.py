@@ -236,7 +236,9 @@ def receipt(
 def orphans(
     *,
     config: Config = None,
-    state: Annotated[str | None, typer.Option(help="open or matched; else all.", show_default=False)] = None,
+    state: Annotated[
+        str | None, typer.Option(help="open, matched or refunded; else all.", show_default=False)
+    ] = None,
     destination: Annotated[
         str | None, typer.Option(help="Only this destination.", show_default=False)
     ] = None,
@@ -244,7 +246,7 @@ def orphans(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List money that fits nothing that was asked for. Exit code 1: some is not matched."""
+    """List money that fits nothing that was asked for. Exit code 1: some is neither matched nor given back."""
     from gateway.cli.exits import NO
     from gateway.cli.opening import ask
     from gateway.cli.paying.screen import orphan_table
@@ -252,15 +254,15 @@ def orphans(
     from gateway.storage.queries_payments import OrphanFilter
     from gateway.storage.queries_payments import orphans as orphans_of
 
-    if state not in {None, "open", "matched"}:
-        raise typer.BadParameter(f"--state: got {state}, expected open or matched")
+    if state not in {None, "open", "matched", "refunded"}:
+        raise typer.BadParameter(f"--state: got {state}, expected open, matched or refunded")
     wanted = OrphanFilter(destination=destination, state=state, reference=reference)  # type: ignore[arg-type] # judged
     found = ask(config, partial(orphans_of, wanted=wanted, before=None, limit=limit))
     if as_json:
         print_json(found)
     else:
         console().print(orphan_table(found))
-    if any(each.matched_at is None for each in found):
+    if any(each.matched_at is None and each.refunded_at is None for each in found):
         raise typer.Exit(NO)
 
 

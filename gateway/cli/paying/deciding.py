@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from gateway.storage.payment_orders import CancelDone, DecisionDone, RefundDone
 
 PaymentId = Annotated[int, typer.Argument(metavar="ID", min=1, help="A payment's id, as the list shows it.")]
-AttemptId = Annotated[
-    int, typer.Argument(metavar="ATTEMPT", min=1, help="An attempt's id, as `payments show` shows it.")
+MaybeAttemptId = Annotated[
+    int | None,
+    typer.Argument(
+        metavar="[ATTEMPT]",
+        min=1,
+        help="An attempt's id, as `payments show` shows it; none with refund_orphan.",
+        show_default=False,
+    ),
 ]
 WaitingId = Annotated[
     int, typer.Argument(metavar="ID", min=1, help="A refund's or decision's id: lienthong payments waiting.")
@@ -31,7 +37,7 @@ Attempt = Annotated[
         "--attempt", min=1, help="Through which it came, else the one that settled.", show_default=False
     ),
 ]
-KINDS = ("settle", "accept", "reject", "adopt", "excess")
+KINDS = ("settle", "accept", "reject", "adopt", "excess", "give_up", "refund_orphan")
 WHY = "--reason '…'"
 
 
@@ -123,7 +129,7 @@ def refund(
 @spread
 def propose(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}.")],
-    attempt: AttemptId,
+    attempt: MaybeAttemptId = None,
     *,
     document: Paper,
     amount: MaybeMoney = None,
@@ -131,11 +137,12 @@ def propose(
         str, typer.Option(metavar="NUMBER", help="The bank's or the platform's number of the payment.")
     ] = "",
     orphan: Annotated[
-        int | None, typer.Option(min=1, help="With adopt: the orphan's id.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="With adopt and refund_orphan: the orphan's id.", show_default=False),
     ] = None,
     by: Changing,
 ) -> None:
-    """Propose what is to be done about an attempt; a second person approves it."""
+    """Propose what is to be done about an attempt or an orphan; a second person approves it."""
     from gateway.cli.opening import run
     from gateway.cli.paying.orders import propose_decision
 
@@ -190,9 +197,9 @@ def _line(done: Any) -> str:
         return f"payment {done.payment} is cancelled ({REQUEST['cancelled']}){before}"
     if isinstance(done, DecisionDone):
         effect = f"; effect: {done.effect}" if done.effect else ""
+        about = f"attempt {done.attempt}" if done.attempt else f"orphan {done.orphan}"
         return (
-            f"decision {done.decision} on attempt {done.attempt}, {DECISION[done.kind]}: {STAND[done.state]}"
-            f"{effect}{before}"
+            f"decision {done.decision} on {about}, {DECISION[done.kind]}: {STAND[done.state]}{effect}{before}"
         )
     return (
         f"refund {done.refund} of {dong(done.amount)}: {STAND[done.state]}{before}; payment {done.payment} is "

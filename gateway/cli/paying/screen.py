@@ -146,11 +146,21 @@ def _decision(each: DecisionView) -> tuple[Any, ...]:
 
 def orphan_table(found: Iterable[OrphanView]) -> RenderableType:
     """Money that fits nothing."""
-    headings = ("id", "came", "partner", "reference", "transaction", "amount", "source", "given to attempt")
+    headings = (
+        "id",
+        "came",
+        "partner",
+        "reference",
+        "transaction",
+        "amount",
+        "source",
+        "given to attempt",
+        "given back",
+    )
     rows = [
         (
             *(each.id, each.at, each.partner, each.reference, each.transaction, dong(each.amount)),
-            *(SOURCE[each.source], each.attempt),
+            *(SOURCE[each.source], each.attempt, each.refunded_at),
         )
         for each in found
     ]

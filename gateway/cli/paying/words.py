@@ -42,6 +42,8 @@ DECISION = {
     "reject": "không chấp nhận khoản tiền không khớp",
     "adopt": "gán khoản tiền chưa rõ nguồn",
     "excess": "khoản nộp thừa phải hoàn trả",
+    "give_up": "thôi chờ lần thanh toán không có kết quả",
+    "refund_orphan": "đã hoàn trả khoản tiền chưa rõ nguồn",
 }
 RECEIPT = {
     "wanted": "đang lấy biên lai",
