@@ -1,7 +1,7 @@
-"""Fetching a receipt from an address that somebody else has written (payment_platform §5.7; §13, pitfall 17).
+"""Fetching a receipt from an address that the platform has written (payment_platform §5.7; §13, pitfall 17).
 
-Invariants: a request leaves only to a host that the settings list, and only to an address that was judged in the very
-look-up that is connected to; no redirect leads to another host; what is not a PDF, or too large, is not kept.
+The guard is ``gateway.wire.fetching``'s; the rules are the adapter's. Invariant: what is not a PDF, or too large, is not
+kept.
 """
 
 from __future__ import annotations
@@ -9,40 +9,23 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
-from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
-from gateway.port import Capacity, GivesReceipts, WireRequest, WireResponse, header
+from gateway.port import GivesReceipts
 from gateway.storage.database import Database
-from gateway.storage.rows import MessageRow, insert_messages
-from gateway.wire.addresses import Place, literal, place_of, plain_form
-from gateway.wire.client import Answered, Exchange, HttpClient, Transport
+from gateway.wire import fetching
+from gateway.wire.client import Transport
+from gateway.wire.fetching import Missed
+
+__all__ = ["OPERATION", "PDF", "Errand", "Fetcher", "Missed", "refused", "refused_address"]
 
 PDF = b"%PDF-"
 OPERATION = "receipt"
-MOST_STEPS = 4  # the address itself and three redirects on its host
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0  # §11.7
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SECRET_FIELDS = ("token", "access_token", "signature", "secret")  # such an address may be a key for a while
-_PORTS = {"http": 80, "https": 443}
-
-
-class Missed(msgspec.Struct, frozen=True, kw_only=True):
-    """No receipt, and why. ``wait``: seconds before asking again makes sense; ``counts``: it was a try."""
-
-    code: str
-    reason: str
-    wait: float = 0.0
-    counts: bool = True
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """For whom something is fetched, by whose rules."""
+    """For whom a receipt is fetched, by whose rules."""
 
     destination: str
     dossier: str
@@ -60,116 +43,43 @@ class Fetcher:
         transport: Transport | None = None,
         verify: ssl.SSLContext | None = None,
     ) -> None:
-        self._database = database
-        self._clock = clock
-        self._transport = transport
-        self._verify = verify
+        self._fetcher = fetching.Fetcher(database, clock, transport=transport, verify=verify)
 
     async def fetch(self, errand: Errand, url: str) -> bytes | Missed:
         """The PDF at ``url``, or why there is none. Raises StorageUnavailable when it cannot be logged."""
-        client = self._client(errand.rules)
-        try:
-            for _ in range(MOST_STEPS):
-                refusal = refused(errand.rules, url)
-                if refusal is not None:
-                    return Missed(code="foreign_host", reason=refusal)
-                found = understood(await self._exchange(client, errand, url), url)
-                if not isinstance(found, str):
-                    return found
-                url = found
-            return Missed(code="redirects", reason=f"more than {MOST_STEPS - 1} redirects")
-        finally:
-            await client.close()
-
-    def _client(self, rules: GivesReceipts) -> HttpClient:
-        capacity = Capacity(
-            concurrency=1,
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            max_response_bytes=rules.receipt_limit,
+        found = await self._fetcher.fetch(
+            fetching.Errand(
+                channel=errand.destination,
+                operation=OPERATION,
+                dossier=errand.dossier,
+                rules=_Rules(errand.rules),
+                accept="application/pdf",
+                agent="lienthong-receipts/1",
+            ),
+            url,
         )
-        judge = partial(refused_address, rules)
-        return HttpClient(capacity, transport=self._transport, verify=self._verify, judge=judge)
+        if isinstance(found, Missed):
+            return found
+        if not found.body.startswith(PDF):
+            return Missed(code="not_pdf", reason=f"{len(found.body)} bytes that are no PDF")
+        return found.body
 
-    async def _exchange(self, client: HttpClient, errand: Errand, url: str) -> Exchange:
-        """One request, logged before it leaves and when it has ended."""
-        scope = Scope(channel=errand.destination, secret_fields=_SECRET_FIELDS)
-        request = WireRequest(
-            method="GET",
-            url=url,
-            headers=(("accept", "application/pdf"), ("user-agent", "lienthong-receipts/1")),
-            body=b"",
-        )
-        asked = self._about(errand)
-        await self._append(request_entry(scope, asked, request))
-        result = await client.exchange(request)
-        answered = msgspec.structs.replace(self._about(errand), request_id=asked.id)
-        if isinstance(result, Answered):
-            await self._append(response_entry(scope, answered, result.response))
-        else:
-            await self._append(no_answer_entry(scope, answered, f"{result.code}: {result.reason}"))
-        return result
 
-    def _about(self, errand: Errand) -> About:
-        return About(
-            id=self._database.identifiers.next(),
-            at=self._clock(),
-            operation=OPERATION,
-            dossier=errand.dossier,
-        )
+class _Rules:
+    """An adapter's rules about receipts as rules about fetching."""
 
-    async def _append(self, row: MessageRow) -> None:
-        await self._database.write(lambda transaction: insert_messages(transaction, [row]))
+    def __init__(self, adapter: GivesReceipts) -> None:
+        self._adapter = adapter
+        self.limit = adapter.receipt_limit
+        self.permits = adapter.permits_receipt
+        self.is_inside = adapter.is_inside
 
 
 def refused(rules: GivesReceipts, url: str) -> str | None:
     """Why nothing is fetched from ``url``, as far as the text alone tells; None when it may be tried."""
-    if not rules.permits_receipt(url):
-        return "the address leads to a host that is not listed"
-    host = urlsplit(url).hostname or ""
-    # the resolver judges names; an address in the URL itself is ours to judge
-    return None if literal(host) is None else refused_address(rules, host, host)
+    return fetching.refused(_Rules(rules), url)
 
 
 def refused_address(rules: GivesReceipts, host: str, address: str) -> str | None:
     """Why ``address``, to which ``host`` resolves, is not connected to; None when it may be."""
-    found = plain_form(address)
-    match place_of(found):
-        case Place.PUBLIC:
-            return None
-        case Place.PRIVATE if rules.is_inside(host):
-            return None
-        case Place.PRIVATE:
-            return f"{host} leads to the private address {found}"
-        case Place.NEVER:
-            return f"{host} leads to {found}, which never has receipts"
-
-
-def understood(result: Exchange, url: str) -> bytes | str | Missed:
-    """The PDF, the address on the same host to go on to, or why there is neither."""
-    if not isinstance(result, Answered):
-        return Missed(code=result.code, reason=result.reason)
-    response = result.response
-    if response.status in _REDIRECTS:
-        return _next(response, url)
-    if response.status != HTTPStatus.OK:
-        return Missed(code="http_status", reason=f"HTTP {response.status}")
-    if not response.body.startswith(PDF):
-        return Missed(code="not_pdf", reason=f"{len(response.body)} bytes that are no PDF")
-    return response.body
-
-
-def _next(response: WireResponse, url: str) -> str | Missed:
-    try:
-        following = urljoin(url, header(response.headers, "location") or "")
-        same = _origin(following) == _origin(url)
-    except ValueError:
-        return Missed(code="redirect", reason="a redirect to an address that cannot be read")
-    if not same:
-        return Missed(code="redirect", reason="a redirect to another host, which is not followed")
-    return following
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    return fetching.refused_address(_Rules(rules), host, address)
