@@ -41,6 +41,9 @@ from gateway.port import Adapter, CollectsPayments, Secret
 from gateway.reports.job import Desk as ReportDesk
 from gateway.reports.job import report_job
 from gateway.settings import DestinationSettings, Settings, database_url, decode
+from gateway.signing.keyring import Keyring, SigningSettings
+from gateway.signing.keyring import load as load_keyring
+from gateway.signing.seal import require as require_signing
 from gateway.statussync.assessor import Assessor
 from gateway.statussync.desk import Desk
 from gateway.statussync.drift import Drift
@@ -57,6 +60,7 @@ from gateway.storage import migrate, upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import from_micros, maybe_micros
 from gateway.storage.reading import ReadingDatabase
+from gateway.telemetry import CERTIFICATE_UNTIL, labelled
 from gateway.wire.client import Transport
 from gateway.worker import Worker
 from mappings.sources import Translation
@@ -73,6 +77,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     database: Database
     hub: Hub
+    keyring: Keyring
     destinations: Mapping[str, Destination]
     intake: Intake
     catalogues: CatalogueKeeper
@@ -109,6 +114,15 @@ def adapter_settings(name: str, section: DestinationSettings) -> Any:
         raise ConfigurationError(f"destination.{name}.settings: {fault}") from fault
 
 
+def build_keyring(settings: Settings) -> Keyring:
+    """The keys and certificates that ``settings`` name; ConfigurationError when one of them cannot be used."""
+    try:
+        wanted = decode(settings.signing, SigningSettings)
+    except ConfigurationError as fault:
+        raise ConfigurationError(f"signing: {fault}") from fault
+    return load_keyring(wanted)
+
+
 def secrets_in(value: object) -> Iterator[str]:
     """Every secret that a section of settings holds, however deep; a partner may echo one in its answer."""
     match value:
@@ -138,15 +152,15 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
 
     ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing
     and take no lock, so that a running gateway can be looked at; nothing can be accepted or sent then.
-    ``transports``, ``extra`` adapters and ``clock`` (aware UTC) are for tests and benchmarks. Raises ConfigurationError
-    and StorageUnavailable.
+    ``transports``, ``extra`` adapters and ``clock`` are for tests. Raises ConfigurationError, StorageUnavailable.
     """
     _require_networks(settings)
     rules = load_rules(settings.deadlines)  # before anything is opened: it may refuse the settings
-    url = database_url(settings.database)
-    database = _open_database(url, upgrade=upgrade, reading=reading)
+    keyring = build_keyring(settings)
+    database = _open_database(database_url(settings.database), upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
     destinations = _destinations(settings, hub, transports or {}, extra or {})
+    _require_keys(keyring, destinations)
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
     await catalogues.load()
@@ -154,7 +168,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
-    drift = Drift(database, destinations, hub.clock, may_probe=lambda: not worker.delivers, plan=lane_plan)
+    drift = _drift(worker, hub, destinations)
     desk = _desk(hub, rules, destinations, settings)
     own_jobs = (catalogue_job(catalogues), drift.job(), _report_job(desk, settings))
     jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
@@ -162,11 +176,11 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations), policy_of(settings, lambda: worker.here_since))
     _keep_deadlines(worker, desk)
-    worker.attend("drift_gauges", DriftGauges(database, sorted(destinations)).run)
     return Gateway(
         settings=settings,
         database=database,
         hub=hub,
+        keyring=keyring,
         destinations=destinations,
         intake=intake,
         catalogues=catalogues,
@@ -269,6 +283,11 @@ def _deadline_jobs(desk: Desk) -> tuple[Job, ...]:
     return Sweep(desk).job(), Reassessment(desk).job()
 
 
+def _drift(worker: Worker, hub: Hub, destinations: Mapping[str, Destination]) -> Drift:
+    worker.attend("drift_gauges", DriftGauges(hub.database, sorted(destinations)).run)
+    return Drift(hub.database, destinations, hub.clock, may_probe=lambda: not worker.delivers, plan=lane_plan)
+
+
 def _keep_deadlines(worker: Worker, desk: Desk) -> None:
     assessor = Assessor(desk, owner=lambda: worker.id)
     worker.attend("assessor", assessor.run, wake=assessor.wake)
@@ -295,6 +314,22 @@ def _destinations(
     for name in found.keys() - extra.keys():
         found[name].configured_secrets = tuple(secrets_in(adapter_settings(name, sections[name])))
     return found
+
+
+def _require_keys(keyring: Keyring, destinations: Mapping[str, Destination]) -> None:
+    """Refuse policies whose keys are missing, keep passwords out of the log, show until when certificates are good."""
+    for name, destination in destinations.items():
+        manifest = destination.adapter.manifest
+        policies = {each.name: each.signing for each in manifest.operations}
+        policies |= {each.name: each.signing for each in manifest.reads}
+        for operation, policy in policies.items():
+            try:
+                require_signing(policy, keyring)
+            except ConfigurationError as fault:
+                raise ConfigurationError(f"destination.{name}, {operation}: {fault}") from fault
+        destination.configured_secrets = (*destination.configured_secrets, *keyring.secrets())
+    for each in keyring.validities():
+        labelled(CERTIFICATE_UNTIL, each.use, each.name).set(each.until.timestamp())
 
 
 def _require_networks(settings: Settings) -> None:

@@ -240,7 +240,7 @@ class JobSettings(_Section, frozen=True, kw_only=True):
 
 
 class Settings(_Section, frozen=True, kw_only=True):
-    """The whole configuration."""
+    """The whole configuration. ``signing``: keys and certificates by name, as ``gateway.signing.keyring`` reads them."""
 
     database: DatabaseSettings = DatabaseSettings()
     api: ApiSettings = ApiSettings()
@@ -251,6 +251,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     deadlines: DeadlineSettings = DeadlineSettings()
     lag: LagSettings = LagSettings()
     reports: ReportSettings = ReportSettings()
+    signing: dict[str, Any] = {}
     jobs: dict[str, JobSettings] = {}
     destination: dict[str, DestinationSettings] = {}
 

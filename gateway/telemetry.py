@@ -123,6 +123,11 @@ DRIFT_LOOKED = Gauge(
 DRIFT_LAST_PASS = Gauge(
     "lienthong_drift_last_pass_timestamp_seconds", "When the last pass of the drift check ended."
 )
+CERTIFICATE_UNTIL = Gauge(
+    "lienthong_certificate_not_after_timestamp_seconds",
+    "When the last certificate of a key, of a partner's pinned ones or of a time-stamping authority expires.",
+    ["use", "name"],
+)
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 

@@ -31,6 +31,7 @@ from gateway.port.record import (
     record_reader,
 )
 from gateway.port.secret import Secret
+from gateway.port.signing import Answers, PasswordKind, Profile, SigningPolicy
 from gateway.port.simulator import SimulatedRequest, SimulatedResponse, Simulator
 from gateway.port.wire import WireRequest, WireResponse, header
 
@@ -38,6 +39,7 @@ __all__ = [
     "REPAIR_PREFIX",
     "Adapter",
     "AdapterModule",
+    "Answers",
     "AnswersPayers",
     "AttemptName",
     "Callback",
@@ -57,10 +59,12 @@ __all__ = [
     "Operation",
     "OperationKind",
     "PartnerRecord",
+    "PasswordKind",
     "PaymentLookup",
     "PaymentReport",
     "PaymentTerms",
     "Planned",
+    "Profile",
     "Read",
     "ReadOperation",
     "Reading",
@@ -70,6 +74,7 @@ __all__ = [
     "Report",
     "Secret",
     "ShowsRecords",
+    "SigningPolicy",
     "SimulatedRequest",
     "SimulatedResponse",
     "Simulator",

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.port.signing import UNSIGNED, SigningPolicy
+
 
 class OperationKind(StrEnum):
     """snapshot: a newer one makes an unsent older one pointless. event: every single one must arrive, once."""
@@ -21,6 +23,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     may share a call, with one delivery each; lanes whose memory differs under a name in ``alike`` never do.
     ``repeatable``: sending it twice has the same effect as once, by the contract.
     ``queryable``: after a lost answer the partner can be asked whether it has it (``Adapter.encode_query``).
+    ``signing``: how requests are signed (the question after a lost answer, too), and what answers must prove.
     """
 
     name: str
@@ -32,12 +35,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     alike: tuple[str, ...] = ()
     repeatable: bool = False
     queryable: bool = False
+    signing: SigningPolicy = UNSIGNED
 
 
 class ReadOperation(msgspec.Struct, frozen=True, kw_only=True):
     """One question that changes nothing at the partner. ``parameters`` names what ``encode_read`` needs.
 
-    ``catalogue``: the answer is reference data, cached with its age and refreshed by a job.
+    ``catalogue``: the answer is reference data, cached with its age and refreshed by a job. ``signing``: as for
+    operations.
     """
 
     name: str
@@ -45,6 +50,7 @@ class ReadOperation(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     parameters: tuple[str, ...] = ()
     catalogue: bool = False
+    signing: SigningPolicy = UNSIGNED
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):

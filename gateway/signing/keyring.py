@@ -91,11 +91,12 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
 
 class Validity(msgspec.Struct, frozen=True, kw_only=True):
     """Until when something works. ``use``: key, trusted or authority; ``certificates`` are all that go by ``name``;
-    ``until``: when the last of them expires."""
+    ``since``: when the first of them begins; ``until``: when the last of them expires."""
 
     use: str
     name: str
     subject: str
+    since: datetime
     until: datetime
     certificates: int
 
@@ -218,6 +219,7 @@ def _validity(use: str, name: str, certificates: Sequence[x509.Certificate]) -> 
         use=use,
         name=name,
         subject=subject_of(last),
+        since=min(certificate.not_valid_before_utc for certificate in certificates),
         until=last.not_valid_after_utc,
         certificates=len(certificates),
     )
