@@ -50,6 +50,8 @@ def _struct(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
         frozen=True,
         kw_only=True,
         omit_defaults=kind.__struct_config__.omit_defaults,
+        tag=kind.__struct_config__.tag,
+        tag_field=kind.__struct_config__.tag_field,
     )
 
 

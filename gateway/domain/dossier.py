@@ -7,42 +7,65 @@ domain_rules §3.6.
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-MAX_VND = 2**53 - 1  # every JSON reader on the way can hold it exactly (RFC 8259 §6)
-# PostgreSQL and XML 1.0 cannot hold U+0000, so it is refused at the door. Patterns that end in ``$(?!\n)`` say
-# what JSON Schema's ``$`` means: Python's also matches before a last newline.
-NO_NUL = r"^[^\x00]*$"
+from gateway.domain.declarations import Declaration
+from gateway.domain.record import (
+    MAX_VND,
+    NO_NUL,
+    Code,
+    DossierCode,
+    FileReference,
+    Identifier,
+    Instant,
+    Money,
+    Name,
+    Record,
+    Sha256,
+    Text,
+    Url,
+    Version,
+)
 
-Instant: TypeAlias = Annotated[datetime, Meta(tz=True, examples=["2026-09-28T08:05:00+07:00"])]
-Code: TypeAlias = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\s\x00-\x1f]+$(?!\n)")]
-DossierCode: TypeAlias = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=50,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)",
-        description="Dossier number as printed on the receipt; old and new styles are both accepted.",
-        examples=["H99.14-260928-0007"],
-    ),
+__all__ = [
+    "MAX_VND",
+    "NO_NUL",
+    "Agency",
+    "Applicant",
+    "ApplicantKind",
+    "Channel",
+    "Code",
+    "Document",
+    "Dossier",
+    "DossierCode",
+    "Fee",
+    "FeeKind",
+    "FileReference",
+    "Identifier",
+    "Identity",
+    "IdentityKind",
+    "Instant",
+    "Money",
+    "Name",
+    "Paper",
+    "PaymentMethod",
+    "Portal",
+    "Procedure",
+    "Reappointment",
+    "Record",
+    "Result",
+    "ReturnMethod",
+    "Reuse",
+    "Sha256",
+    "Step",
+    "Supplement",
+    "Text",
+    "Url",
+    "Version",
 ]
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
-Text: TypeAlias = Annotated[str, Meta(max_length=4000, pattern=NO_NUL)]
-Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
-Money: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_VND, description="Đồng, integer.")]
-Sha256: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-Url: TypeAlias = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s]+$(?!\n)")]
-Version: TypeAlias = Annotated[
-    int, Meta(ge=1, le=2**31 - 1, description="Grows with every change of the record in the source system.")
-]
-
-
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Root of the record types: immutable, by keyword, unknown fields refused."""
 
 
 class Channel(StrEnum):
@@ -145,15 +168,6 @@ class Applicant(Record, frozen=True, kw_only=True):
     address: Text | None = None
     account_id: Identifier | None = None
     account_verified: bool = False
-
-
-class FileReference(Record, frozen=True, kw_only=True):
-    """A file by address and digest; the bytes stay in the province's store (national_portal §14.10)."""
-
-    url: Url
-    sha256: Sha256 | None = None
-    size: Annotated[int, Meta(ge=0)] | None = None
-    media_type: Annotated[str, Meta(max_length=100, pattern=NO_NUL)] | None = None
 
 
 class Document(Record, frozen=True, kw_only=True):
@@ -273,3 +287,4 @@ class Dossier(Record, frozen=True, kw_only=True):
     reappointments: Annotated[list[Reappointment], Meta(max_length=200)] = []
     results: Annotated[list[Result], Meta(max_length=500)] = []
     databases: Annotated[list[Code], Meta(max_length=100)] = []
+    declaration: Declaration | None = None
