@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8788
 FIRST = "national_portal"
+TIMESTAMPS = "timestamps"
 
 
 class Faults(StrEnum):
@@ -32,7 +33,10 @@ class Faults(StrEnum):
 def sandbox(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Adapters to stand in for; without names, all of them.", show_default=False),
+        typer.Argument(
+            help="Adapters to stand in for; without names, all of them. timestamps: a time-stamping authority.",
+            show_default=False,
+        ),
     ] = None,
     *,
     config: Config = None,
@@ -81,7 +85,7 @@ def chosen(names: list[str]) -> list[str]:
     from gateway.domain.errors import ConfigurationError
 
     known = registry.discover()
-    unknown = sorted(set(names) - set(known))
+    unknown = sorted(set(names) - {*known, TIMESTAMPS})
     if unknown:
         raise ConfigurationError(f"no adapter {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
     return sorted(names or known, key=lambda name: (name != FIRST, name))
@@ -93,6 +97,12 @@ def stand_in(name: str, settings: Settings) -> Simulator:
     from gateway.bootstrap import adapter_settings
     from gateway.conformance import load, sources
 
+    if name == TIMESTAMPS:
+        from datetime import UTC, datetime
+
+        from gateway.sandbox.timestamps import TimestampStandIn
+
+        return TimestampStandIn(datetime.now(UTC))
     module = registry.load(name)
     for destination, section in settings.destination.items():
         if (section.adapter or destination) == name:

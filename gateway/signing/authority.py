@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.signing import der
 
@@ -25,6 +26,7 @@ _CONTENT_TYPE, _MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
 _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.47"
 _RSA, _ECDSA_SHA256 = "1.2.840.113549.1.1.1", "1.2.840.10045.4.3.2"
 _REJECTION = 2
+_ROOT, _OWN = "Sandbox root (worth nothing)", "Sandbox time-stamping authority (worth nothing)"
 BAD_ALGORITHM, BAD_REQUEST, BAD_FORMAT = 0, 2, 5  # RFC 3161 §2.4.2: bits of PKIFailureInfo
 
 
@@ -93,6 +95,34 @@ class TimestampAuthority:
         if isinstance(self._key, rsa.RSAPrivateKey):
             return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+def new_authority(now: datetime, *, days: int = 3650) -> tuple[TimestampAuthority, bytes]:
+    """An authority with fresh keys, good for ``days``, and the PEM of the root that it chains to."""
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    begins, ends = now - timedelta(days=1), now + timedelta(days=days)
+
+    def certificate(subject: str, public: ec.EllipticCurvePublicKey, *, ca: bool) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(_name(subject))
+            .issuer_name(_name(_ROOT))
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begins)
+            .not_valid_after(ends)
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )
+
+    root = certificate(_ROOT, root_key.public_key(), ca=True).sign(root_key, hashes.SHA256())
+    stamping = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    own = certificate(_OWN, key.public_key(), ca=False).add_extension(stamping, critical=True)
+    authority = TimestampAuthority(key, own.sign(root_key, hashes.SHA256()))
+    return authority, root.public_bytes(Encoding.PEM)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 class _Refusal(Exception):
