@@ -121,6 +121,22 @@ class WebhookSettings(_Section, frozen=True, kw_only=True):
     give_up_after: Seconds = 5 * 86400.0
 
 
+class FileSettings(_Section, frozen=True, kw_only=True):
+    """Files of dossiers. Partners that want bytes get those that a record names by address and SHA-256.
+
+    ``hosts``: exactly these may be fetched from, over https; ``plain_http_hosts``: over http. ``inside``: those of
+    ``hosts`` that may be at a private address, as a store in the province's own network is. ``max_bytes``: the largest
+    that is fetched and kept. ``address``: under which the one-door system reaches this gateway; results that partners
+    have sent are at ``<address>/v1/files/<sha256>``; left out, the API's own host and port.
+    """
+
+    hosts: list[str] = []
+    plain_http_hosts: list[str] = []
+    inside: list[str] = []
+    max_bytes: Annotated[int, Meta(ge=1, le=512 * 1024 * 1024)] = 20 * 1024 * 1024
+    address: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=500)] | None = None
+
+
 class LogSettings(_Section, frozen=True, kw_only=True):
     """Program log (not the message log): ``format`` is ``json`` or ``console``."""
 
@@ -142,12 +158,30 @@ class Maintenance(_Section, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class TlsSettings(_Section, frozen=True, kw_only=True):
+    """TLS of one partner. ``ca_file``: its authorities in PEM, in place of the system's (pinned). ``certificate`` (with
+    the chain behind it), ``key``: what we show (mutual TLS), in PEM and by reference; ``key_password``: of the key.
+    """
+
+    ca_file: str | None = None
+    certificate: Secret | None = None
+    key: Secret | None = None
+    key_password: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("tls: certificate and key are given together, or neither")
+        if self.key_password is not None and self.key is None:
+            raise ValueError("tls: key_password without a key")
+
+
 class DestinationSettings(_Section, frozen=True, kw_only=True):
     """One partner. ``settings`` goes to the adapter; the other keys override the manifest's capacity.
 
     ``refusals_logged``: of the calls that are no payment platform's, how many a minute are kept in the message log; all
     are counted. ``inbound_from``: networks from which the partner (its adapter, its security server) may call ``/in/…``; the
-    contracts know no other proof of who calls, so the default is this machine alone.
+    contracts know no other proof of who calls, so the default is this machine alone. ``tls``: pinned authorities and
+    our own certificate, where the partner wants them.
     """
 
     adapter: str | None = None
@@ -159,6 +193,7 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
     maintenance: list[Maintenance] = []
     refusals_logged: Annotated[float, Meta(ge=0, le=600)] = 6.0
     inbound_from: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    tls: TlsSettings = TlsSettings()
     settings: dict[str, Any] = {}
 
     def capacity(self, default: Capacity) -> Capacity:
@@ -246,6 +281,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     delivery: DeliverySettings = DeliverySettings()
     webhooks: WebhookSettings = WebhookSettings()
+    files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
     sources: SourceSettings = SourceSettings()
     deadlines: DeadlineSettings = DeadlineSettings()

@@ -14,13 +14,14 @@ import msgspec
 import structlog
 
 from gateway.delivery.disposition import honoured
+from gateway.delivery.sealing import Distrusted, refused, unagreed
 from gateway.delivery.soundness import sound
 from gateway.delivery.turn import Encoded, Kind, code_of, wire_request
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CannotEncode, LeaseLost
 from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.redaction import redact_text
-from gateway.port import Context, WireRequest, header
+from gateway.port import Context, WireRequest, WireResponse, header
 from gateway.wire.authentication import Credentials
 from gateway.wire.client import Answered, Exchange, NoAnswer, NotSent
 
@@ -57,17 +58,38 @@ async def exchange(destination: Destination, request: WireRequest, *, logged_at:
 
 
 def understood(
-    destination: Destination, deliveries: Sequence[Delivery], kind: Kind, answer: Exchange, context: Context
+    destination: Destination,
+    deliveries: Sequence[Delivery],
+    kind: Kind,
+    answer: Exchange,
+    encoded: Encoded,
 ) -> list[Outcome]:
-    """One outcome per delivery."""
+    """One outcome per delivery, out of what is verified in the answer to ``encoded``."""
     if isinstance(answer, NotSent):
         return [Deferred(code=answer.code, reason=answer.reason)] * len(deliveries)
     if isinstance(answer, NoAnswer):
         return [InDoubt(code=answer.code, reason=answer.reason)] * len(deliveries)
+    asked, now = kind == "query", destination.hub.clock()
+    opened = destination.sealer.verify(deliveries[0].operation, encoded.request, answer.response, now)
+    if isinstance(opened, Distrusted):
+        log.error("signature_was_refused", destination=destination.name, lane=deliveries[0].lane)
+        return [refused(opened.reason, asked=asked)] * len(deliveries)
+    outcomes = _interpreted(destination, deliveries, kind, opened.response, encoded.context)
+    return outcomes if opened.agreed else unagreed(outcomes, asked=asked)
+
+
+def _interpreted(
+    destination: Destination,
+    deliveries: Sequence[Delivery],
+    kind: Kind,
+    response: WireResponse,
+    context: Context,
+) -> list[Outcome]:
+    """What the adapter makes of ``response``, as far as it is sound."""
     adapter = destination.adapter
     interpret = adapter.interpret if kind == "send" else adapter.interpret_query
     try:
-        given = list(interpret(deliveries, answer.response, context))
+        given = list(interpret(deliveries, response, context))
     except Exception as fault:  # why: whatever an adapter does, what was sent stays in doubt
         log.exception("adapter_failed", destination=destination.name, lane=deliveries[0].lane)
         doubt = InDoubt(code="adapter_defect", reason=f"{type(fault).__name__} while interpreting")

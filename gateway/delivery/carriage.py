@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from gateway.delivery import call
+from gateway.delivery.preparation import signed
 from gateway.delivery.turn import Encoded, Share, code_of, start_of, tag_of
 from gateway.domain.errors import LeaseLost
 from gateway.messagelog.entry import About, companion_entry, request_entry
@@ -130,6 +131,8 @@ class Carriage:
             return
         while len(riders) > 1:
             encoded = self._encode(riders, credentials)
+            if isinstance(encoded, Encoded):
+                encoded = await signed(self._destination, riders[0].operation.name, encoded)
             if not isinstance(encoded, Encoded):
                 return
             logged_at = asyncio.get_running_loop().time()
@@ -179,7 +182,7 @@ class Carriage:
     ) -> None:
         destination, hub = self._destination, self._destination.hub
         deliveries = [rider.queued.delivery for rider in riders]
-        outcomes = call.understood(destination, deliveries, "send", answer, encoded.context)
+        outcomes = call.understood(destination, deliveries, "send", answer, encoded)
         call.renew(destination, outcomes, credentials)
         for rider, start, outcome in zip(riders, starts, outcomes, strict=True):
             about = About(

@@ -11,8 +11,10 @@ from datetime import datetime
 import msgspec
 
 from gateway.delivery.carriage import Carriage
+from gateway.delivery.files import Files, Lend, lend_nothing
 from gateway.delivery.gate import Gate, Limits
 from gateway.delivery.maintenance import require_windows
+from gateway.delivery.sealing import CANNOT_SIGN, REFUSED, Distrusted, NoSeal, Sealer, Unsealed
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
 from gateway.port import Adapter, Capacity, Context, WireRequest
 from gateway.port.adapter import Catalogues
@@ -21,7 +23,16 @@ from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import EXCHANGE_SECONDS
 from gateway.wire.authentication import Authenticator, Credentials, granted
-from gateway.wire.client import CONNECT_TRIES, Answered, Exchange, HttpClient, Transport
+from gateway.wire.client import (
+    CONNECT_TRIES,
+    Answered,
+    Exchange,
+    HttpClient,
+    NoAnswer,
+    NotSent,
+    Transport,
+)
+from gateway.wire.tls import tls_context
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +54,7 @@ async def _provide_nothing(missing: Sequence[tuple[str, Mapping[str, str]]]) -> 
 
 class Destination:
     """One configured partner. ``catalogues`` is replaced as a whole when reference data is refreshed;
-    ``provide`` is set by whoever keeps them."""
+    ``provide`` is set by whoever keeps them, ``lend`` by whoever keeps files."""
 
     def __init__(
         self,
@@ -66,7 +77,7 @@ class Destination:
         )
         self._longest_silence = self.capacity.read_timeout
         self._exchange_seconds = EXCHANGE_SECONDS.labels(name)
-        self.client = HttpClient(self.capacity, transport=transport)
+        self.client = HttpClient(self.capacity, transport=transport, verify=tls_context(settings.tls, name))
         self.authenticator = Authenticator(adapter.credentials, self._exchange_credential)
         limits = Limits(
             breaker=hub.settings.breaker, rate=self.capacity.rate, maintenance=settings.maintenance
@@ -78,6 +89,8 @@ class Destination:
         self.carriage = Carriage(self)
         self.catalogues: Catalogues = {}
         self.provide: Provide = _provide_nothing
+        self.lend: Lend = lend_nothing
+        self.sealer: Sealer = NoSeal()
         self.configured_secrets: tuple[str, ...] = ()
 
     @property
@@ -85,10 +98,16 @@ class Destination:
         """Seconds after which an exchange has surely ended, as far as requests with a patience of their own are known."""
         return self.capacity.connect_timeout * CONNECT_TRIES + self._longest_silence * 2
 
-    def context(self, credentials: Credentials, memory: Mapping[str, str]) -> Context:
+    def context(
+        self, credentials: Credentials, memory: Mapping[str, str], files: Files | None = None
+    ) -> Context:
         """What the adapter is lent for one call."""
         return Context(
-            now=self.hub.clock(), credentials=credentials.values, memory=memory, catalogues=self.catalogues
+            now=self.hub.clock(),
+            credentials=credentials.values,
+            memory=memory,
+            catalogues=self.catalogues,
+            files=files or {},
         )
 
     async def timed_exchange(self, request: WireRequest) -> Exchange:
@@ -109,16 +128,28 @@ class Destination:
         dossier: str | None = None,
         gives: Callable[[Exchange], Sequence[str]] | None = None,
     ) -> Exchange:
-        """An exchange outside any lane (a login, a question), logged before and after like every other.
+        """An exchange outside any lane (a login, a question), signed, logged and verified like every other.
 
         ``gives``: the credentials in the answer, which are live from now on and must not be logged either.
         """
         asked = self._about(operation, dossier)
-        await self.append(request_entry(self.scope, asked, request, secrets=self.secrets()))
-        result = await self.timed_exchange(request)
+        leaving = await self.sealer.sign(operation, request, asked.at)
+        if isinstance(leaving, Unsealed):
+            return NotSent(code=CANNOT_SIGN, reason=leaving.reason)
+        await self.append(request_entry(self.scope, asked, leaving, secrets=self.secrets()))
+        result = await self.timed_exchange(leaving)
         answered = msgspec.structs.replace(self._about(operation, dossier), request_id=asked.id)
         await self.append(self.answer_entry(answered, result, () if gives is None else gives(result)))
-        return result
+        return self._opened(operation, leaving, result)
+
+    def _opened(self, operation: str, request: WireRequest, result: Exchange) -> Exchange:
+        """What may be read of an answer to a question."""
+        if not isinstance(result, Answered):
+            return result
+        opened = self.sealer.verify(operation, request, result.response, self.hub.clock())
+        if isinstance(opened, Distrusted):
+            return NoAnswer(code=REFUSED, reason=opened.reason)
+        return Answered(response=opened.response)
 
     def answer_entry(self, about: About, result: Exchange, given: Sequence[str] = ()) -> MessageRow:
         """The log entry of what came back, without the credentials that it may have ``given``."""

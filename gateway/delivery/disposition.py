@@ -18,6 +18,7 @@ from typing import assert_never
 import msgspec
 
 from gateway.delivery.retry import Chance, back_off, exhausted, swallowed
+from gateway.delivery.sealing import CANNOT_SIGN
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.port import Operation
@@ -92,6 +93,8 @@ def _absent(queued: QueuedDelivery, reason: str, case: Circumstances) -> Result:
 
 
 def _deferred(queued: QueuedDelivery, outcome: Deferred, case: Circumstances) -> Result:
+    if outcome.code == CANNOT_SIGN:  # DESIGN, the way of a dossier, 2: no wait mends a key
+        return _result(queued, DeliveryState.PARKED, None, outcome.code, outcome.reason, actor=Actor.OPERATOR)
     pause = None if outcome.retry_after is None else honoured(outcome.retry_after)
     at_once = pause == 0 and case.immediate < case.settings.immediate
     if not at_once and exhausted(case.settings, _since(queued, case), case.now):

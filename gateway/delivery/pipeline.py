@@ -18,6 +18,7 @@ from gateway.delivery import call
 from gateway.delivery.carriage import Rider
 from gateway.delivery.destination import Destination
 from gateway.delivery.disposition import Circumstances, after_asking, after_sending, ask_again
+from gateway.delivery.preparation import Task, prepare
 from gateway.delivery.report import acknowledgement, events_of
 from gateway.delivery.retry import Chance
 from gateway.delivery.turn import (
@@ -35,8 +36,8 @@ from gateway.delivery.turn import (
     tag_of,
 )
 from gateway.domain.delivery import SENDABLE, DeliveryState
-from gateway.domain.errors import CannotEncode, StorageUnavailable
-from gateway.domain.outcome import Actor, Deferred, InDoubt, Outcome, Rejected
+from gateway.domain.errors import StorageUnavailable
+from gateway.domain.outcome import Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.entry import About, request_entry
 from gateway.messagelog.redaction import redact_text
 from gateway.port import Operation, OperationKind
@@ -58,7 +59,6 @@ from gateway.wire.client import Answered
 
 log = structlog.get_logger(__name__)
 SETTLE_PATIENCE_SECONDS = 120.0
-CATALOGUE_PAUSE_SECONDS = 30.0  # a stored pause: a probe would hasten our own back-off, and spin
 
 
 class LaneRun:
@@ -204,29 +204,15 @@ class LaneRun:
     async def _encode(
         self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
     ) -> Encoded | Rejected | Deferred:
-        """The request; reference data that is missing is fetched first."""
-        encoded = self._encode_once(batch, kind, credentials)
-        if not isinstance(encoded, CannotEncode):
-            return encoded
-        if encoded.missing:
-            await self._flush()
-            failure = await self._destination.provide(encoded.missing)
-            if failure is not None:
-                return Deferred(
-                    code="catalogue_unavailable",
-                    reason=f"{encoded}; it cannot be fetched: {failure}",
-                    retry_after=CATALOGUE_PAUSE_SECONDS,
-                )
-            encoded = self._encode_once(batch, kind, credentials)
-            if not isinstance(encoded, CannotEncode):
-                return encoded
-        return Rejected(code="cannot_encode", reason=str(encoded), actor=Actor.PROVINCE)
-
-    def _encode_once(
-        self, batch: Sequence[QueuedDelivery], kind: Kind, credentials: Credentials
-    ) -> Encoded | Rejected | CannotEncode:
-        context = self._destination.context(credentials, self._memory)
-        return call.encode(self._destination, deliveries_of(batch), kind, context)
+        """The signed request; reference data and files that are missing are fetched first."""
+        task = Task(
+            deliveries=deliveries_of(batch),
+            kind=kind,
+            credentials=credentials,
+            memory=self._memory,
+            before_waiting=self._flush,
+        )
+        return await prepare(self._destination, task)
 
     async def _attempt(self, order: Order) -> None:
         batch, kind, context, request = order.batch, order.kind, order.encoded.context, order.encoded.request
@@ -243,7 +229,7 @@ class LaneRun:
         began = asyncio.get_running_loop().time()
         await self._begin(start_of(self._lane, self._worker, batch, kind, about=asked, message=entry))
         answer = await call.exchange(destination, request, logged_at=began)
-        outcomes = call.understood(destination, deliveries_of(batch), kind, answer, context)
+        outcomes = call.understood(destination, deliveries_of(batch), kind, answer, order.encoded)
         call.renew(destination, outcomes, order.credentials)
         about = msgspec.structs.replace(
             asked,

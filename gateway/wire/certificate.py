@@ -25,11 +25,14 @@ class Invalid(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-async def certificate_of(host: str, port: int, *, timeout: float = 10.0) -> Valid | Invalid:
-    """Shake hands with ``host``; what its certificate says. ``timeout`` in seconds."""
+async def certificate_of(
+    host: str, port: int, *, timeout: float = 10.0, context: ssl.SSLContext | None = None
+) -> Valid | Invalid:
+    """Shake hands with ``host``; what its certificate says. ``timeout`` in seconds; ``context``: the destination's own
+    TLS, where it has one."""
     try:
         async with asyncio.timeout(timeout):
-            _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
+            _, writer = await asyncio.open_connection(host, port, ssl=context or ssl.create_default_context())
     except (OSError, UnicodeError) as fault:
         return Invalid(reason=f"{type(fault).__name__}: {fault}"[:300])
     try:

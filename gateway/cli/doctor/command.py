@@ -44,6 +44,7 @@ def doctor(
 
 
 async def _examine(config: Path | None, *, offline: bool, login: bool) -> list[Finding]:
+    from gateway.cli.doctor.certificates import check_certificates
     from gateway.cli.doctor.finding import fail
     from gateway.cli.doctor.keys import check_keys
     from gateway.cli.doctor.machine import check_configuration, check_disk, check_secrets
@@ -56,8 +57,7 @@ async def _examine(config: Path | None, *, offline: bool, login: bool) -> list[F
     except ConfigurationError as fault:
         return [fail("configuration", str(fault), "correct it; lienthong.example.toml explains every key")]
     findings = [*check_configuration(settings, config), *check_secrets(config), *check_disk(settings)]
-    findings += check_keys(settings)
-    findings += check_database(settings)
+    findings += [*check_certificates(settings), *check_keys(settings), *check_database(settings)]
     if not offline:
         findings += await _partners(settings, login=login)
     return findings

@@ -5,6 +5,7 @@ Invariant: without ``login`` no credential and no data leaves; a login is record
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ from gateway.settings import Settings
 from gateway.wire.authentication import NoCredential
 from gateway.wire.certificate import Invalid, certificate_of
 from gateway.wire.client import Answered, HttpClient
+from gateway.wire.tls import tls_context
 
 SKEW = timedelta(seconds=60)
 SOON = timedelta(days=21)
@@ -35,11 +37,12 @@ async def check_partners(settings: Settings) -> AsyncIterator[Finding]:
             yield ok(name, "switched off")
             continue
         try:
+            context = tls_context(section.tls, name)
             addresses = sorted(set(_addresses(adapter_settings(name, section))))
         except GatewayError:
             continue  # the configuration's own check has reported it
         for address in addresses:
-            async for finding in _check_address(name, address):
+            async for finding in _check_address(name, address, context):
                 yield finding
 
 
@@ -53,9 +56,11 @@ def _addresses(value: Any) -> Iterator[str]:
             yield from _addresses(getattr(value, field))
 
 
-async def _check_address(name: str, address: str) -> AsyncIterator[Finding]:
+async def _check_address(name: str, address: str, context: ssl.SSLContext | None) -> AsyncIterator[Finding]:
     subject = f"{name}: {address}"
-    client = HttpClient(Capacity(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS))
+    client = HttpClient(
+        Capacity(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS), verify=context
+    )
     try:
         result = await client.exchange(WireRequest(method="GET", url=f"{address}/"))
     finally:
@@ -70,7 +75,7 @@ async def _check_address(name: str, address: str) -> AsyncIterator[Finding]:
         yield fail(subject, result.reason, "check the address, the network and the firewall on the way")
     if address.startswith("https://"):
         parts = urlsplit(address)
-        yield await _certificate(subject, parts.hostname or "", parts.port or 443)
+        yield await _certificate(subject, parts.hostname or "", parts.port or 443, context)
 
 
 def _clock(subject: str, date: str, now: datetime) -> Finding:
@@ -84,8 +89,8 @@ def _clock(subject: str, date: str, now: datetime) -> Finding:
     return ok(subject, told) if skew <= SKEW else warn(subject, told, "check this machine's clock (NTP)")
 
 
-async def _certificate(subject: str, host: str, port: int) -> Finding:
-    found = await certificate_of(host, port, timeout=TIMEOUT_SECONDS)
+async def _certificate(subject: str, host: str, port: int, context: ssl.SSLContext | None) -> Finding:
+    found = await certificate_of(host, port, timeout=TIMEOUT_SECONDS, context=context)
     if isinstance(found, Invalid):
         return fail(subject, f"certificate: {found.reason}", "ask the partner, or install its authority here")
     left = found.until - datetime.now(UTC)
