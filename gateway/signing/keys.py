@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -153,8 +153,21 @@ def certificates_in(file: Path) -> list[x509.Certificate]:
         if b"-----BEGIN CERTIFICATE-----" in written:
             return x509.load_pem_x509_certificates(written)
         return [x509.load_der_x509_certificate(written)]
-    except ValueError as fault:
+    except (ValueError, x509.InvalidVersion) as fault:
         raise ConfigurationError(f"{file}: no certificate can be read in it ({_word(fault)})") from None
+
+
+def readable(written: bytes) -> x509.Certificate | None:
+    """The certificate in ``written``, every part of which that is looked at can be read; None when it is none."""
+    try:
+        certificate = x509.load_der_x509_certificate(written)
+        # parsed when they are asked for: what a stranger sends must fail here and nowhere else
+        certificate.public_key()
+        subject_of(certificate)
+        good_at(certificate, datetime.min.replace(tzinfo=UTC))
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm, TypeError):
+        return None
+    return certificate
 
 
 def judge_certificate(

@@ -29,7 +29,7 @@ from gateway.signing.algorithms import (
 from gateway.signing.documents import DS, EC, binary, canonical, child, only, text64
 from gateway.signing.expectation import Expectation
 from gateway.signing.findings import CannotSign, Examination
-from gateway.signing.keys import SigningKey, judge_certificate
+from gateway.signing.keys import SigningKey, judge_certificate, readable
 
 _SHOWN = 120
 
@@ -179,10 +179,10 @@ def judge_value(
 
 def certificate_in(exam: Examination, holder: Element) -> x509.Certificate:
     """The certificate whose Base64 is the text of ``holder``."""
-    try:
-        return x509.load_der_x509_certificate(binary(exam, holder, "certificate"))
-    except ValueError:
+    certificate = readable(binary(exam, holder, "certificate"))
+    if certificate is None:
         exam.stop("certificate", "certificate_unreadable", f"{local(holder)} holds no X.509 certificate")
+    return certificate
 
 
 def take_out(signature: Element) -> None:

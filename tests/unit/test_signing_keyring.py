@@ -280,8 +280,8 @@ def _import(library, module, folder, kind):
         )
 
 
-def token_key(module, **changes):
-    fields = {"module": module, "token": "h99", "label": "rsa", "pin": PIN} | changes
+def token_key(own_module, **changes):
+    fields = {"module": own_module, "token": "h99", "label": "rsa", "pin": PIN} | changes
     return TokenKey(**fields)
 
 
@@ -308,6 +308,7 @@ def test_a_session_that_breaks_is_opened_anew(softhsm):
         ({"pin": Secret("0000")}, "does not open"),
         ({"token": "absent"}, "does not open"),
         ({"label": "absent"}, "does not open|no certificate"),
+        ({"module": "/nowhere/libtoken.so"}, "does not open"),
     ],
 )
 def test_a_token_that_does_not_open_stops_the_start(softhsm, changes, told):
