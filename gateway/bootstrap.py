@@ -19,11 +19,14 @@ from gateway import registry
 from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
 from gateway.delivery.clock import SteadyClock
 from gateway.delivery.destination import Destination, Hub
+from gateway.delivery.files import FileKeeper
 from gateway.delivery.intake import Intake, lane_plan
+from gateway.delivery.keyed_seal import seal_of
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.job import Job
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
+from gateway.inbound.ruling import rule
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.book import JobBook
 from gateway.jobs.service import Jobs
@@ -38,6 +41,9 @@ from gateway.payments.reconcile import Reconciliation
 from gateway.payments.service import Payments
 from gateway.payments.sweep import Sweep as PaymentSweep
 from gateway.port import Adapter, CollectsPayments, Secret
+from gateway.progress.feed import Feeding
+from gateway.progress.poll import Polls
+from gateway.progress.telling import Teller
 from gateway.reports.job import Desk as ReportDesk
 from gateway.reports.job import report_job
 from gateway.settings import DestinationSettings, Settings, database_url, decode
@@ -159,8 +165,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     keyring = build_keyring(settings)
     database = _open_database(database_url(settings.database), upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
-    destinations = _destinations(settings, hub, transports or {}, extra or {})
-    _require_keys(keyring, destinations)
+    destinations = _destinations(settings, hub, keyring, transports or {}, extra or {})
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
     await catalogues.load()
@@ -170,7 +175,8 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     payments = _payments(worker, feed, hub, destinations)
     drift = _drift(worker, hub, destinations)
     desk = _desk(hub, rules, destinations, settings)
-    own_jobs = (catalogue_job(catalogues), drift.job(), _report_job(desk, settings))
+    asking = (drift.job(), *_progress_jobs(worker, hub, destinations, intake, settings))
+    own_jobs = (catalogue_job(catalogues), *asking, _report_job(desk, settings))
     jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
@@ -203,6 +209,22 @@ def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) ->
     jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
     return jobs
+
+
+def _progress_jobs(
+    worker: Worker,
+    hub: Hub,
+    destinations: Mapping[str, Destination],
+    intake: Intake,
+    settings: Settings,
+) -> tuple[Job, ...]:
+    """The jobs that ask partners what became of dossiers; a report is ruled on as a call is."""
+    address = settings.files.address or f"http://{settings.api.host}:{settings.api.port}"
+    teller = Teller(hub.database, hub.clock, rule=rule, intake=intake, address=address)
+    about: dict[str, Any] = {"clock": hub.clock, "may_probe": lambda: not worker.delivers}
+    polls = Polls(hub.database, destinations, teller, **about)
+    feeding = Feeding(hub.database, destinations, teller, **about)
+    return polls.job(), feeding.job()
 
 
 def _callbacks(
@@ -302,7 +324,11 @@ def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[st
 
 
 def _destinations(
-    settings: Settings, hub: Hub, transports: Mapping[str, Transport], extra: Mapping[str, Adapter]
+    settings: Settings,
+    hub: Hub,
+    keyring: Keyring,
+    transports: Mapping[str, Transport],
+    extra: Mapping[str, Adapter],
 ) -> dict[str, Destination]:
     """Every destination that is switched on, by name."""
     sections = {name: section for name, section in settings.destination.items() if section.enabled}
@@ -311,8 +337,12 @@ def _destinations(
         name: Destination(name, adapters[name], hub, section, transport=transports.get(name))
         for name, section in sections.items()
     }
+    keeper = FileKeeper(hub.database, hub.clock, settings.files)
+    for destination in found.values():
+        destination.lend = keeper.lend
     for name in found.keys() - extra.keys():
         found[name].configured_secrets = tuple(secrets_in(adapter_settings(name, sections[name])))
+    _require_keys(keyring, found)
     return found
 
 
@@ -327,6 +357,7 @@ def _require_keys(keyring: Keyring, destinations: Mapping[str, Destination]) -> 
                 require_signing(policy, keyring)
             except ConfigurationError as fault:
                 raise ConfigurationError(f"destination.{name}, {operation}: {fault}") from fault
+        destination.sealer = seal_of(destination, keyring)
         destination.configured_secrets = (*destination.configured_secrets, *keyring.secrets())
     for each in keyring.validities():
         labelled(CERTIFICATE_UNTIL, each.use, each.name).set(each.until.timestamp())

@@ -72,6 +72,22 @@ PAYMENT_QUESTIONS = Counter(
     "Questions to a payment platform about an attempt, by what the answer did.",
     ["destination", "effect"],
 )
+PROGRESS_QUESTIONS = Counter(
+    "lienthong_progress_questions_total",
+    "Questions to a partner about a dossier, by what the answer was.",
+    ["destination", "effect"],
+)
+PROGRESS_REPORTS = Counter(
+    "lienthong_progress_reports_total",
+    "Reports of partners that are asked, by what they did.",
+    ["destination", "effect"],
+)
+PROGRESS_ALARMS = Counter(
+    "lienthong_progress_promises_near_total", "Promises warned of without a result.", ["destination"]
+)
+PROGRESS_OPEN = Gauge(
+    "lienthong_progress_open", "Dossiers that a partner is still asked about.", ["destination"]
+)
 ACCEPTED = Counter("lienthong_dossiers_accepted_total", "Dossier versions accepted.", ["result"])
 REFUSED = Counter("lienthong_dossiers_refused_total", "Dossier versions refused.", ["code"])
 REQUEST_SECONDS = Histogram(

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.problem import Refused, invalid
-from gateway.domain.dossier import NO_NUL, DossierCode
+from gateway.domain.dossier import NO_NUL, DossierCode, Sha256
 from gateway.domain.violation import Violation, shown
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -69,6 +69,11 @@ PATH_PARTS: dict[str, PathPart] = {
     ),
     "item": PathPart(
         kind=Identifier, description="Identifier of an item of a reconciliation.", example="4038", number=True
+    ),
+    "sha256": PathPart(
+        kind=Sha256,
+        description="SHA-256 of a file, lower-case hexadecimal.",
+        example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),

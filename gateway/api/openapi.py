@@ -40,6 +40,7 @@ _TAGS = {
     "dossiers": "Local dossier records: in, and what became of them.",
     "deliveries": "What partners are told, one by one.",
     "lanes": "The queue of one dossier to one destination.",
+    "files": "Results and attachments by their SHA-256.",
     "payments": "Money asked for, what became of it, receipts, refunds; decisions of two people.",
     "reconciliation": "Payments beside what the payment platform and its files say of them.",
     "destinations": "Partners: health, pause, catalogues.",

@@ -47,6 +47,7 @@ from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
+from gateway.api.table_files import FILES
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_lag import LAG
 from gateway.api.table_operations import DELIVERIES, DESTINATIONS
@@ -328,6 +329,7 @@ ROUTES: tuple[Route, ...] = (
     *DELIVERIES,
     *DESTINATIONS,
     *DRIFT,
+    *FILES,
     *PAYMENTS,
     *PAYMENT_DESK,
     *RECONCILIATION,

@@ -169,6 +169,7 @@ class Destination:
     async def close(self) -> None:
         """Close connections."""
         await self.client.close()
+        await self.sealer.close()
 
     async def _exchange_credential(self, layer: str, request: WireRequest) -> Exchange:
         gives = functools.partial(granted, self.adapter.credentials, layer)

@@ -55,6 +55,9 @@ class Sealer(Protocol):
     def verify(self, operation: str, request: WireRequest, response: WireResponse, now: datetime) -> Opened:
         """What of ``response`` to ``request`` (as it left) may be read. Does not raise, whatever the bytes."""
 
+    async def close(self) -> None:
+        """Close what is open."""
+
 
 class NoSeal:
     """TLS and tokens are all there is."""
@@ -68,6 +71,9 @@ class NoSeal:
         """As it is."""
         del operation, request, now
         return Trusted(response=response)
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def unagreed(outcomes: Sequence[Outcome], *, asked: bool) -> list[Outcome]:

@@ -24,6 +24,9 @@ class Seal:
         self.signed.append(operation)
         return msgspec.structs.replace(request, headers=(*request.headers, ("x-signature", "s1")))
 
+    async def close(self):
+        return
+
     def verify(self, operation, request, response, now):
         self.verified.append((operation, dict(request.headers).get("x-signature")))
         return Trusted(response=response) if self.opened is None else self.opened(response)
