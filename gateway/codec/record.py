@@ -38,6 +38,9 @@ _ADVICE = {
     "anyOf": "send one of the allowed forms",
 }
 
+TAG_FIELD = "declared"  # of every union of records that a document of ours can hold
+_TAGGING = frozenset({"const", "enum"})
+
 
 class RecordReader(Generic[T]):
     """Reads records of one type; make it once and keep it. ``what``: what people call such a record."""
@@ -150,12 +153,17 @@ def _keyword(error: Any) -> str:
 
 
 def _meant(error: Any) -> list[Any]:
-    """What is wrong in the one alternative that has the right JSON type: an object or null, an object was sent."""
-    place = error.instance_path
+    """What is wrong in the one alternative that has the right JSON type (an object or null, an object was sent) and,
+    where alternatives are told apart by a tag, the right tag."""
+    place = list(error.instance_path)
     fitting = [
         found
         for found in error.kind.context
-        if not any(inner.instance_path == place and _keyword(inner) == "type" for inner in found)
+        if not any(
+            (list(inner.instance_path) == place and _keyword(inner) == "type")
+            or (list(inner.instance_path) == [*place, TAG_FIELD] and _keyword(inner) in _TAGGING)
+            for inner in found
+        )
     ]
     return fitting[0] if len(fitting) == 1 else []
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from gateway.domain.declarations.construction import ConstructionDeclaration, PlanningDeclaration
 from gateway.domain.declarations.judicial_record import JudicialRecordDeclaration
 
-__all__ = ["Declaration", "JudicialRecordDeclaration"]
+__all__ = ["ConstructionDeclaration", "Declaration", "JudicialRecordDeclaration", "PlanningDeclaration"]
 
-Declaration: TypeAlias = JudicialRecordDeclaration
+Declaration: TypeAlias = JudicialRecordDeclaration | ConstructionDeclaration | PlanningDeclaration

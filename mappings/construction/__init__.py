@@ -1,0 +1,2 @@
+"""Construction permits and planning information: official elements, codes, rules and answers (contract
+``construction``)."""
