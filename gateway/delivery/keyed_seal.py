@@ -2,11 +2,12 @@
 
 An operation is found by its name among the manifest's operations and reads, with what stands behind a dot left out
 (``progress.feed`` goes by ``progress``); one that is not declared is not signed. Invariant: a key that is missing or has
-expired is for an operator; an authority that does not answer is for later.
+expired is for an operator; a token or an authority that does not answer is for later.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -65,9 +66,9 @@ class KeyedSeal:
         if policy is None:
             return request
         try:
-            signed = seal.sign(request, policy, self._keyring, now=now, random=secrets.token_bytes)
+            signed = await self._signed(request, policy, now)
         except CannotSign as fault:
-            return Unsealed(reason=fault.reason)
+            return Unsealed(reason=fault.reason, passing=fault.passing)
         except Exception as fault:  # why: whatever cannot be signed must not leave, and harms one lane only
             log.exception("signing_failed", destination=self._destination.name, operation=operation)
             return Unsealed(reason=f"{type(fault).__name__} while signing")
@@ -88,6 +89,15 @@ class KeyedSeal:
         if isinstance(found, Refused):
             return Distrusted(reason=f"{found.code}: {found.reason}")
         return Trusted(response=found.response, agreed=found.agreed)
+
+    async def _signed(
+        self, request: WireRequest, policy: SigningPolicy, now: datetime
+    ) -> WireRequest | seal.TimestampWanted:
+        if self._keyring.waits(policy.key):  # a token answers when it can; everybody else goes on meanwhile
+            return await asyncio.to_thread(
+                seal.sign, request, policy, self._keyring, now=now, random=secrets.token_bytes
+            )
+        return seal.sign(request, policy, self._keyring, now=now, random=secrets.token_bytes)
 
     def _policy(self, operation: str) -> SigningPolicy | None:
         return self._policies.get(operation) or self._policies.get(operation.partition(".")[0])

@@ -18,12 +18,16 @@ from gateway.domain.errors import GatewayError
 
 
 class CannotSign(GatewayError):
-    """The message cannot be signed as its policy asks; nothing was sent. Install, renew or name the right key."""
+    """The message cannot be signed as its policy asks; nothing was sent. Install, renew or name the right key.
 
-    def __init__(self, code: str, reason: str) -> None:
+    ``passing``: it may be possible later without anybody's doing.
+    """
+
+    def __init__(self, code: str, reason: str, *, passing: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.passing = passing
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,6 +135,10 @@ class Keyring:
             "key_expired", f"every certificate of key {name!r} {told}; install one that is valid now"
         )
 
+    def waits(self, name: str) -> bool:
+        """Whether signing with key ``name`` may wait for a token."""
+        return any(key.waits for key in self._keys.get(name, ()))
+
     def trusted(self, name: str) -> tuple[x509.Certificate, ...]:
         """The certificates pinned under ``name``, also those not valid now: whoever verifies judges the time.
         Raises ConfigurationError."""

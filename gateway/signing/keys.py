@@ -28,12 +28,14 @@ Signer: TypeAlias = Callable[[Algorithm, bytes], bytes]
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate, those above it, and a way to sign with its key (which may stay in a token)."""
+    """A certificate, those above it, and a way to sign with its key. ``waits``: the key stays in a token, and signing
+    waits for it."""
 
     name: str
     certificate: x509.Certificate
     signer: Signer
     chain: tuple[x509.Certificate, ...] = ()
+    waits: bool = False
 
     def __repr__(self) -> str:
         return f"SigningKey({self.name!r}, {described(self.certificate)})"

@@ -60,6 +60,7 @@ class Token:
                     "token_unavailable",
                     f"key {self._name}: the token {self._token} does not sign ({type(fault).__name__}); check that it is"
                     " plugged in, its PIN and its label",
+                    passing=True,
                 ) from None
 
     def certificate(self) -> x509.Certificate:
@@ -132,4 +133,4 @@ def from_token(name: str, token: Token, certificate: Path | None) -> SigningKey:
     """The key ``name`` in ``token``; its certificate out of a file, or from beside the key."""
     own, *chain = [token.certificate()] if certificate is None else certificates_in(certificate)
     require_strong(name, own)
-    return SigningKey(name=name, certificate=own, chain=tuple(chain), signer=token.sign)
+    return SigningKey(name=name, certificate=own, chain=tuple(chain), signer=token.sign, waits=True)

@@ -45,16 +45,20 @@ def question(url: str, data: bytes) -> WireRequest:
 def token_of(response: WireResponse) -> bytes:
     """The token in the authority's answer. CannotSign when there is none."""
     if response.status != 200:
-        raise CannotSign("no_timestamp", f"the time-stamping authority answered HTTP {response.status}")
+        raise _none(f"the time-stamping authority answered HTTP {response.status}")
     try:
         answer = decode_timestamp_response(response.body)
         status = answer.status
     except ValueError:
-        raise CannotSign("no_timestamp", "the time-stamping authority's answer cannot be read") from None
+        raise _none("the time-stamping authority's answer cannot be read") from None
     if status not in {0, 1}:
         said = "; ".join(answer.status_string)[:200]
-        raise CannotSign("no_timestamp", f"the time-stamping authority refused (status {status}): {said}")
+        raise _none(f"the time-stamping authority refused (status {status}): {said}")
     return bytes(answer.time_stamp_token())
+
+
+def _none(reason: str) -> CannotSign:
+    return CannotSign("no_timestamp", reason, passing=True)
 
 
 def judge(
