@@ -6,6 +6,7 @@ is weak, is refused when it is loaded and not when it is needed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from gateway.port import Secret
 from gateway.signing.algorithms import Algorithm, PrivateKey, PublicKey, sign, usual, weakness
 from gateway.signing.findings import Claim, Examination
 
+KNOWN = 256  # certificates whose subject and fingerprint are kept: with every message they are told again
 Signer: TypeAlias = Callable[[Algorithm, bytes], bytes]
 
 
@@ -71,11 +73,13 @@ def described(certificate: x509.Certificate) -> str:
     return f"{subject_of(certificate)} (SHA-256 {fingerprint(certificate)[:16]}…)"
 
 
+@functools.lru_cache(maxsize=KNOWN)
 def subject_of(certificate: x509.Certificate) -> str:
     """The subject as RFC 4514 writes it, or the serial number of a certificate without one."""
     return certificate.subject.rfc4514_string() or f"serial {certificate.serial_number}"
 
 
+@functools.lru_cache(maxsize=KNOWN)
 def fingerprint(certificate: x509.Certificate) -> str:
     """Lower-case hexadecimal SHA-256 of the certificate."""
     return hashlib.sha256(der(certificate)).hexdigest()
