@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,10 @@ import sqlalchemy as sa
 
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.intake import Intake
+from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode, GatewayError
+from gateway.domain.outcome import Accepted
 from gateway.inbound.ruling import rule
 from gateway.port import CannotRead, Context, Denied, Grant, WireRequest, WireResponse
 from gateway.port.progress import (
@@ -83,6 +85,14 @@ class Ministry(Partner):
     feed_interval: float | None = 300.0
     acknowledges = True
     broken: Callable[[], Any] | None = None
+
+    def encode(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
+        return self._request("send", context, {"dossier": deliveries[0].dossier})
+
+    def interpret(
+        self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
+    ) -> list[Accepted]:
+        return [Accepted(receipt="R-1") for _ in deliveries]
 
     def encode_progress(self, dossier: str, context: Context) -> WireRequest:
         if context.memory.get("unsayable"):
@@ -187,6 +197,8 @@ class Office(httpx.AsyncBaseTransport):
                 self.asked.append(body)
                 waiting = self.answers[body["dossier"]]
                 return self._said(waiting.popleft() if waiting else {})
+            case "/send":
+                return self._said({})
             case "/feed":
                 self.asked.append(body)
                 return self._said(

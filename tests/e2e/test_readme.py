@@ -32,6 +32,7 @@ from gateway.cli.demo.words import TEXTS
 from gateway.cli.main import app
 from gateway.domain.dossier import Dossier
 from gateway.settings import Settings, decode
+from gateway.signing.keyring import SigningSettings
 from gateway.storage.clients import Scope
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -276,6 +277,8 @@ def settings_keys(kind: type[msgspec.Struct], section: str = "") -> Iterator[str
             yield from settings_keys(inner, name)
         elif field.name in {"destination", "jobs"}:
             yield from settings_keys(inner.__args__[1], f"{field.name}.<name>")
+        elif name == "signing":
+            yield from settings_keys(SigningSettings, name)  # read by the keyring itself
         else:
             yield name
 
