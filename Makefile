@@ -14,6 +14,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE = $(PYTHON) -m uv pip compile pyproject.toml --quiet --generate-hashes --universal \
 	--no-header --no-emit-index-url --extra build
 
+JUDGES = apt-get install --yes --no-install-recommends xmlsec1 softhsm2
+
 title = @printf '\n== %s ==\n' '$(1)'
 
 .PHONY: help venv venv-dev demo serve judges test bench chaos lock clean
@@ -35,10 +37,10 @@ serve: $(STAMP)  ## the demo, left running with its API, a key and commands to t
 
 # Strangers who judge our signatures. Where they cannot be had the tests say what nobody judged.
 judges:
-	@command -v xmlsec1 >/dev/null && command -v softhsm2-util >/dev/null || { \
-		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
-		apt-get install --yes --quiet --no-install-recommends xmlsec1 softhsm2 >/dev/null 2>&1; } || \
-		echo 'xmlsec1 and softhsm2 are not here: some tests of signatures will be skipped (apt-get install xmlsec1 softhsm2)'
+	@command -v xmlsec1 >/dev/null && command -v softhsm2-util >/dev/null || \
+		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		timeout 180 sh -c '$(JUDGES) || { apt-get update && $(JUDGES); }' >/dev/null 2>&1; } || \
+		echo 'without xmlsec1 and softhsm2 some tests of signatures are skipped: apt-get install xmlsec1 softhsm2'
 
 test: judges $(STAMP_DEV)  ## lint, types, import rules, tests: stops at the first that fails
 	$(call title,lint (ruff check))
