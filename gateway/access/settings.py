@@ -82,21 +82,23 @@ class OAuth2Basic(_TokenCall, frozen=True, kw_only=True, tag="oauth2_basic"):
 
 
 class OAuth2Form(_TokenCall, frozen=True, kw_only=True, tag="oauth2_form"):
-    """Client credentials as fields of the form (variant 2; judicial_records §3, item 4)."""
+    """Client credentials ``key`` and ``secret`` as fields of the form (variant 2; judicial_records §3, item 4)."""
 
     key: Word
     secret: Secret
 
 
 class BearerExchange(_TokenCall, frozen=True, kw_only=True, tag="bearer_exchange"):
-    """A static token buys one for a while (variant 4)."""
+    """A static ``token`` buys one for a while (variant 4)."""
 
     token: Secret
 
 
 class LgspAccess(_TokenCall, frozen=True, kw_only=True, tag="lgspaccesstoken"):
     """Five parameters in a header of their own, on the token call and on every business call besides the bearer token
-    (variant 3; judicial_records §3, item 3). ``carriage``: how their JSON stands in the header."""
+    (variant 3; judicial_records §3, item 3). ``access_key``, ``secret_key``, ``app_name``, ``partner_code`` and
+    ``partner_code_customer``: assigned by the platform. ``token_header``: what the header is called; ``carriage``: how
+    their JSON stands in it."""
 
     access_key: Secret
     secret_key: Secret
@@ -108,27 +110,30 @@ class LgspAccess(_TokenCall, frozen=True, kw_only=True, tag="lgspaccesstoken"):
 
 
 class BearerAccess(_Access, frozen=True, kw_only=True, tag="bearer"):
-    """A static bearer token (the NGSP adapter of a province; variant 7)."""
+    """A static bearer ``token`` (the NGSP adapter of a province; variant 7)."""
 
     token: Secret
 
 
 class TokenHeaderAccess(_Access, frozen=True, kw_only=True, tag="token_header"):
-    """A static token in a header of its own (variant 8)."""
+    """A static ``token`` in a ``header`` of its own (variant 8)."""
 
     token: Secret
     header: HeaderName = "access_token"
 
 
 class BasicAccess(_Access, frozen=True, kw_only=True, tag="basic"):
-    """HTTP Basic (RFC 7617)."""
+    """HTTP Basic (RFC 7617): ``user`` and ``password``."""
 
     user: Annotated[str, Meta(pattern=r"^[^:\x00-\x1f]{1,200}$")]
     password: Secret
 
 
 class HashedBasicAccess(_Access, frozen=True, kw_only=True, tag="basic_sha256"):
-    """HTTP Basic whose password is the hash of address, user, time and secret (construction §5; other_systems §9.1)."""
+    """HTTP Basic whose password is the hash of address, ``user``, time and secret (construction §5; other_systems §9.1).
+
+    ``password``: the secret. ``timestamp_header``: where the time stands.
+    """
 
     user: Annotated[str, Meta(pattern=r"^[^:\x00-\x1f]{1,200}$")]
     password: Secret
@@ -136,7 +141,7 @@ class HashedBasicAccess(_Access, frozen=True, kw_only=True, tag="basic_sha256"):
 
 
 class XRoadMember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A subsystem of a member: ``<instance>/<class>/<member>/<subsystem>``."""
+    """A subsystem of a member, ``instance/member_class/member/subsystem``, as the security server registers them."""
 
     instance: Annotated[str, Meta(pattern=r"^[^/\s\x00-\x1f]{1,100}$")]
     member_class: Annotated[str, Meta(pattern=r"^[^/\s\x00-\x1f]{1,100}$")]
@@ -151,7 +156,9 @@ class XRoadMember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class XRoadAccess(_Access, frozen=True, kw_only=True, tag="xroad"):
     """VDXP: the security server's headers (variant 6) and, over SOAP, its header block (``soap_header``; construction
-    §5, C13). ``api_key``, ``user`` and ``password`` where the provider wants them."""
+    §5, C13). ``client``: who calls; ``service`` in ``service_version``: what is called; ``user_id``: the person who acts;
+    ``protocol``: version of the message protocol. ``api_key``, ``user`` and ``password`` where the provider wants them,
+    the time then in ``timestamp_header``."""
 
     client: XRoadMember
     service: XRoadMember | None = None

@@ -45,7 +45,7 @@ def manifest_sanity(subject: Subject) -> Iterator[Flaw]:
 def settings_documented(subject: Subject) -> Iterator[Flaw]:
     """Every field is explained; no default speaks of a real host, and no default is a secret."""
     for kind in _structs(subject.module.Settings):
-        told = _told(kind)
+        told = "\n".join(_told(each) for each in kind.__mro__ if each not in msgspec.Struct.__mro__)
         for field in msgspec.structs.fields(kind):
             where = f"{kind.__name__}.{field.name}"
             if not re.search(rf"\b{re.escape(field.name)}\b", told) and not _described(field):
@@ -116,7 +116,7 @@ def _described(field: msgspec.structs.FieldInfo) -> bool:
     return any(each.description for each in metadata)
 
 
-def _told(kind: type[msgspec.Struct]) -> str:
+def _told(kind: type) -> str:
     """The docstring of the class and the texts that stand below its fields."""
     try:
         tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind)))

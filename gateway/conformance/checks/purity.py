@@ -22,7 +22,14 @@ from gateway.conformance.probe import Surroundings, run
 from gateway.conformance.rehearsal import Rehearsal
 from gateway.conformance.subject import Source, Subject, load
 
-_OF_THE_GATEWAY = ("gateway.domain", "gateway.port", "gateway.mapping", "gateway.codec", "gateway.deadlines")
+_OF_THE_GATEWAY = (
+    "gateway.domain",
+    "gateway.port",
+    "gateway.mapping",
+    "gateway.codec",
+    "gateway.deadlines",
+    "gateway.access",
+)
 _EFFECTS = frozenset(
     {
         "aiohttp",

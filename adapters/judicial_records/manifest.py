@@ -1,0 +1,64 @@
+"""What the adapter for judicial records declares about itself.
+
+Invariant: both operations may be repeated, because the contract names the answer of a second time as one that is good.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from adapters.judicial_records.settings import Settings
+from gateway.access import secret_fields, secret_headers
+from gateway.port import Capacity, Manifest, Operation, OperationKind
+from mappings.judicial_records import SECRET_FIELDS
+
+SUBMIT = "submit"
+TELL = "tell"
+
+_SUBMIT = Operation(
+    name=SUBMIT,
+    kind=OperationKind.SNAPSHOT,
+    title="Ask the centre for a certificate, or bring what it asked for",
+    source="judicial_records §4.3: a second time is answered with that it is there already; asked about by §4.4",
+    repeatable=True,
+    queryable=True,
+)
+_TELL = Operation(
+    name=TELL,
+    kind=OperationKind.EVENT,
+    title="Tell VNeID a state, a certificate or a revocation",
+    source="judicial_records §4.5: a state that is there already is answered with 01 and counts as done",
+    repeatable=True,
+)
+
+manifest = Manifest(
+    name="judicial_records",
+    title="Judicial record certificates",
+    title_vi="Cấp phiếu lý lịch tư pháp",
+    contract="judicial_records",
+    operations=(_SUBMIT, _TELL),
+    secret_fields=SECRET_FIELDS,
+    secret_headers=("authorization", "cookie", "set-cookie", "lgspaccesstoken"),
+    capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=32 * 1024 * 1024),
+)
+
+
+def declare(settings: Settings) -> Manifest:
+    """The manifest of one destination: its legs, its secrets, its limits."""
+    operations = tuple(
+        operation
+        for operation, leg in ((_SUBMIT, settings.centre), (_TELL, settings.vneid))
+        if leg is not None
+    )
+    capacity = replace(
+        manifest.capacity,
+        read_timeout=settings.timeout_s,
+        max_response_bytes=settings.max_answer_bytes,
+    )
+    return replace(
+        manifest,
+        operations=operations,
+        capacity=capacity,
+        secret_fields=tuple(dict.fromkeys((*manifest.secret_fields, *secret_fields(settings.access)))),
+        secret_headers=tuple(dict.fromkeys((*manifest.secret_headers, *secret_headers(settings.access)))),
+    )

@@ -1,0 +1,152 @@
+"""Settings of one destination for judicial records: everything that the contract leaves open (judicial_records §12).
+
+Invariant: who issues certificates, where, for how much and until when is decided here or in the code tables, never in
+code.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from gateway.access import Access, OpenAccess
+from gateway.domain.errors import ConfigurationError
+from gateway.port import Secret
+from gateway.port.progress import Schedule
+
+Seconds = Annotated[float, Meta(gt=0)]
+Path = Annotated[str, Meta(pattern=r"^/[!-~]*$")]
+Bytes = Annotated[int, Meta(ge=1024)]
+_MIB = 1024 * 1024
+
+
+class Centre(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The centre that issues certificates.
+
+    base_url      address before the paths, without a slash at its end
+    submit_path   where applications go; the real path is not public (judicial_records §12 U2)
+    poll_path     where a state is asked for; likewise
+    auth_key      the key that stands in the body of every call (§3, item 5)
+    """
+
+    base_url: str
+    auth_key: Secret
+    submit_path: Path = "/apiLLTP/nhanHoSoDangKyLLTP"
+    poll_path: Path = "/apiLLTP/traKetQuaLLTP"
+
+
+class Vneid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """VNeID, which is told what became of dossiers that were filed through it.
+
+    base_url      address before the path, without a slash at its end
+    tell_path     where states and results go (judicial_records §4.5)
+    """
+
+    base_url: str
+    tell_path: Path = "/v2/lyLichTuPhap/traKetQuaHoSoLLTP"
+
+
+class Polling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the centre is asked about a dossier, in seconds.
+
+    first_s, factor, longest_s   the first pause, its growth, the longest one
+    alarm_before_s               so long before the promised time officials are told that there is no result yet
+    near_s                       the longest pause around the promised time
+    """
+
+    first_s: Seconds = 900.0
+    factor: Annotated[float, Meta(ge=1)] = 2.0
+    longest_s: Seconds = 21_600.0
+    alarm_before_s: float = 86_400.0
+    near_s: Seconds = 3600.0
+
+    def schedule(self) -> Schedule:
+        """The same for the hub; ValueError when the pauses contradict each other."""
+        return Schedule(
+            first=self.first_s,
+            factor=self.factor,
+            longest=self.longest_s,
+            alarm_before=self.alarm_before_s,
+            near=self.near_s,
+        )
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One destination: the centre, VNeID, or both.
+
+    province_code, province_name   of the sender, as both partners know it
+    issuer                 who issues certificates, as officials read it (judicial_records §1: it has changed)
+    centre                 the centre; without it nothing is submitted and nobody is asked
+    vneid                  VNeID; without it nothing is told to it
+    access                 the layer in front of both (§3)
+    polling                when the centre is asked
+    timeout_s              how long an answer is waited for
+    max_file_bytes         largest attachment, and largest certificate that is taken (§12 U10)
+    max_files              most attachments of one application
+    max_call_bytes         largest body that is sent
+    max_answer_bytes       largest answer that is read
+    mandatory_fields       official elements that must not be empty, besides those that the tables demand
+    check_fee              refuse a dossier whose fees are not what the table of fees says
+    watch_revocation       go on asking after a certificate was issued, for its revocation (§4.6)
+    revocation_component   component code of a result that is a decision to revoke
+    tables_dir             folder with code tables that replace the built-in ones, by file name
+
+    Words and codes of answers (rows: mappings/judicial_records/responses):
+
+    success_phrases, duplicate_phrases   done; it has the dossier already (§4.3)
+    retry_phrases                        a gateway shows the fault of what is behind it (§3, item 6)
+    configuration_codes, missing_codes   refused by our configuration; the dossier is not known (§6)
+    tell_done_codes, tell_failed_codes, tell_later_codes, settled_phrases, interrupted_phrases   of VNeID (§4.5)
+    """
+
+    province_code: Annotated[str, Meta(min_length=1)]
+    province_name: Annotated[str, Meta(min_length=1)]
+    issuer: Annotated[str, Meta(min_length=1)] = "Công an cấp tỉnh"
+    centre: Centre | None = None
+    vneid: Vneid | None = None
+    access: Access = OpenAccess()
+    polling: Polling = Polling()
+    timeout_s: Seconds = 60.0
+    max_file_bytes: Bytes = 16 * _MIB
+    max_files: Annotated[int, Meta(ge=1, le=1000)] = 50
+    max_call_bytes: Bytes = 20 * _MIB
+    max_answer_bytes: Bytes = 32 * _MIB
+    mandatory_fields: tuple[str, ...] = ("nycHoTenCha", "nycHoTenMe", "nycNgayCapGiayTo", "nycNoiCapGiayTo")
+    check_fee: bool = False
+    watch_revocation: bool = False
+    revocation_component: str = "quyet-dinh-thu-hoi"
+    tables_dir: str = ""
+
+    success_phrases: tuple[str, ...] = ("gửi thông tin thành công",)
+    duplicate_phrases: tuple[str, ...] = ("đã được tiếp nhận, không thể cập nhật thông tin",)
+    retry_phrases: tuple[str, ...] = ("soap fault", "server error")
+    configuration_codes: tuple[str, ...] = ("100", "101", "106", "108")
+    missing_codes: tuple[str, ...] = ("201",)
+    tell_done_codes: tuple[str, ...] = ("00",)
+    tell_failed_codes: tuple[str, ...] = ("01",)
+    tell_later_codes: tuple[str, ...] = ("03",)
+    settled_phrases: tuple[str, ...] = ("không thể cập nhật lên trạng thái",)
+    interrupted_phrases: tuple[str, ...] = ("yêu cầu bị gián đoạn. vui lòng thử lại.",)
+
+
+def require_usable(settings: Settings) -> None:
+    """Refuse settings that cannot work; ConfigurationError names the key and the cure."""
+    if settings.centre is None and settings.vneid is None:
+        raise ConfigurationError("judicial_records: give a section centre, a section vneid, or both")
+    for name, leg in (("centre", settings.centre), ("vneid", settings.vneid)):
+        if leg is None:
+            continue
+        parts = urlsplit(leg.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or leg.base_url.endswith("/"):
+            raise ConfigurationError(
+                f"judicial_records: {name}.base_url is {leg.base_url!r}; give an absolute http(s) address that "
+                "does not end in a slash"
+            )
+    if settings.centre is not None and not settings.centre.auth_key.reveal().strip():
+        raise ConfigurationError("judicial_records: centre.auth_key is empty; the centre assigns it")
+    try:
+        settings.polling.schedule()
+    except ValueError as fault:
+        raise ConfigurationError(f"judicial_records: polling: {fault}") from fault

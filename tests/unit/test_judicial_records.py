@@ -1,0 +1,362 @@
+"""Judicial records: what leaves, what is asked, what comes back, against the stand-in on a scripted clock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from adapters.judicial_records import Settings, build, simulate
+from adapters.judicial_records.settings import Centre, Polling, Vneid
+from gateway.domain.declarations import JudicialRecordDeclaration
+from gateway.domain.delivery import Delivery
+from gateway.domain.dossier import Document, Dossier, Fee, FeeKind, FileReference, Result, Step, Supplement
+from gateway.domain.errors import FILE, CannotEncode, ConfigurationError
+from gateway.domain.outcome import Accepted, InDoubt
+from gateway.domain.status import Status
+from gateway.port import CannotRead, Context, Secret, SimulatedRequest, WireRequest, WireResponse
+from gateway.port.progress import Follows, Progress, follower
+from mappings.judicial_records import TABLES, code_tables
+from mappings.judicial_records.fees import fee
+
+NOW = datetime(2026, 10, 3, 2, 5, tzinfo=UTC)
+SETTINGS = Settings(
+    province_code="99",
+    province_name="Tỉnh Mẫu",
+    centre=Centre(base_url="https://lgsp.h99.example", auth_key=Secret("khoa-mo-phong")),
+    vneid=Vneid(base_url="https://vneid.h99.example"),
+)
+SAMPLES = [
+    msgspec.json.decode(line, type=Dossier)
+    for line in Path("adapters/judicial_records/spec/samples.jsonl").read_bytes().splitlines()
+]
+PDF = b"%PDF-1.4 mau"
+FILED = FileReference(url="https://kho.h99.example/1", sha256=hashlib.sha256(PDF).hexdigest(), size=len(PDF))
+
+
+def declared(dossier: Dossier) -> JudicialRecordDeclaration:
+    assert isinstance(dossier.declaration, JudicialRecordDeclaration)
+    return dossier.declaration
+
+
+class Lane:
+    """A dossier at the stand-in, with its memory and a clock."""
+
+    def __init__(self, paper: str = "000000000001", settings: Settings = SETTINGS) -> None:
+        self.adapter, self.partner = build(settings), simulate(settings)
+        declaration = declared(SAMPLES[0])
+        person = replace(declaration.person, paper=replace(declaration.person.paper, number=paper))
+        self.dossier = replace(SAMPLES[0], declaration=replace(declaration, person=person))
+        self.now, self.memory, self.files = NOW, dict[str, str](), dict[str, bytes]()
+
+    @property
+    def context(self) -> Context:
+        return Context(now=self.now, memory=self.memory, files=self.files)
+
+    def deliveries(self, operation: str) -> list[Delivery]:
+        return [
+            Delivery(
+                id=number,
+                lane=1,
+                destination="judicial_records",
+                dossier=self.dossier.code,
+                operation=each.operation,
+                key=each.key,
+                position=number,
+                payload=each.payload,
+            )
+            for number, each in enumerate(self.adapter.plan(self.dossier))
+            if each.operation == operation
+        ]
+
+    def call(self, request: WireRequest, fault: str = "") -> WireResponse:
+        received = SimulatedRequest(
+            method="POST",
+            path="/" + request.url.split("/", 3)[3],
+            query="",
+            headers=request.headers,
+            body=request.body,
+            now=self.now,
+        )
+        answer = self.partner.twist(fault, received) if fault else self.partner.handle(received)
+        assert answer is not None
+        return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def send(self, delivery: Delivery) -> Any:
+        response = self.call(self.adapter.encode([delivery], self.context))
+        (outcome,) = self.adapter.interpret([delivery], response, self.context)
+        self.memory.update(outcome.learned)
+        return outcome
+
+    def submit(self) -> Any:
+        return self.send(self.deliveries("submit")[0])
+
+    def ask(self, fault: str = "", **later: float) -> Any:
+        self.now += timedelta(**later)
+        response = self.call(self.adapter.encode_progress(self.dossier.code, self.context), fault)
+        return self.adapter.interpret_progress(self.dossier.code, response, self.context)
+
+
+def sent(lane: Lane, operation: str = "submit") -> dict[str, Any]:
+    body = lane.adapter.encode(lane.deliveries(operation)[:1], lane.context).body
+    return dict(json.loads(body))
+
+
+# What leaves
+
+
+def test_every_scalar_of_an_application_is_text() -> None:
+    def scalars(value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            return [each for item in value.values() for each in scalars(item)]
+        return [each for item in value for each in scalars(item)] if isinstance(value, list) else [value]
+
+    assert all(isinstance(each, str) for each in scalars(sent(Lane())))
+
+
+def test_every_element_of_the_contract_leaves_with_every_application() -> None:
+    message = sent(Lane())
+    assert set(message) == TABLES["nhanHoSoDangKyLLTP"].names()
+    assert set(message["toKhai"]) == TABLES["toKhai"].names()
+
+
+@pytest.mark.parametrize(("country", "written"), [("VN", "1"), ("LA", "2")])
+def test_the_inverted_element_says_where_a_person_was_born(country: str, written: str) -> None:
+    lane = Lane()
+    declaration = declared(lane.dossier)
+    born = replace(declaration.person.birthplace, country=country)
+    person = replace(declaration.person, birthplace=born)
+    lane.dossier = replace(lane.dossier, declaration=replace(declaration, person=person))
+    assert sent(lane)["toKhai"]["nycNoiSinhNuocNgoai"] == written
+
+
+def test_a_file_is_asked_for_and_then_travels_as_base64() -> None:
+    lane = Lane()
+    lane.dossier = replace(lane.dossier, documents=[Document(id="d1", name="Căn cước", file=FILED)])
+    with pytest.raises(CannotEncode) as fault:
+        lane.adapter.encode(lane.deliveries("submit"), lane.context)
+    ((name, asked),) = fault.value.missing
+    assert (name, asked["sha256"], asked["size"]) == (FILE, FILED.sha256, str(len(PDF)))
+    lane.files = {asked["sha256"]: PDF}
+    (file,) = sent(lane)["toKhai"]["fileHoSo"]
+    assert base64.b64decode(file["noiDungFile"]) == PDF
+    assert lane.submit() == Accepted(receipt="Gửi thông tin thành công", learned={"round": "1"})
+    assert base64.b64encode(PDF).decode() not in json.dumps(lane.partner.record())
+
+
+def test_a_file_beyond_the_limit_is_refused_when_it_is_declared_and_when_it_comes() -> None:
+    lane = Lane(settings=replace(SETTINGS, max_file_bytes=1024))
+    large = Document(id="d1", name="Căn cước", file=replace(FILED, size=2000))
+    assert [each.code for each in lane.adapter.check(replace(lane.dossier, documents=[large]), {})] == [
+        "too_large"
+    ]
+    lane.dossier = replace(lane.dossier, documents=[replace(large, file=replace(FILED, size=None))])
+    lane.files = {FILED.sha256 or "": b"x" * 2000}
+    with pytest.raises(CannotEncode, match="at most 1024 bytes"):
+        lane.adapter.encode(lane.deliveries("submit"), lane.context)
+
+
+def test_certificate_number_two_is_not_for_others() -> None:
+    whole = SAMPLES[1]
+    second = replace(whole, declaration=msgspec.structs.replace(declared(whole), certificate="number_2"))
+    assert build(SETTINGS).check(whole, {}) == []
+    decoded = msgspec.json.decode(msgspec.json.encode(second), type=Dossier)
+    assert [each.pointer for each in build(SETTINGS).check(decoded, {})] == ["/declaration/authorised"]
+
+
+@pytest.mark.parametrize(("copies", "due"), [(1, 200_000), (2, 200_000), (3, 205_000), (5, 215_000)])
+def test_the_fee_comes_from_the_table_and_extra_copies_from_the_third_on(copies: int, due: int) -> None:
+    assert fee(replace(declared(SAMPLES[0]), copies=copies), date(2026, 11, 1), code_tables()) == due
+
+
+def test_a_wrong_fee_is_found_where_fees_are_compared() -> None:
+    adapter = build(replace(SETTINGS, check_fee=True))
+    paid = [Fee(id="1", name="Phí", kind=FeeKind.FEE, amount=100_000)]
+    assert adapter.check(SAMPLES[0], {}) == []
+    assert [each.code for each in adapter.check(replace(SAMPLES[0], fees=paid), {})] == ["wrong_fee"]
+
+
+def test_without_a_promise_the_term_of_the_day_is_written() -> None:
+    lane = Lane()
+    for received, due in (("2026-06-29T02:00:00Z", "09/07/2026"), ("2026-07-01T02:00:00Z", "06/07/2026")):
+        lane.dossier = replace(lane.dossier, due_at=None, received_at=datetime.fromisoformat(received))
+        assert sent(lane)["toKhai"]["ngayHenTra"] == due
+
+
+def test_an_application_is_told_again_only_when_the_centre_would_read_something_new() -> None:
+    adapter, dossier = build(SETTINGS), SAMPLES[0]
+    asked = Supplement(id=1, requested_at=NOW, requested_by="Cán bộ", reason="Bổ sung")
+    answered = replace(asked, received_at=NOW)
+
+    def mark(version: Dossier) -> bytes:
+        return next(each.fingerprint for each in adapter.plan(version) if each.operation == "submit")
+
+    assert mark(replace(dossier, version=9, summary="khác", supplements=[asked])) == mark(dossier)
+    assert mark(replace(dossier, supplements=[answered])) != mark(dossier)
+
+
+# What comes back
+
+
+def test_the_adapter_follows_its_centre_and_only_that() -> None:
+    assert isinstance(build(SETTINGS), Follows)
+    assert follower(build(replace(SETTINGS, centre=None))) is None
+
+
+def test_a_certificate_comes_back_once_with_its_bytes_apart_from_its_data() -> None:
+    lane = Lane()
+    lane.submit()
+    assert lane.ask() == Progress()
+    told = lane.ask(hours=2)
+    (report,) = told.reports
+    (file,) = report.files
+    assert (report.status, told.done, file.purpose) == (Status.FINISHED, True, "result")
+    assert file.content.startswith(b"%PDF-")
+    assert b"phieuLLTP" not in report.data
+    assert base64.b64encode(file.content)[:40] not in report.data
+    assert lane.ask(hours=1).reports[0].key == report.key
+
+
+def test_nothing_of_a_conviction_is_told_outside_the_certificate() -> None:
+    lane = Lane(paper="000000000007")
+    lane.submit()
+    told = lane.ask(hours=2)
+    assert told.reports[0].status is Status.FINISHED
+    said = repr(replace(told.reports[0], files=())) + repr(told.learned)
+    assert not any(word in said for word in ("Tội danh", "án tích", "Tòa án", "HSST"))
+
+
+def test_a_refusal_ends_the_questions() -> None:
+    lane = Lane(paper="000000000008")
+    lane.submit()
+    told = lane.ask(hours=2)
+    assert (told.reports[0].status, told.done) == (Status.REFUSED, True)
+    assert told.reports[0].note == "Hồ sơ không đủ điều kiện tiếp nhận"
+
+
+def test_a_supplement_is_one_report_a_round_and_is_brought_by_a_new_application() -> None:
+    lane = Lane(paper="000000000009")
+    lane.submit()
+    first, again = lane.ask(hours=2), lane.ask(hours=1)
+    assert first.reports[0].supplement is not None
+    assert first.reports[0].key == again.reports[0].key
+    assert lane.submit() == Accepted(receipt="Gửi thông tin thành công", learned={"round": "2"})
+    assert lane.ask(hours=2).reports[0].status is Status.FINISHED
+
+
+def test_a_revocation_is_a_second_result() -> None:
+    lane = Lane(settings=replace(SETTINGS, watch_revocation=True))
+    lane.submit()
+    assert lane.ask(hours=2).done is False
+    lane.partner.administer("revoke", json.dumps({"code": lane.dossier.code}).encode())
+    issued, revoked = lane.ask(hours=1).reports
+    assert issued.kind == "judicial_record.issued"
+    assert revoked.kind == "judicial_record.revoked"
+    assert revoked.files[0].component_code == SETTINGS.revocation_component
+
+
+@pytest.mark.parametrize("fault", ["truncated", "soap_fault", "server_error", "large_result"])
+def test_an_answer_that_cannot_be_read_is_asked_for_again(fault: str) -> None:
+    lane = Lane(settings=replace(SETTINGS, max_file_bytes=1024 * 1024))
+    lane.submit()
+    assert isinstance(lane.ask(fault, hours=2), CannotRead)
+    assert lane.ask().reports[0].status is Status.FINISHED
+
+
+@pytest.mark.parametrize("fault", ["upper_keys", "odd_date", "line_breaks"])
+def test_untidy_answers_are_read_all_the_same(fault: str) -> None:
+    lane = Lane()
+    lane.submit()
+    assert lane.ask(fault, hours=2).reports[0].files[0].content.startswith(b"%PDF-")
+
+
+def test_a_state_of_completion_without_a_certificate_is_no_result() -> None:
+    lane = Lane()
+    lane.submit()
+    assert lane.ask("empty_result", hours=2) == Progress()
+
+
+def test_what_is_there_from_an_earlier_round_does_not_pass_for_the_new_one() -> None:
+    lane = Lane()
+    lane.submit()
+    (delivery,) = lane.deliveries("submit")
+    response = lane.call(lane.adapter.encode_query([delivery], lane.context))
+    (outcome,) = lane.adapter.interpret_query([delivery], response, lane.context)
+    assert isinstance(outcome, InDoubt)
+    lane.memory.clear()
+    assert isinstance(lane.adapter.interpret_query([delivery], response, lane.context)[0], Accepted)
+
+
+# VNeID
+
+
+def finished(lane: Lane, *more: Result) -> None:
+    step = Step(id="reported:judicial_records:1", at=NOW, status="finished")
+    result = Result(id="r1", name="Phiếu", code="0001/2026-LLTP", file=FILED)
+    lane.dossier = replace(
+        lane.dossier, status="finished", steps=[*lane.dossier.steps, step], results=[result, *more]
+    )
+    lane.files = {FILED.sha256 or "": PDF}
+
+
+def test_vneid_is_told_every_state_and_the_certificate() -> None:
+    lane = Lane()
+    finished(lane)
+    told = lane.deliveries("tell")
+    assert all(isinstance(lane.send(each), Accepted) for each in told)
+    kept = lane.partner.record()["told"][lane.dossier.code]
+    assert [each["state"] for each in kept] == ["2", "4", "9"]
+    assert set(kept[-1]["files"]) == {"phieuLLTP"}
+
+
+def test_vneid_is_told_of_a_revocation_with_the_decision() -> None:
+    lane = Lane()
+    decision = replace(FILED, url="https://kho.h99.example/2")
+    finished(lane, Result(id="r2", name="Quyết định", component_code="quyet-dinh-thu-hoi", file=decision))
+    delivery = lane.deliveries("tell")[-1]
+    body = json.loads(lane.adapter.encode([delivery], lane.context).body)
+    assert body["type"] == "thuhoi"
+    assert base64.b64decode(body["ketQuaXuLy"]["quyetDinhThuHoi"]) == PDF
+    assert isinstance(lane.send(delivery), Accepted)
+    assert isinstance(lane.send(delivery), Accepted)  # a second time: it is there already, which is as good
+
+
+def test_a_result_without_its_file_is_not_announced() -> None:
+    lane = Lane()
+    finished(lane)
+    lane.dossier = replace(lane.dossier, results=[])
+    assert [each.key for each in lane.deliveries("tell")] == ["b1-2", "b1-3"]
+
+
+def test_dossiers_of_the_counter_are_no_business_of_vneid() -> None:
+    assert {each.operation for each in build(SETTINGS).plan(SAMPLES[1])} == {"submit"}
+    assert build(replace(SETTINGS, centre=None)).wants(SAMPLES[1]) is False
+
+
+def test_a_dossier_without_a_declaration_is_nobodys() -> None:
+    plain = replace(SAMPLES[0], declaration=None)
+    assert build(SETTINGS).wants(plain) is False
+    assert list(build(SETTINGS).plan(plain)) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"centre": None, "vneid": None},
+        {"centre": Centre(base_url="lgsp", auth_key=Secret("x"))},
+        {"centre": Centre(base_url="https://lgsp.h99.example/", auth_key=Secret("x"))},
+        {"centre": Centre(base_url="https://lgsp.h99.example", auth_key=Secret(" "))},
+        {"polling": Polling(first_s=100.0, longest_s=10.0)},
+        {"mandatory_fields": ("khongCo",)},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="judicial_records"):
+        build(replace(SETTINGS, **wrong))
