@@ -105,12 +105,14 @@ class Unasked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, Generic[_T], frozen=True, kw_only=True):
-    """One question: how it is written and how its answer is read. ``operation``: its name in the message log.
+    """One question: how it is written and how its answer is read, as a ``kind``. ``operation``: its name in the message
+    log.
 
     ``encode`` may give None: there is nothing to ask, which is answered with ``NOT_WANTED``.
     """
 
     operation: str
+    kind: type[_T]
     encode: Callable[[Context], WireRequest | None]
     interpret: Callable[[WireResponse, Context], _T | CannotRead]
     memory: Mapping[str, str] = {}
@@ -182,6 +184,9 @@ class Asker:
             return self._defect(question, fault, "reading")
         if isinstance(told, CannotRead):
             return msgspec.structs.replace(told, reason=self._shown(told.reason))
+        if not isinstance(told, question.kind):
+            wrong = TypeError(f"got {type(told).__name__}, expected {question.kind.__name__}")
+            return self._defect(question, wrong, "reading")
         return told
 
     def _shown(self, reason: str) -> str:

@@ -14,13 +14,13 @@ from functools import partial
 
 import structlog
 
-from gateway.domain.errors import NotFoundError
+from gateway.domain.errors import NotFoundError, StorageUnavailable
 from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.port import CannotRead
 from gateway.port.progress import FeedPage, Feeds, feeder
 from gateway.progress.asking import NOT_WANTED, Asker, Destination, Question, Unasked
 from gateway.progress.schedule import SECOND
-from gateway.progress.telling import Defect, Teller
+from gateway.progress.telling import Teller
 from gateway.storage import progress_feed as storage
 from gateway.storage import queries_progress as queries
 from gateway.storage.database import Database
@@ -111,9 +111,15 @@ class Feeding:
                 return await self._stuck(name, failures, f"{page.code}: {page.reason}")
             try:
                 known = await self._take(name, page)
-            except Defect as fault:
+            except StorageUnavailable:
+                raise
+            except (
+                Exception
+            ) as fault:  # why: what one adapter says wrongly must not end the reading of all feeds
                 log.exception("adapter_failed", destination=name, operation=OPERATION)
-                return await self._stuck(name, failures, f"adapter_defect: {fault}")
+                return await self._stuck(
+                    name, failures, f"adapter_defect: {type(fault).__name__} in what it reports"
+                )
             more = page.more and page.cursor != cursor
             if not await self._move(name, cursor, page, known, more=more):
                 return None  # somebody else reads it
@@ -130,6 +136,7 @@ class Feeding:
         feeds = self._feeds[name]
         question = Question[FeedPage](
             operation=OPERATION,
+            kind=FeedPage,
             encode=partial(feeds.encode_feed, cursor),
             interpret=partial(feeds.interpret_feed, cursor),
         )
@@ -177,6 +184,7 @@ class Feeding:
             return
         question = Question[_Understood](
             operation=ACKNOWLEDGE,
+            kind=_Understood,
             encode=partial(feeds.encode_acknowledgement, page),
             interpret=lambda response, context: (
                 feeds.interpret_acknowledgement(page, response, context) or _Understood()

@@ -72,6 +72,11 @@ def reference_of(content: bytes, media_type: str, address: str) -> FileReference
     )
 
 
+def storable(text: str) -> str:
+    """``text`` without what PostgreSQL (zero characters) or UTF-8 (halves of pairs) cannot take."""
+    return text.replace("\0", "�").encode("utf-8", "replace").decode()
+
+
 def _status(dossier: Dossier, addition: Addition) -> dict[str, object]:
     status, at = addition.status, addition.report.at or addition.now
     if status is None or status == dossier.status:
@@ -140,8 +145,8 @@ def _results(dossier: Dossier, addition: Addition) -> dict[str, object]:
         fresh[digest] = Result(
             id=_name(addition.destination, digest),
             name=_clean(kept.file.name, _LONGEST_TEXT),
-            code="".join(kept.file.code.split())[:50] or None,
-            component_code="".join(kept.file.component_code.split())[:50] or None,
+            code=_code(kept.file.code),
+            component_code=_code(kept.file.component_code),
             file=kept.reference,
         )
     if not fresh:
@@ -158,7 +163,11 @@ def _name(destination: str, key: str) -> str:
     return f"{REPORTED_PREFIX}{destination}"[: _LONGEST_ID - 33] + f":{digest}"
 
 
+def _code(text: str) -> str | None:
+    """What a code may have of ``text``: no spaces, nothing that cannot be seen."""
+    return "".join(sign for sign in text if sign.isprintable() and not sign.isspace())[:50] or None
+
+
 def _clean(text: str, longest: int) -> str:
     """What every column and every partner can hold of ``text``."""
-    storable = text.replace("\0", "�").encode("utf-8", "replace").decode()
-    return storable.strip()[:longest]
+    return storable(text).strip()[:longest]

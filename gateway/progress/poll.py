@@ -17,7 +17,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from gateway.domain.errors import NotFoundError
+from gateway.domain.errors import NotFoundError, StorageUnavailable
 from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.port import CannotRead
 from gateway.port.progress import Follows, Progress, Schedule, follower
@@ -194,6 +194,7 @@ class Polls:
         for _ in range(ROUNDS):
             question = Question[Progress](
                 operation=OPERATION,
+                kind=Progress,
                 encode=partial(follows.encode_progress, item.dossier),
                 interpret=partial(follows.interpret_progress, item.dossier),
                 memory=memory,
@@ -206,14 +207,16 @@ class Polls:
                 return await self._missed(item, told)
             try:
                 news = await self._take(item, told, reported=reported)
-            except Defect as fault:
+            except StorageUnavailable:
+                raise
+            except Exception as fault:  # why: what one adapter says wrongly must not end the round of all
                 log.exception(
                     "adapter_failed",
                     destination=item.destination,
                     dossier=item.dossier,
                     operation=OPERATION,
                 )
-                return await self._missed(item, CannotRead(code="adapter_defect", reason=str(fault)[:300]))
+                return await self._missed(item, CannotRead(code="adapter_defect", reason=_told(fault)))
             reported = reported or news
             memory = {name: value for name, value in {**memory, **told.learned}.items() if value != ""}
             if not told.again:
@@ -261,3 +264,8 @@ class Polls:
         )
         await self._database.write(partial(storage.fail, item=missed))
         return "no_answer" if isinstance(told, Unasked) else "unreadable"
+
+
+def _told(fault: Exception) -> str:
+    """A defect in words that quote nobody."""
+    return str(fault)[:300] if isinstance(fault, Defect) else f"{type(fault).__name__} in what it reports"

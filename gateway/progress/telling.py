@@ -22,7 +22,7 @@ from gateway.domain.errors import ConflictError, GatewayError, StorageUnavailabl
 from gateway.domain.status import Status
 from gateway.port import Report, WireResponse
 from gateway.port.progress import ProgressReport
-from gateway.progress.merging import Addition, Kept, merged, reference_of
+from gateway.progress.merging import Addition, Kept, merged, reference_of, storable
 from gateway.storage.callbacks import Overtaken, Standing, read_standing
 from gateway.storage.database import Database
 from gateway.storage.files import KeptFile
@@ -180,7 +180,10 @@ class Teller:
 
     def _kept(self, content: bytes, media_type: str) -> KeptFile:
         return KeptFile(
-            content=content, media_type=media_type[:100], origin="reported", at=to_micros(self._clock())
+            content=content,
+            media_type=storable(media_type)[:100],
+            origin="reported",
+            at=to_micros(self._clock()),
         )
 
     def _event(self, destination: str, told: Report, kind: str, data: bytes) -> EventRow:
@@ -225,7 +228,11 @@ def _document(report: ProgressReport, kept: Sequence[Kept]) -> bytes:
     if not isinstance(document, Mapping):
         raise Defect(f"the data of a {report.kind} is no JSON object")
     files = [
-        {"name": each.file.name, "purpose": each.file.purpose, **msgspec.to_builtins(each.reference)}
+        {
+            "name": storable(each.file.name),
+            "purpose": each.file.purpose,
+            **msgspec.to_builtins(each.reference),
+        }
         for each in kept
     ]
     return msgspec.json.encode({**document, "files": files} if files else document)

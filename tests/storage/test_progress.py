@@ -14,6 +14,7 @@ import pytest
 
 from gateway.domain.errors import NotFoundError
 from gateway.domain.status import Status
+from gateway.port.progress import Progress, ProgressReport, ReportedFile
 from tests.progress_world import ADDRESS, MINISTRY, START, Round, World
 
 CODE = "H99.14-260928-0001"
@@ -347,6 +348,57 @@ async def test_what_no_column_can_hold_is_stored_without_it(world):
     assert step.note == "a�b"
     assert len(step.title or "") == 4000
     assert len(step.id) <= 100
+
+
+async def test_names_and_codes_of_files_are_stored_without_what_cannot_be(world):
+    await world.filed(CODE)
+    world.ministry.broken = lambda: Progress(
+        reports=(
+            ProgressReport(
+                key="k\ud800",
+                kind="ministry.progress",
+                note="a\ud800b",
+                status=Status.FINISHED,
+                files=(
+                    ReportedFile(
+                        name="tên\ud800\x00", media_type="x\x00", content=PDF, code=" A\x01\u200b 1 "
+                    ),
+                ),
+            ),
+        )
+    )
+    await world.due(CODE)
+    done = await world.round()
+
+    [result] = world.dossier(CODE).results
+    assert done["effects"] == {"reported": 1}
+    assert (result.name, result.code) == ("tên?�", "A1")
+    assert world.events("ministry.progress")[0][1]["files"][0]["name"] == "tên?�"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: Progress(reports=[None]),
+        lambda: Progress(reports=7),
+        lambda: Progress(learned={"a": "\ud800"}),
+        lambda: Progress(reports=(ProgressReport(key="k", kind="m.p", status="no such"),)),
+        lambda: "no progress",
+    ],
+)
+async def test_what_an_adapter_says_wrongly_costs_its_dossier_one_question_and_nobody_else(world, answer):
+    other = "H99.14-260928-0002"
+    for code in (CODE, other):
+        await world.filed(code)
+    good = world.ministry.interpret_progress
+    world.ministry.interpret_progress = lambda code, *rest: answer() if code == CODE else good(code, *rest)
+    world.says(other, {"key": "k1", "status": "processing"})
+    await world.due(other)
+    done = await world.round()
+
+    assert done["effects"] == {"reported": 1, "unreadable": 1}
+    assert world.dossier(other).version == 2
+    assert world.dossier(CODE).version == 1
 
 
 async def test_a_promise_is_warned_of_once_even_when_nobody_answers(world):
