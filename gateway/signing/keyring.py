@@ -165,6 +165,17 @@ class Keyring:
             if name is not None and name not in found:
                 raise ConfigurationError(f"signing.{section} has no {name!r}, which a destination signs with")
 
+    def require_kind(self, name: str, vocabulary: str) -> None:
+        """Raise ConfigurationError when a key ``name`` is of a kind that signs nothing in ``vocabulary``: jose, xml, http."""
+        for key in self._keys[name]:
+            try:
+                key.algorithm(vocabulary)
+            except KeyError:
+                kind = type(key.public).__name__
+                raise ConfigurationError(
+                    f"signing.keys.{name}: a {kind} is of no use here ({vocabulary}); RSA and ECDSA P-256 always are"
+                ) from None
+
     def secrets(self) -> tuple[str, ...]:
         """Passwords that may stand in a message: the log must not hold them in clear."""
         return tuple(account.password.reveal() for account in self._accounts.values())

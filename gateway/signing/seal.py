@@ -22,6 +22,12 @@ from gateway.signing.findings import CannotSign, Refused, Verified
 from gateway.signing.keyring import Keyring
 
 NONCE_BYTES = 20
+_VOCABULARIES = {
+    Profile.WSSE_X509: "xml",
+    Profile.XADES: "xml",
+    Profile.JWS_DETACHED: "jose",
+    Profile.HTTP_SIGNATURE: "http",
+}
 
 
 class TimestampWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,11 +132,14 @@ def require(policy: SigningPolicy, keyring: Keyring) -> None:
         raise ConfigurationError(
             "answers must be time-stamped, and signing.authorities names nobody to trust"
         )
+    vocabulary = _VOCABULARIES.get(policy.profile)
     keyring.require(
-        key=policy.key if policy.profile not in {Profile.NONE, Profile.WSSE_USERNAME} else None,
+        key=policy.key if vocabulary else None,
         account=policy.key if policy.profile is Profile.WSSE_USERNAME else None,
         authority=policy.timestamp or None,
     )
+    if vocabulary:
+        keyring.require_kind(policy.key, vocabulary)
 
 
 def expectation(answers: Answers, keyring: Keyring, now: datetime) -> Expectation:

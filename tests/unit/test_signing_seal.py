@@ -198,3 +198,25 @@ def test_stamped_answers_need_an_authority():
     require(SigningPolicy(answers=answers), KEYRING)
     with pytest.raises(ConfigurationError, match="authorities"):
         require(SigningPolicy(answers=answers), Keyring(trusted={"theirs": [THEIRS.certificate]}))
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind", "suits"),
+    [
+        (Profile.WSSE_X509, "ed25519", False),
+        (Profile.XADES, "ed25519", False),
+        (Profile.JWS_DETACHED, "ed25519", True),
+        (Profile.HTTP_SIGNATURE, "p521", False),
+        (Profile.HTTP_SIGNATURE, "ed25519", True),
+        (Profile.XADES, "p521", True),
+    ],
+)
+def test_a_key_that_a_profile_has_no_algorithm_for_stops_the_start(profile, kind, suits):
+    keyring = Keyring(keys={"ours": [signing_key("rsa"), signing_key(kind)]})
+    chosen = policy(profile, answers=Answers())
+    if suits:
+        require(chosen, keyring)
+        return
+
+    with pytest.raises(ConfigurationError, match="of no use here"):
+        require(chosen, keyring)
