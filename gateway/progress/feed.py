@@ -113,9 +113,7 @@ class Feeding:
                 known = await self._take(name, page)
             except StorageUnavailable:
                 raise
-            except (
-                Exception
-            ) as fault:  # why: what one adapter says wrongly must not end the reading of all feeds
+            except Exception as fault:  # why: one adapter harms its own feed only
                 log.exception("adapter_failed", destination=name, operation=OPERATION)
                 return await self._stuck(
                     name, failures, f"adapter_defect: {type(fault).__name__} in what it reports"
