@@ -97,6 +97,12 @@ def envelope(body: Element, version: Version, headers: Sequence[Element] = ()) -
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
+def header_blocks(fragment: bytes) -> tuple[Element, ...]:
+    """Header blocks for ``envelope`` from ``fragment``, whole elements one after the other with their own namespaces;
+    Unreadable when that is not what it is."""
+    return tuple(xml.read(b"<blocks>" + fragment + b"</blocks>"))
+
+
 def fault_element(version: Version, side: FaultSide, reason: str, detail: Element | None = None) -> Element:
     """A fault as a body element, for stand-ins of partners; ``side`` is sender or receiver."""
     space = version.namespace

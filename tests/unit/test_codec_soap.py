@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from gateway.access import XRoadAccess, XRoadCall, XRoadMember, soap_header
 from gateway.codec import Unreadable, soap, xml
 from gateway.codec.soap import FaultSide, Version
 from tests.unit.soap_answers import HOSTILE, TEXT_XML, V11, V12, wrapped
@@ -48,6 +49,22 @@ def test_the_action_travels_where_each_version_wants_it() -> None:
     assert soap.request_headers(Version.SOAP_12, "urn:a") == (
         ("content-type", 'application/soap+xml; charset=utf-8; action="urn:a"'),
     )
+
+
+def test_header_blocks_of_an_access_layer_travel_in_their_order() -> None:
+    member = XRoadMember(instance="VN", member_class="GOV", member="H99", subsystem="MOTCUA")
+    access = XRoadAccess(client=member, service=member, user_id="VN000000000002", service_version="v1")
+    blocks = soap.header_blocks(soap_header(access, XRoadCall(id="3f0c2b5e", service_code="TraCuuTrangThai")))
+    answer = soap.read_any(soap.envelope(_element(), Version.SOAP_11, blocks))
+    names = [xml.local(block) for block in answer.headers]
+    assert names == ["client", "service", "userId", "id", "protocolVersion"]
+    assert answer.headers[2].text == "VN000000000002"
+
+
+@pytest.mark.parametrize("fragment", [b"</blocks><a/>", b"<a>", b"<x:a/>"])
+def test_what_is_no_header_block_is_refused(fragment: bytes) -> None:
+    with pytest.raises(Unreadable):
+        soap.header_blocks(fragment)
 
 
 @pytest.mark.parametrize("version", Version)
