@@ -33,7 +33,7 @@ from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.payments.cashier import Cashier
 from gateway.payments.desk import PaymentDesk
-from gateway.payments.follower import Follower
+from gateway.payments.follower import payment_follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
 from gateway.payments.receipts import Receipts
@@ -55,7 +55,7 @@ from gateway.statussync.desk import Desk
 from gateway.statussync.drift import Drift
 from gateway.statussync.drift_gauges import DriftGauges
 from gateway.statussync.gauges import DeadlineGauges
-from gateway.statussync.lag_follower import LagFollower
+from gateway.statussync.lag_follower import lag_follower
 from gateway.statussync.lag_gauges import LagGauges
 from gateway.statussync.lag_troubles import Policy, policy_of
 from gateway.statussync.reassess import Reassessment
@@ -257,7 +257,9 @@ def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, D
     database, clock = hub.database, hub.clock
     questions = Questions(database, platforms, clock, may_probe=lambda: not worker.delivers)
     schedules = {name: questions.terms(name).schedule for name in platforms}
-    follower = Follower(database, feed.watch, clock=clock, owner=lambda: worker.id, schedules=schedules)
+    follower = payment_follower(
+        database, feed.watch, clock=clock, owner=lambda: worker.id, schedules=schedules
+    )
     gauges = PaymentGauges(database, sorted(platforms), clock)
     if platforms:
         worker.attend("payments", follower.run)
@@ -317,7 +319,7 @@ def _keep_deadlines(worker: Worker, desk: Desk) -> None:
 
 
 def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str], policy: Policy) -> None:
-    follower = LagFollower(hub.database, feed.watch, clock=hub.clock, owner=lambda: worker.id, policy=policy)
+    follower = lag_follower(hub.database, feed.watch, clock=hub.clock, owner=lambda: worker.id, policy=policy)
     worker.attend("lag", follower.run)
     gauges = LagGauges(hub.database, destinations, clock=hub.clock, policy=policy)
     worker.attend("lag_gauges", gauges.run)

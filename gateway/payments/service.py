@@ -9,12 +9,12 @@ import msgspec
 
 from gateway.payments.cashier import Cashier
 from gateway.payments.desk import PaymentDesk
-from gateway.payments.follower import Follower
 from gateway.payments.gauges import PaymentGauges
 from gateway.payments.questions import Questions
 from gateway.payments.receipts import Receipts
 from gateway.payments.reconcile import Reconciliation
 from gateway.payments.sweep import Sweep
+from gateway.rounds.following import Follower
 
 
 class Payments(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class Payments(msgspec.Struct, frozen=True, kw_only=True):
 
     cashier: Cashier
     desk: PaymentDesk
-    follower: Follower
+    follower: Follower[int]
     questions: Questions
     sweep: Sweep
     receipts: Receipts

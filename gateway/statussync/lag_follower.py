@@ -1,146 +1,83 @@
 """Following the event feed: one row of lag for every delivery that was acknowledged, beside the hot path.
 
-Invariant: one worker of all processes follows at a time; whatever it leaves half done is done again from the stored
-place, with the same rows.
+Invariant: whatever a follower leaves half done is done again from the stored place, with the same rows.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Protocol
 
 import structlog
 
 from gateway.deadlines.instants import SECOND, to_micros
-from gateway.domain.errors import StorageUnavailable
+from gateway.rounds.following import Follower, Found, Rhythm, Watch
 from gateway.statussync.lag_closing import DayClosing
 from gateway.statussync.lag_judgement import Judged, judged, row
 from gateway.statussync.lag_troubles import Policy, Rules
 from gateway.storage import lag
-from gateway.storage.database import Database
-from gateway.storage.lag import Connection, Delivered, LagRow, Stretch
+from gateway.storage.database import Database, Transaction
+from gateway.storage.lag import Connection, Delivered, LagRow
 from gateway.telemetry import LAG_BEHIND, LAG_SECONDS
 
 log = structlog.get_logger(__name__)
 BATCH = 100
-REST = 4  # times as long as the work: at most a fifth of the time
-ROUND_SECONDS = 0.5
-PAUSE_SECONDS = 1.0  # figures need not be younger, and batches grow meanwhile
-TAKEOVER_SECONDS = 5.0
-NOTED = 1000  # positions without a delivery that are read again at most after a crash
+# figures need not be younger, and batches grow meanwhile; at most a fifth of the time is theirs
+RHYTHM = Rhythm(pause=1.0, rest=4)
 
 
-class Watch(Protocol):
-    """Knows when there are new events (``gateway.inbound.watch``)."""
-
-    async def beyond(self, position: int, seconds: float) -> int:
-        """Wait until there is something after ``position``, at most ``seconds``; the newest position then."""
-
-
-class LagFollower:
+def lag_follower(
+    database: Database,
+    watch: Watch,
+    *,
+    clock: Callable[[], datetime],
+    owner: Callable[[], int],
+    policy: Policy,
+) -> Follower[LagRow]:
     """A task of the worker. ``owner``: this process's worker id, which holds the follower's place."""
+    closing = DayClosing(database, clock=clock, owner=owner)
+    subject = _Lag(database, closing, clock=clock, policy=policy)
+    return Follower(database, watch, subject, owner=owner, rhythm=RHYTHM)
+
+
+class _Lag:
+    """What was acknowledged, and the days that are over, which are closed when there is nothing else to do."""
+
+    name = lag.NAME
 
     def __init__(
-        self,
-        database: Database,
-        watch: Watch,
-        *,
-        clock: Callable[[], datetime],
-        owner: Callable[[], int],
-        policy: Policy,
+        self, database: Database, closing: DayClosing, *, clock: Callable[[], datetime], policy: Policy
     ) -> None:
         self._database = database
-        self._watch = watch
+        self._closing = closing
         self._clock = clock
-        self._owner = owner
-        self._closing = DayClosing(database, clock=clock, owner=owner)
         self._policy = policy
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Follow until ``stopping``. Raises StorageUnavailable; run it again then."""
-        while not stopping.is_set():
-            position = await self._take()
-            if position is None:
-                await _pause(stopping, TAKEOVER_SECONDS)
-                continue
-            try:
-                await self._follow(position, stopping)
-            finally:
-                await self._leave()
-
-    async def run_once(self) -> int | None:
-        """Follow up to the newest event, close days; how many rows that gave, None when somebody else follows."""
-        position = await self._take()
-        if position is None:
-            return None
-        rows = 0
-        try:
-            while True:
-                stretch, newest = await self._stretch(position)
-                if not await self._write(stretch):
-                    return None
-                position, rows = stretch.upto, rows + len(stretch.rows)
-                self._closing.saw(stretch.rows)
-                if position >= newest:
-                    break
-            while await self._closing.close_one():
-                continue
-            return rows
-        finally:
-            await self._leave()
-
-    async def _follow(self, position: int, stopping: asyncio.Event) -> None:
-        """From ``position`` on until ``stopping``, or until somebody else has taken the place."""
-        stored = position
-        while not stopping.is_set():
-            await self._watch.beyond(position, ROUND_SECONDS)
-            began = time.monotonic()
-            stretch, newest = await self._stretch(position, since=stored)
-            position = stretch.upto
-            LAG_BEHIND.set(newest - position)
-            if stretch.rows or position - stored >= NOTED:
-                if not await self._write(stretch):
-                    log.info("lag_follower_was_replaced", position=stored)
-                    return
-                stored = position
-                self._closing.saw(stretch.rows)
-            if position >= newest:
-                await self._closing.close_one()
-                await _pause(stopping, PAUSE_SECONDS)
-            else:  # much to do: leave most of the time to the deliveries themselves
-                await _pause(stopping, min(PAUSE_SECONDS, REST * (time.monotonic() - began)))
-
-    async def _stretch(self, position: int, *, since: int | None = None) -> tuple[Stretch, int]:
-        """The next stretch after ``position``, and the newest position of the feed."""
-        page = await self._database.read(partial(lag.page, after=position, limit=BATCH))
+    async def read(self, after: int) -> Found[LagRow]:
+        page = await self._database.read(partial(lag.page, after=after, limit=BATCH))
+        LAG_BEHIND.set(page.newest - page.upto)
         rows: list[LagRow] = []
         if page.delivered:
             rules = self._policy.rules(to_micros(self._clock()))
             rows = await self._database.read(partial(_rows, deliveries=page.delivered, rules=rules))
-        before = position if since is None else since
-        return Stretch(owner=self._owner(), before=before, upto=page.upto, rows=rows), page.newest
+        return Found(items=rows, upto=page.upto, newest=page.newest)
 
-    async def _take(self) -> int | None:
-        """Where to read on from, if the place is free for this worker."""
-        owner = self._owner()
-        place = await self._database.read(partial(lag.place, owner=owner))
-        if not place.free:
-            return None
-        return await self._database.write(lambda tx: lag.claim(tx, owner))
+    def write(self, transaction: Transaction, items: Sequence[LagRow]) -> int:
+        return lag.keep(transaction, items)
 
-    async def _write(self, stretch: Stretch) -> bool:
-        return await self._database.write(lambda tx: lag.advance(tx, stretch))
+    def written(self, items: Sequence[LagRow]) -> None:
+        self._closing.saw(items)
 
-    async def _leave(self) -> None:
-        try:
-            await self._database.write(lambda tx: lag.release(tx, self._owner()))
-        except StorageUnavailable:
-            log.info("lag_follower_left_its_place_taken")  # free again when this worker's row is gone
+    async def at_leisure(self) -> bool:
+        return await self._closing.close_one()
+
+    def replaced(self, position: int) -> None:
+        log.info("lag_follower_was_replaced", position=position)
+
+    def left_taken(self) -> None:
+        log.info("lag_follower_left_its_place_taken")
 
 
 def _rows(connection: Connection, deliveries: Sequence[Delivered], rules: Rules) -> list[LagRow]:
@@ -173,11 +110,3 @@ def _observers(destination: str) -> list[Callable[[float], None]]:
 def _between(start: int, stop: int) -> float:
     """Seconds; a source's clock that runs ahead of ours gives 0, not less."""
     return max(0, stop - start) / SECOND
-
-
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return

@@ -1,7 +1,6 @@
 """Following the feed for the lag of synchronisation: what was delivered, and one row for each of it.
 
-Invariants: one worker follows at a time, and what a dead one left is taken over; the rows of a stretch of the feed and
-the new place in it are one commit; a delivery has one row, however often its event is read.
+Invariant: a delivery has one row, however often its event is read.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.storage.feed import Span, StoredEvent, newest_position, read_events
-from gateway.storage.schema import delivery, worker
-from gateway.storage.schema_status import follower, sync_lag
+from gateway.storage.schema import delivery
+from gateway.storage.schema_status import sync_lag
 from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
@@ -38,13 +37,6 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     sent_at: int | None
     settled_at: int | None
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the feed has been followed. ``free``: nobody alive but the asker holds it."""
-
-    position: int
-    free: bool
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,64 +69,17 @@ class LagRow(msgspec.Struct, frozen=True, kw_only=True):
     before_start: bool = False
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the feed that ``owner`` has read: from ``before`` to ``upto``, with the rows that it gave."""
-
-    owner: int
-    before: int
-    upto: int
-    rows: Sequence[LagRow] = ()
-
-
-_CLAIM = Statement("""
-    INSERT INTO follower (name, position, lease_owner) VALUES (:name, 0, :owner)
-    ON CONFLICT (name) DO UPDATE SET lease_owner = :owner
-    WHERE follower.lease_owner IS NULL OR follower.lease_owner = :owner
-        OR NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = follower.lease_owner)
-    RETURNING position
-""")
-_ADVANCE = Statement("""
-    UPDATE follower SET position = :upto WHERE name = :name AND lease_owner = :owner AND position = :before
-""")
-_RELEASE = Statement("UPDATE follower SET lease_owner = NULL WHERE name = :name AND lease_owner = :owner")
 _REOPEN = Statement("DELETE FROM sync_lag_day WHERE day IN_ARRAY(:days)")
 _INSERT = insert("sync_lag", LagRow.__struct_fields__, suffix="ON CONFLICT (delivery_id) DO NOTHING")
 
 
-def claim(transaction: Transaction, owner: int) -> int | None:
-    """Take the follower's place for worker ``owner``; the position to read on from, None when a living one has it."""
-    row = transaction.one(_CLAIM, {"name": NAME, "owner": owner})
-    return None if row is None else int(row[0])
-
-
-def release(transaction: Transaction, owner: int) -> None:
-    """Give the place back, if it is ``owner``'s."""
-    transaction.run(_RELEASE, {"name": NAME, "owner": owner})
-
-
-def advance(transaction: Transaction, stretch: Stretch) -> bool:
-    """Write the rows and move on; False, and nothing changed, when the place is somebody else's by now."""
-    about = {name: getattr(stretch, name) for name in ("owner", "before", "upto")}
-    if not transaction.run(_ADVANCE, {"name": NAME, **about}):
-        return False
-    transaction.many(_INSERT, [msgspec.structs.asdict(row) for row in stretch.rows])
-    if stretch.rows:
-        days = {row.day for row in stretch.rows}
+def keep(transaction: Transaction, rows: Sequence[LagRow]) -> int:
+    """Write ``rows``, those of deliveries that have one again or not; how many they are."""
+    transaction.many(_INSERT, [msgspec.structs.asdict(row) for row in rows])
+    if rows:
+        days = {row.day for row in rows}
         transaction.run(_REOPEN, {"days": transaction.array(sorted(days))})
-    return True
-
-
-def place(connection: Connection, owner: int) -> Place:
-    """Where the follower stands, as worker ``owner`` sees it."""
-    columns = follower.c
-    row = connection.execute(
-        sa.select(columns.position, columns.lease_owner, worker.c.id.label("alive"))
-        .outerjoin(worker, worker.c.id == columns.lease_owner)
-        .where(columns.name == NAME)
-    ).one_or_none()
-    if row is None:
-        return Place(position=0, free=True)
-    return Place(position=row.position, free=row.alive is None or row.lease_owner == owner)
+    return len(rows)
 
 
 # a dossier that was heard of since may be told again, and then it must be known what was told of it before

@@ -1,12 +1,12 @@
-"""What became of each INIT, in the tables: the attempt follows its delivery, and one place in the feed is kept.
+"""What became of each INIT, in the tables: the attempt follows its delivery.
 
-Invariants: a stretch of the feed and everything that follows from it are one commit; the delivery is judged as it stands
-in that transaction, under the lock of its request, so that reading a stretch twice changes nothing.
+Invariant: the delivery is judged as it stands in the transaction that moves the place in the feed, under the lock of its
+request, so that reading a stretch twice changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,8 +19,6 @@ from gateway.storage.feed import Span, StoredEvent, newest_position, read_events
 from gateway.storage.operator_deliveries import follow_lane
 from gateway.storage.payments import INIT
 from gateway.storage.rows import EventRow, insert_events
-from gateway.storage.schema import worker
-from gateway.storage.schema_status import follower
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -36,27 +34,6 @@ KINDS = (
 )
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the feed has been followed. ``free``: nobody alive but the asker holds it."""
-
-    position: int
-    free: bool
-
-
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the feed that ``owner`` has read: from ``before`` to ``upto``, with the INITs that it names.
-
-    ``first_question``: how long after its end an attempt is asked about, by destination, in microseconds.
-    """
-
-    owner: int
-    before: int
-    upto: int
-    now: int
-    deliveries: Sequence[int] = ()
-    first_question: Mapping[str, int] = {}
-
-
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The INITs named after one position, and the position up to which nothing of them is left."""
 
@@ -65,17 +42,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: list[int]
 
 
-_CLAIM = Statement("""
-    INSERT INTO follower (name, position, lease_owner) VALUES (:name, 0, :owner)
-    ON CONFLICT (name) DO UPDATE SET lease_owner = :owner
-    WHERE follower.lease_owner IS NULL OR follower.lease_owner = :owner
-        OR NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = follower.lease_owner)
-    RETURNING position
-""")
-_ADVANCE = Statement("""
-    UPDATE follower SET position = :upto WHERE name = :name AND lease_owner = :owner AND position = :before
-""")
-_RELEASE = Statement("UPDATE follower SET lease_owner = NULL WHERE name = :name AND lease_owner = :owner")
 _LOCK_REQUEST = Statement("""
     SELECT r.id FROM payment_request AS r WHERE r.id = (
         SELECT request_id FROM payment_attempt WHERE delivery_id = :delivery) FOR_UPDATE
@@ -101,19 +67,6 @@ _STEP_ASIDE = Statement("""
 _ENDED = frozenset({AttemptState.FAILED, AttemptState.EXPIRED})
 
 
-def place(connection: sa.Connection, owner: int) -> Place:
-    """Where the follower stands, as worker ``owner`` sees it."""
-    columns = follower.c
-    row = connection.execute(
-        sa.select(columns.position, columns.lease_owner, worker.c.id.label("alive"))
-        .outerjoin(worker, worker.c.id == columns.lease_owner)
-        .where(columns.name == NAME)
-    ).one_or_none()
-    if row is None:
-        return Place(position=0, free=True)
-    return Place(position=row.position, free=row.alive is None or row.lease_owner == owner)
-
-
 class _Named(msgspec.Struct, frozen=True):
     delivery: str
     operation: str = ""
@@ -137,26 +90,12 @@ def _inits(events: Iterable[StoredEvent]) -> Iterable[int]:
             yield int(named.delivery)
 
 
-def claim(transaction: Transaction, owner: int) -> int | None:
-    """Take the follower's place for worker ``owner``; the position to read on from, None when a living one has it."""
-    row = transaction.one(_CLAIM, {"name": NAME, "owner": owner})
-    return None if row is None else int(row[0])
-
-
-def release(transaction: Transaction, owner: int) -> None:
-    """Give the place back, if it is ``owner``'s."""
-    transaction.run(_RELEASE, {"name": NAME, "owner": owner})
-
-
-def advance(transaction: Transaction, stretch: Stretch) -> int | None:
-    """Let attempts follow and move on; how many moved. None, and nothing changed, when the place is somebody else's."""
-    about = {name: getattr(stretch, name) for name in ("owner", "before", "upto")}
-    if not transaction.run(_ADVANCE, {"name": NAME, **about}):
-        return None
-    return sum(
-        follow_init(transaction, delivery, stretch.now, stretch.first_question)
-        for delivery in stretch.deliveries
-    )
+def follow(
+    transaction: Transaction, deliveries: Iterable[int], *, now: int, first_question: Mapping[str, int]
+) -> int:
+    """Let attempts follow; how many moved. ``first_question``: how long after its end an attempt is asked about, by
+    destination, in microseconds."""
+    return sum(follow_init(transaction, delivery, now, first_question) for delivery in deliveries)
 
 
 def follow_init(transaction: Transaction, delivery: int, now: int, first_question: Mapping[str, int]) -> bool:

@@ -12,7 +12,7 @@ from gateway.deadlines.instants import HOUR, day_number_of
 from gateway.storage import lag
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
-from gateway.storage.lag import LagRow, Stretch
+from gateway.storage.lag import LagRow
 from tests.e2e.cli import configuration, lienthong, served
 from tests.storage.province import Province
 
@@ -54,10 +54,7 @@ async def fill(url: str) -> None:
     rows = rows_of(to_micros(datetime.now(UTC)))
     for row in rows:
         await province.accept(row.dossier_code, destination=PORTAL, status="finished")
-    await database.write(partial(lag.claim, owner=1))
-    stretch = Stretch(owner=1, before=0, upto=1, rows=rows)
-    assert await database.write(partial(lag.advance, stretch=stretch))
-    await database.write(partial(lag.release, owner=1))
+    assert await database.write(partial(lag.keep, rows=rows))
     database.close()
 
 

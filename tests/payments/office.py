@@ -34,7 +34,7 @@ from gateway.inbound.watch import Watch
 from gateway.messagelog.entry import About, Scope, no_answer_entry
 from gateway.payments.cashier import Cashier, PaymentMade, PaymentWish
 from gateway.payments.desk import PaymentDesk
-from gateway.payments.follower import Follower
+from gateway.payments.follower import payment_follower
 from gateway.payments.questions import Questioned, Questions
 from gateway.payments.sweep import Sweep
 from gateway.port import CallbackRequest, Secret, WireResponse
@@ -118,7 +118,7 @@ class Office:
             transport=httpx.MockTransport(self._carry),
         )
         self.callbacks = Callbacks(self.hub, {NAME: self.destination}, None)
-        self.follower = Follower(
+        self.follower = payment_follower(
             self.database,
             Watch(self.database, asyncio.sleep),
             clock=self.hub.clock,

@@ -17,7 +17,8 @@ from gateway.deadlines.account import account_of
 from gateway.delivery.intake import lane_plan
 from gateway.domain.dossier import Agency, Applicant, ApplicantKind, Channel, Dossier, Procedure, Step
 from gateway.port import Planned
-from gateway.statussync.lag_follower import LagFollower
+from gateway.rounds.following import Follower
+from gateway.statussync.lag_follower import lag_follower
 from gateway.statussync.lag_report import headline, late_dossiers, query_of, report
 from gateway.statussync.lag_troubles import Policy
 from gateway.statussync.lag_views import DestinationLag, LagReport, LateDossier
@@ -25,6 +26,7 @@ from gateway.storage import upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import maybe_micros, to_micros
 from gateway.storage.intake import Acceptance, DossierRow, accept_dossiers
+from gateway.storage.lag import LagRow
 from gateway.storage.presence import Presence, note_presence
 from gateway.storage.sql import Statement
 from tests.delivery.conftest import Clock, Engine
@@ -72,13 +74,13 @@ class Office:
 
     def another_follower(
         self, owner: int, *, here_since: datetime | None = None, counts_from: datetime | None = None
-    ) -> LagFollower:
+    ) -> Follower[LagRow]:
         policy = Policy(
             longest_pause=POLICY.longest_pause,
             counts_from=maybe_micros(counts_from),
             here_since=lambda: maybe_micros(here_since),
         )
-        return LagFollower(
+        return lag_follower(
             self.database,
             Watch(self.database),
             clock=self.clock,

@@ -13,12 +13,13 @@ from prometheus_client import REGISTRY
 
 from gateway.domain.errors import StorageUnavailable
 from gateway.statussync.lag import Cause, Shown
-from gateway.statussync.lag_follower import LagFollower
+from gateway.statussync.lag_follower import lag_follower
 from gateway.statussync.lag_gauges import LagGauges
-from gateway.storage import lag, lag_days, upkeep
+from gateway.storage import following, lag, lag_days, upkeep
 from gateway.storage.database import Database
+from gateway.storage.following import Stretch
 from gateway.storage.instants import to_micros
-from gateway.storage.lag import LagRow, Retention, Stretch
+from gateway.storage.lag import LagRow, Retention
 from gateway.storage.lag_days import spreads
 from gateway.storage.lag_figures import Days, late_ends, open_tellings
 from tests.delivery.conftest import Clock
@@ -74,16 +75,18 @@ async def test_a_stretch_whose_place_is_taken_changes_nothing(office: Office) ->
         sent_at=None,
         acknowledged_at=2,
     )
-    assert await office.database.write(lambda tx: lag.claim(tx, 1)) == 0
+    assert await office.database.write(lambda tx: following.claim(tx, lag.NAME, 1)) == 0
 
+    keep = partial(lag.keep, rows=[row, row])
     for stretch in (
-        Stretch(owner=2, before=0, upto=5, rows=[row]),
-        Stretch(owner=1, before=3, upto=5, rows=[row]),
+        Stretch(name=lag.NAME, owner=2, before=0, upto=5),
+        Stretch(name=lag.NAME, owner=1, before=3, upto=5),
     ):
-        assert not await office.database.write(lambda tx, given=stretch: lag.advance(tx, given))
+        moved = partial(following.advance, stretch=stretch, write=keep)
+        assert await office.database.write(moved) is None
     assert office.rows("delivery_id") == []
-    right = Stretch(owner=1, before=0, upto=5, rows=[row, row])
-    assert await office.database.write(lambda tx: lag.advance(tx, right))
+    right = Stretch(name=lag.NAME, owner=1, before=0, upto=5)
+    assert await office.database.write(lambda tx: following.advance(tx, right, keep)) == 2
     assert office.rows("delivery_id") == [(1,)]
 
 
@@ -92,14 +95,14 @@ async def test_one_worker_follows_and_a_dead_one_is_replaced(office: Office) -> 
     first, second = [
         await database.write(lambda tx: upkeep.register_worker(tx, 0, session=None)) for _ in range(2)
     ]
-    assert await database.write(lambda tx: lag.claim(tx, first)) == 0
-    assert await database.write(lambda tx: lag.claim(tx, second)) is None
+    assert await database.write(lambda tx: following.claim(tx, lag.NAME, first)) == 0
+    assert await database.write(lambda tx: following.claim(tx, lag.NAME, second)) is None
     assert await office.another_follower(second).run_once() is None
 
     await database.write(lambda tx: upkeep.forget_workers(tx, [first]))
 
     assert await office.another_follower(second).run_once() == 0
-    assert await database.write(lambda tx: lag.claim(tx, first)) == 0  # it was given back
+    assert await database.write(lambda tx: following.claim(tx, lag.NAME, first)) == 0  # it was given back
 
 
 async def test_the_task_follows_until_it_is_stopped_and_gives_its_place_back(office: Office) -> None:
@@ -534,8 +537,8 @@ async def measure(database: Database, lengths: list[int]) -> None:
         )
         for number, length in enumerate(lengths, start=1)
     ]
-    await database.write(lambda tx: lag.claim(tx, 1))
-    assert await database.write(lambda tx: lag.advance(tx, Stretch(owner=1, before=0, upto=1, rows=rows)))
+    await database.write(lambda tx: following.claim(tx, lag.NAME, 1))
+    assert await database.write(lambda tx: lag.keep(tx, rows))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 99, 100, 101, 250])
@@ -732,7 +735,7 @@ async def test_the_task_goes_on_after_the_database_was_away(office: Office) -> N
             return await office.database.write(unit)
 
     away: Any = Away()
-    follower = LagFollower(away, Watch(office.database), clock=office.clock, owner=lambda: 1, policy=POLICY)
+    follower = lag_follower(away, Watch(office.database), clock=office.clock, owner=lambda: 1, policy=POLICY)
     with pytest.raises(StorageUnavailable):
         await follower.run_once()
     assert await follower.run_once() == 2

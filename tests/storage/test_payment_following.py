@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from prometheus_client import REGISTRY
@@ -12,8 +13,7 @@ from gateway.domain.errors import NotFoundError, StorageUnavailable
 from gateway.domain.job import RunStopped
 from gateway.messagelog.entry import About, Scope, no_answer_entry, stored_body
 from gateway.payments.sweep import PATIENCE
-from gateway.storage import payment_following as following
-from gateway.storage import upkeep
+from gateway.storage import following, payment_following, upkeep
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import Claim, claim_lanes
 from gateway.storage.operators import operate
@@ -114,7 +114,7 @@ async def test_place_is_kept_by_one_worker_and_taken_over_from_a_dead_one(world)
     other = await database.write(
         lambda tx: upkeep.register_worker(tx, to_micros(world.clock()), session=session)
     )
-    assert await database.write(lambda tx: following.claim(tx, other)) is not None
+    assert await database.write(lambda tx: following.claim(tx, payment_following.NAME, other)) is not None
     await world.accept(code=code_of(8))
     await world.ask(code_of(8))
     await database.write(upkeep.seal)
@@ -128,14 +128,14 @@ async def test_stretch_of_a_worker_that_lost_its_place_writes_nothing(world):
     await world.accept()
     made = await world.ask()
     hub = world.gateway.hub
-    stretch = following.Stretch(
-        owner=99,
-        before=0,
-        upto=1,
-        now=to_micros(hub.clock()),
+    stretch = following.Stretch(name=payment_following.NAME, owner=99, before=0, upto=1)
+    follow = partial(
+        payment_following.follow,
         deliveries=[delivery(world)[0]],
+        now=to_micros(hub.clock()),
+        first_question={},
     )
-    assert await hub.database.write(lambda tx: following.advance(tx, stretch)) is None
+    assert await hub.database.write(lambda tx: following.advance(tx, stretch, follow)) is None
     assert world.attempt(made.reference)["state"] == "created"
 
 
@@ -470,7 +470,9 @@ async def test_nothing_of_a_dossier_without_a_payment_is_followed(world):
     await world.accept()
     assert await world.follow() == 0
     assert (
-        await world.gateway.database.write(lambda tx: following.follow_init(tx, 12345, 0, first_question={}))
+        await world.gateway.database.write(
+            lambda tx: payment_following.follow_init(tx, 12345, 0, first_question={})
+        )
         is False
     )
     assert DOSSIER in str(world.rows("SELECT code FROM dossier"))

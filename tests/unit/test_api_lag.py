@@ -10,7 +10,7 @@ import pytest
 from gateway.deadlines.instants import HOUR, day_number_of
 from gateway.storage import lag
 from gateway.storage.instants import from_micros, to_micros
-from gateway.storage.lag import LagRow, Stretch
+from gateway.storage.lag import LagRow
 from tests.api_world import open_world, violations
 
 BOARD = "board"
@@ -51,9 +51,7 @@ async def told(world: Any, code: str, *, hours_ago: int, number: int, **columns:
 
 
 async def keep(world: Any, *rows: LagRow) -> None:
-    stretch = Stretch(owner=1, before=0, upto=1, rows=rows)
-    await world.gateway.database.write(lambda tx: lag.claim(tx, 1))
-    assert await world.gateway.database.write(lambda tx: lag.advance(tx, stretch))
+    assert await world.gateway.database.write(lambda tx: lag.keep(tx, rows))
 
 
 @pytest.fixture
