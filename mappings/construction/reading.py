@@ -29,7 +29,7 @@ from mappings.construction.parts import SITE, WORK
 MINISTRY = "Bộ Xây dựng"
 _Purpose = Literal["result", "attachment"]
 REPEATED = frozenset(
-    {"CongTrinh", "DoanTuyen", "ThuaDat", "Diem", "DoAn", "ODat", "Duong", "GiayToCanBoSung"}
+    {"CongTrinh", "DoanTuyen", "ThuaDat", "Diem", "DoAn", "ODat", "Duong", "GiayToCanBoSung", "LinhVuc"}
 )
 PROCESSING = {"appraisal": "1", "site_check": "2", "consultation": "3", "signing": "4"}
 STATE = (
