@@ -24,7 +24,7 @@ from gateway.domain.dossier import Dossier, FileReference
 from gateway.domain.errors import FILE, CannotEncode
 from gateway.domain.outcome import Outcome
 from gateway.domain.violation import Violation
-from gateway.mapping import Row, Variant, local_date
+from gateway.mapping import CodeTable, Row, Variant, local_date
 from gateway.port import (
     Callback,
     CallbackRequest,
@@ -41,6 +41,7 @@ from gateway.port.adapter import Catalogues
 from gateway.port.progress import ProgressReading, Schedule
 from mappings.judicial_records import RESPONSES, TABLES, answers, code_tables, messages, outcome, rules
 from mappings.judicial_records.fees import require_amounts
+from mappings.judicial_records.filing import House
 from mappings.judicial_records.responses import OK, POLL, WORD_LISTS, Verdict
 from mappings.judicial_records.scope import JudicialScope, Options
 from mappings.judicial_records.submit import SUBMIT as SUBMISSION
@@ -75,6 +76,7 @@ class JudicialAdapter:
         self._meaning = RESPONSES.bind(
             {"ok": (OK,), **{name: getattr(settings, name) for name in WORD_LISTS}}
         )
+        self._house = _house(settings, self._codes)
         self._addresses = _addresses(settings)
         self._schedule = settings.polling.schedule() if settings.centre is not None else None
 
@@ -181,8 +183,7 @@ class JudicialAdapter:
         return progress(seen, self._settings, context)
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
-        del context
-        return inbound.read(request)
+        return inbound.read(request, context, self._settings.filing, self._house)
 
     def _scope(self, number: str, on: date) -> JudicialScope:
         scope = JudicialScope(number, self._options, self._codes, on)
@@ -234,6 +235,22 @@ def _addresses(settings: Settings) -> dict[str, str]:
     if vneid := settings.vneid:
         found[TELL] = vneid.base_url + vneid.tell_path
     return found
+
+
+def _house(settings: Settings, codes: Mapping[str, CodeTable]) -> House | None:
+    filing = settings.filing
+    if filing is None:
+        return None
+    return House(
+        agency_code=filing.unit,
+        agency_name=filing.unit_name,
+        procedure_code=filing.procedure_code,
+        procedure_name=filing.procedure_name,
+        files_url=filing.files_url,
+        max_file_bytes=settings.max_file_bytes,
+        max_files=settings.max_files,
+        codes=codes,
+    )
 
 
 def _asked(file: FileReference, most: int) -> dict[str, str]:

@@ -48,6 +48,25 @@ class Vneid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tell_path: Path = "/v2/lyLichTuPhap/traKetQuaHoSoLLTP"
 
 
+class Filing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The door where VNeID files requests (judicial_records §4.1, §4.2). Its network is ``inbound_from``'s business.
+
+    code_get               the shared key in the address of every call
+    unit, unit_name        of the one-door unit that takes them; its code begins every reserved number
+    procedure_code, procedure_name   of the dossiers that come into being
+    files_url              where the hub shows kept files, without a slash at its end: its address and ``/v1/files``
+    max_body_bytes         largest call that is read
+    """
+
+    code_get: Secret
+    unit: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._]{0,20}$")]
+    unit_name: Annotated[str, Meta(min_length=1)]
+    files_url: Annotated[str, Meta(pattern=r"^https?://[^\s]+[^/\s]$")]
+    procedure_code: str = "2.000488"
+    procedure_name: str = "Cấp phiếu lý lịch tư pháp cho cá nhân"
+    max_body_bytes: Bytes = 20 * _MIB
+
+
 class Polling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the centre is asked about a dossier, in seconds.
 
@@ -80,6 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     issuer                 who issues certificates, as officials read it (judicial_records §1: it has changed)
     centre                 the centre; without it nothing is submitted and nobody is asked
     vneid                  VNeID; without it nothing is told to it
+    filing                 the door where VNeID files; without it calls are refused
     access                 the layer in front of both (§3)
     polling                when the centre is asked
     timeout_s              how long an answer is waited for
@@ -106,6 +126,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     issuer: Annotated[str, Meta(min_length=1)] = "Công an cấp tỉnh"
     centre: Centre | None = None
     vneid: Vneid | None = None
+    filing: Filing | None = None
     access: Access = OpenAccess()
     polling: Polling = Polling()
     timeout_s: Seconds = 60.0
@@ -146,6 +167,8 @@ def require_usable(settings: Settings) -> None:
             )
     if settings.centre is not None and not settings.centre.auth_key.reveal().strip():
         raise ConfigurationError("judicial_records: centre.auth_key is empty; the centre assigns it")
+    if settings.filing is not None and not settings.filing.code_get.reveal().strip():
+        raise ConfigurationError("judicial_records: filing.code_get is empty; agree on one with VNeID")
     try:
         settings.polling.schedule()
     except ValueError as fault:

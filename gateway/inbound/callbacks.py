@@ -40,6 +40,7 @@ from gateway.storage.callbacks import (
     read_standing,
     receive_reports,
 )
+from gateway.storage.files import KeptFile, keep_files
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import Acceptance
 from gateway.storage.rows import EventRow
@@ -144,6 +145,7 @@ class _Call:
         """Decide, then store while the decision still holds."""
         database = self._hub.database
         conflict: ConflictError | None = None
+        await self._keep(report)
         for _ in range(DECISIONS):
             standing = await database.read(partial(read_standing, code=report.dossier_code))
             reception = self._reception(report, standing, rule(self._name, report, standing))
@@ -159,8 +161,20 @@ class _Call:
             raise conflict
         raise StorageUnavailable(f"dossier {report.dossier_code} changed {DECISIONS} times under a report")
 
+    async def _keep(self, report: Report) -> None:
+        """Before the record that refers to them; a file that nothing refers to in the end does no harm."""
+        for each in report.files:
+            kept = KeptFile(
+                content=each.content,
+                media_type=each.media_type,
+                origin="reported",
+                at=to_micros(self._hub.clock()),
+            )
+            await self._hub.database.apply(keep_files, kept)
+
     def _reception(self, report: Report, standing: Standing | None, ruling: Ruling) -> Reception:
         acceptance = None
+        own = report.ignored if ruling.handling == "ignored" else None
         if ruling.dossier is not None:
             acceptance = self._intake.acceptance(ruling.dossier, expected_version=ruling.expected_version)
         return Reception(
@@ -170,8 +184,8 @@ class _Call:
             now=to_micros(self._hub.clock()),
             dossier_code=report.dossier_code,
             assumed=standing,
-            first=report.first,
-            again=report.again,
+            first=own or report.first,
+            again=own or report.again,
             handling=ruling.handling,
             entry=lambda answer, handling: self._log.answer(
                 handling, report.kind, report.dossier_code, answer

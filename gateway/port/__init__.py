@@ -7,7 +7,7 @@ a clock or a source of randomness (DESIGN, decision 1).
 from __future__ import annotations
 
 from gateway.port.adapter import Adapter, AdapterModule, CannotRead, Context, Planned, Read, Reading
-from gateway.port.callback import Callback, CallbackRequest, Refusal, Report
+from gateway.port.callback import BroughtFile, Callback, CallbackRequest, Refusal, Report
 from gateway.port.credential import CredentialLayer, Denied, Grant
 from gateway.port.manifest import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from gateway.port.payment import (
@@ -59,6 +59,7 @@ __all__ = [
     "Answers",
     "AnswersPayers",
     "AttemptName",
+    "BroughtFile",
     "Callback",
     "CallbackRequest",
     "CannotRead",

@@ -22,6 +22,13 @@ class CallbackRequest(msgspec.Struct, frozen=True, kw_only=True):
     peer: str = ""
 
 
+class BroughtFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file inside a call. The hub keeps the bytes by their SHA-256 before it answers."""
+
+    content: bytes
+    media_type: str
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A call that is understood.
 
@@ -30,7 +37,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``dossier`` is set when the partner delivers a dossier that was filed with it; the hub sets its version.
     ``status`` is the state that the partner reports; without it, that of ``dossier``. One that would move the
     dossier backwards is recorded and ignored.
-    ``first`` answers a new message once it is stored, ``again`` a repeated one.
+    ``first`` answers a new message once it is stored, ``again`` a repeated one, ``ignored`` one that would have moved
+    the dossier backwards, where the contract has an answer of its own for that. ``files``: kept by their digest, which
+    is how ``dossier`` refers to them.
     """
 
     key: str
@@ -41,6 +50,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     again: WireResponse
     dossier: Dossier | None = None
     status: Status | None = None
+    ignored: WireResponse | None = None
+    files: tuple[BroughtFile, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The way of one call: log, read, store, answer; and what happens when a step cannot be done."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from gateway.domain.errors import StorageUnavailable
 from gateway.messagelog.entry import stored_body
-from gateway.port import CallbackRequest, WireResponse
+from gateway.port import BroughtFile, CallbackRequest, WireResponse
 from gateway.storage.database import Database
 from tests.unit.inbound_world import World, answer
 
@@ -225,3 +226,39 @@ async def test_answer_of_an_adapter_reaches_the_partner_to_the_byte(world):
     again = await world.call(key="k1", code="G22-1")
 
     assert first == again == odd
+
+
+def reading(world, **changes):
+    plain = world.partner.read_callback
+    world.partner.read_callback = lambda request, context: replace(plain(request, context), **changes)
+
+
+async def test_files_of_a_call_are_kept_by_their_digest_before_it_is_answered(world):
+    content = b"%PDF-1.4 mau"
+    reading(world, files=(BroughtFile(content=content, media_type="application/pdf"),))
+    for key in ("k-1", "k-1", "k-2"):
+        assert (await world.call(key=key, code="H99.14-261123-0001")).status == 200
+
+    assert world.rows("SELECT sha256, size, media_type, origin FROM file") == [
+        (hashlib.sha256(content).digest(), len(content), "application/pdf", "reported")
+    ]
+
+
+async def test_files_that_cannot_be_kept_leave_the_call_unanswered_until_it_is_repeated(world):
+    reading(world, files=(BroughtFile(content=b"a", media_type="application/pdf"),))
+    with_failing(world, "keep_files")
+    assert (await world.call(key="k-1", code="H99.14-261123-0001")).status == 503
+    assert (await world.call(key="k-1", code="H99.14-261123-0001")).status == 200
+
+
+async def test_what_comes_too_late_gets_the_contracts_own_answer_and_again_the_same(world):
+    code = "H99.14-261123-0001"
+    reading(world, ignored=answer("not awaited"))
+    await world.local_version(code, 1, "processing")
+    for _ in range(2):
+        assert (await world.call(key="k-1", code=code, status="registered")).body == answer(
+            "not awaited"
+        ).body
+    assert (await world.call(key="k-2", code=code, status="supplement_requested")).body == answer(
+        "taken"
+    ).body
