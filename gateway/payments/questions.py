@@ -18,7 +18,7 @@ import structlog
 from gateway.domain.errors import NotFoundError
 from gateway.domain.payment import SETTLED, AttemptState, Decision, Evidence, decide
 from gateway.domain.payment_order import PaymentAnswer
-from gateway.payments.asking import Asked, Asker, Destination, Unasked
+from gateway.payments.asking import Asked, Asker, Destination
 from gateway.payments.schedule import SECOND, ask_again, next_question
 from gateway.port import CannotRead, CollectsPayments, PaymentTerms, Read
 from gateway.storage import payment_following
@@ -35,6 +35,7 @@ from gateway.storage.payment_questions import (
 )
 from gateway.storage.payments import FIRST_QUESTION_MICROS
 from gateway.telemetry import PAYMENT_QUESTIONS
+from gateway.wire.asking import Unasked
 
 log = structlog.get_logger(__name__)
 READ = "payment"

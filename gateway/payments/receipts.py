@@ -22,7 +22,7 @@ import msgspec
 from gateway.domain.errors import NotFoundError
 from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.domain.payment_order import BillAnswer
-from gateway.payments.asking import Told, Unasked
+from gateway.payments.asking import Told
 from gateway.payments.receipt_fetching import PDF, Errand, Fetcher, Missed
 from gateway.port import Adapter, CannotRead, GivesReceipts
 from gateway.storage.database import Database
@@ -37,6 +37,7 @@ from gateway.storage.payment_receipts import (
     keep_receipt,
     miss_receipt,
 )
+from gateway.wire.asking import Unasked
 
 GIVE_UP_AFTER = timedelta(days=7)
 PAUSES = (60.0, 300.0, 900.0, 3600.0, 3 * 3600.0)

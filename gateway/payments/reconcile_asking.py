@@ -12,10 +12,11 @@ import msgspec
 
 from gateway.domain.payment_order import PaymentAnswer
 from gateway.domain.reconciliation import Paid, Theirs
-from gateway.payments.asking import Told, Unasked
+from gateway.payments.asking import Told
 from gateway.port import CannotRead
 from gateway.storage.reconciliation_books import Booked
 from gateway.storage.settlement_files import Line
+from gateway.wire.asking import Unasked
 
 NOT_KNOWN = "query_not_answered"
 _LONGEST_WHY = 300

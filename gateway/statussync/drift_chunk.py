@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.domain.errors import CannotEncode, PartnerUnavailable
 from gateway.domain.job import RunContext
-from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
+from gateway.statussync.drift_asking import Inquiry, RecordAnswer
 from gateway.statussync.drift_look import (
     Look,
     Seen,
@@ -34,6 +34,7 @@ from gateway.storage.database import Database
 from gateway.storage.drift import Recorded, drift_dossiers, record_findings
 from gateway.storage.drift_lanes import LaneFile, lane_files, records, stamps
 from gateway.storage.instants import to_micros
+from gateway.wire.asking import Unasked
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 TRIES = 3

@@ -26,10 +26,11 @@ from gateway.statussync.compare import (
     never_told,
     unknown_here,
 )
-from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
+from gateway.statussync.drift_asking import Inquiry, RecordAnswer
 from gateway.storage.drift import Findings, Found, RepairPart, RepairPlan
 from gateway.storage.drift_lanes import LaneFile
 from gateway.storage.intake import LanePlan
+from gateway.wire.asking import Unasked
 
 _dossiers = msgspec.json.Decoder(Dossier)
 Ask: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[RecordAnswer]]

@@ -18,7 +18,7 @@ import msgspec
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CannotEncode, ConflictError, NotFoundError
 from gateway.statussync.compare import Difference
-from gateway.statussync.drift_asking import Inquiry, RecordAnswer, Unasked
+from gateway.statussync.drift_asking import Inquiry, RecordAnswer
 from gateway.statussync.drift_look import (
     Seen,
     Silence,
@@ -44,6 +44,7 @@ from gateway.storage.drift_repairs import (
 )
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import LanePlan
+from gateway.wire.asking import Unasked
 
 TRIES = 3
 AT_ONCE = 4

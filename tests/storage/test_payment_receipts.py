@@ -14,11 +14,11 @@ import pytest
 
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.payment_order import BillAnswer
-from gateway.payments.asking import Unasked
 from gateway.payments.receipt_fetching import Errand, Fetcher, Missed, refused, refused_address
 from gateway.payments.receipts import Receipts
 from gateway.port import CannotRead, GivesReceipts, Read
 from gateway.storage.payment_orders import AskAgain
+from gateway.wire.asking import Unasked
 from tests.storage.builders import later
 from tests.storage.payment_till import ASKED_AT, PLATFORM, Till
 from tests.unit import payment_world
