@@ -5,23 +5,19 @@ Invariant: every order carries its actor and a reason; what moves money also nam
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from gateway.domain.payment import RequestState
+from gateway.storage.orders import Instruction
 
 DecisionKind: TypeAlias = Literal["settle", "accept", "reject", "adopt", "excess", "give_up", "refund_orphan"]
 Verdict: TypeAlias = Literal["approved", "declined"]
 
 
-class PaymentInstruction(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does it, why and when."""
-
-    actor: str
-    reason: str
-    now: datetime
+PaymentInstruction: TypeAlias = Instruction
+"""Who does it, why and when: as of any other order."""
 
 
 class Cancel(PaymentInstruction, frozen=True, kw_only=True):
