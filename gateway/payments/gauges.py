@@ -6,17 +6,15 @@ Invariant: every process shows the same figures, because they come from the tabl
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from gateway.rounds.pausing import once_a_minute
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.payment_figures import figures
 from gateway.telemetry import PAYMENT_ATTEMPTS, PAYMENT_OLDEST_UNANSWERED_SECONDS
-
-REFRESH_SECONDS = 60.0
 
 
 class PaymentGauges:
@@ -31,11 +29,7 @@ class PaymentGauges:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
-        while not stopping.is_set():
-            await self.refresh()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH_SECONDS):
-                    await stopping.wait()
+        await once_a_minute(self.refresh, stopping)
 
     async def refresh(self) -> None:
         """Count, and show it."""

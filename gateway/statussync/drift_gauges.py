@@ -7,16 +7,15 @@ class that is not there any more reads 0.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
+from gateway.rounds.pausing import once_a_minute
 from gateway.statussync.compare import DriftKind
 from gateway.storage.database import Database
 from gateway.storage.drift import DriftState
 from gateway.storage.drift_figures import Pass, Standing, last_pass, standing
 from gateway.telemetry import DRIFT_FOUND, DRIFT_LAST_PASS, DRIFT_LOOKED, DRIFT_STANDING
 
-REFRESH_SECONDS = 60.0
 STATES = tuple(state for state in DriftState if state is not DriftState.GONE)
 
 
@@ -29,11 +28,7 @@ class DriftGauges:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
-        while not stopping.is_set():
-            await self.refresh()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH_SECONDS):
-                    await stopping.wait()
+        await once_a_minute(self.refresh, stopping)
 
     async def refresh(self) -> None:
         """Count, and show it. Raises StorageUnavailable."""

@@ -6,18 +6,16 @@ Invariant: every process shows the same figures, because they come from the tabl
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 
 import msgspec
 
 from gateway.deadlines.instants import day_number_of, start_of_day
+from gateway.rounds.pausing import once_a_minute
 from gateway.statussync.desk import Desk
 from gateway.storage import crossings, queries_standings, urgency
 from gateway.storage.crossings import Moments
 from gateway.telemetry import DOSSIERS_AT_RISK, DOSSIERS_PENDING, UNASSESSED
-
-REFRESH_SECONDS = 60.0
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +50,7 @@ class DeadlineGauges:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
-        while not stopping.is_set():
-            await self.refresh()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH_SECONDS):
-                    await stopping.wait()
+        await once_a_minute(self.refresh, stopping)
 
     async def refresh(self) -> None:
         """Count, and show it. Raises StorageUnavailable."""

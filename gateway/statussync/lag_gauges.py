@@ -6,19 +6,17 @@ Invariant: every process shows the same figures, because they come from the tabl
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
+from gateway.rounds.pausing import once_a_minute
 from gateway.statussync.lag import Cause
 from gateway.statussync.lag_report import headline, query_of
 from gateway.statussync.lag_troubles import Policy
 from gateway.statussync.lag_views import DestinationLag
 from gateway.storage.database import Database
 from gateway.telemetry import SHOWN_LATE, SHOWN_LATE_OURS
-
-REFRESH_SECONDS = 60.0
 
 
 class LagGauges:
@@ -39,11 +37,7 @@ class LagGauges:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh once a minute until ``stopping``. Raises StorageUnavailable; run it again then."""
-        while not stopping.is_set():
-            await self.refresh()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH_SECONDS):
-                    await stopping.wait()
+        await once_a_minute(self.refresh, stopping)
 
     async def refresh(self) -> None:
         """Read the headline of the last days and show it. Raises StorageUnavailable."""
