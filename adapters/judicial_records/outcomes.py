@@ -28,7 +28,9 @@ def outcome(row: Row, answer: Told, operation: str, memory: Mapping[str, str]) -
     match verdict:
         case Verdict.DONE:
             learned = {ROUND: str(rounds(memory) + 1)} if operation == SUBMIT else {}
-            if memory.get(RENEWED):  # the renewed token works, so the next one that is refused is renewed at once
+            if memory.get(
+                RENEWED
+            ):  # the renewed token works, so the next one that is refused is renewed at once
                 learned[RENEWED] = ""
             return Accepted(receipt=told(answer.answer.message), learned=learned)
         case Verdict.AGAIN:

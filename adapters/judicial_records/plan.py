@@ -85,9 +85,13 @@ def _fingerprint(asked: Application) -> bytes:
 
 def _tellings(dossier: Dossier, settings: Settings) -> Iterator[Planned]:
     issued = [each for each in dossier.results if each.file and not _revokes(each, settings)]
+    finished = 0
     for step in dossier.steps:
+        finished += step.status == Status.FINISHED
         if step.status in _TOLD and (issued or step.status not in _WITH_RESULT):
-            told = _telling(dossier, step, issued)
+            # Each end of the work has brought a certificate; the steps after it hand out that one.
+            certificate = issued[min(max(finished, 1), len(issued)) - 1] if issued else None
+            told = _telling(dossier, step, certificate)
             yield Planned(operation=TELL, key=step.id, payload=canonical.encode(told), happened_at=step.at)
     for result in dossier.results:
         if issued and result.file and _revokes(result, settings):
@@ -99,8 +103,8 @@ def _revokes(result: Result, settings: Settings) -> bool:
     return result.component_code == settings.revocation_component
 
 
-def _telling(dossier: Dossier, step: Step, issued: Sequence[Result]) -> Telling:
-    certificate = issued[0] if step.status in _WITH_RESULT else None
+def _telling(dossier: Dossier, step: Step, issued: Result | None) -> Telling:
+    certificate = issued if step.status in _WITH_RESULT else None
     return Telling(
         code=dossier.code,
         status=step.status,

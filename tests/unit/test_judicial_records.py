@@ -23,6 +23,7 @@ from gateway.domain.outcome import Accepted, InDoubt
 from gateway.domain.status import Status
 from gateway.port import CannotRead, Context, Secret, SimulatedRequest, WireRequest, WireResponse
 from gateway.port.progress import Follows, Progress, follower
+from gateway.progress.merging import Addition, Kept, merged, reference_of
 from mappings.judicial_records import TABLES, code_tables
 from mappings.judicial_records.fees import fee
 
@@ -292,6 +293,71 @@ def test_what_is_there_from_an_earlier_round_does_not_pass_for_the_new_one() -> 
     assert isinstance(outcome, InDoubt)
     lane.memory.clear()
     assert isinstance(lane.adapter.interpret_query([delivery], response, lane.context)[0], Accepted)
+
+
+# Back in the dossier, as the hub merges it
+
+
+def take(lane: Lane, told: Progress) -> None:
+    """What the hub does with reports: bytes by their digest, the rest into the dossier."""
+    for report in told.reports:
+        files = [
+            Kept(file=each, reference=reference_of(each.content, each.media_type, "https://hub.h99.example"))
+            for each in report.files
+        ]
+        lane.files |= {each.reference.sha256 or "": each.file.content for each in files}
+        addition = Addition(
+            destination="judicial_records", report=report, status=report.status, files=files, now=lane.now
+        )
+        lane.dossier = merged(lane.dossier, addition) or lane.dossier
+    lane.memory.update(told.learned)
+
+
+def test_a_certificate_goes_from_the_centre_through_the_dossier_to_vneid() -> None:
+    lane = Lane()
+    lane.submit()
+    take(lane, lane.ask(hours=2))
+    (result,) = lane.dossier.results
+    told = lane.deliveries("tell")[-1]
+    body = json.loads(lane.adapter.encode([told], lane.context).body)
+    assert result.file is not None
+    assert base64.b64decode(body["ketQuaXuLy"]["phieuLLTP"]) == lane.files[result.file.sha256 or ""]
+    assert body["ketQuaXuLy"]["soPhieuLLTP"] == result.code
+    assert body["ketQuaXuLy"]["nguoiKy"] == "PHẠM VĂN KÝ"
+    assert body["ketQuaXuLy"]["ngayCapPhieu"] == "03/10/2026"
+    assert isinstance(lane.send(told), Accepted)
+
+
+def test_a_supplement_in_the_dossier_brings_the_centre_nothing_until_it_is_answered() -> None:
+    lane = Lane(paper="000000000009")
+    lane.submit()
+    before = next(each.fingerprint for each in lane.adapter.plan(lane.dossier))
+    take(lane, lane.ask(hours=2))
+    assert lane.dossier.status == "supplement_requested"
+    assert next(each.fingerprint for each in lane.adapter.plan(lane.dossier)) == before
+    answered = [replace(each, received_at=lane.now) for each in lane.dossier.supplements]
+    lane.dossier = replace(lane.dossier, supplements=answered)
+    assert next(each.fingerprint for each in lane.adapter.plan(lane.dossier)) != before
+
+
+def test_a_revocation_goes_through_the_dossier_to_vneid() -> None:
+    lane = Lane(settings=replace(SETTINGS, watch_revocation=True))
+    lane.submit()
+    take(lane, lane.ask(hours=2))
+    lane.partner.administer("revoke", json.dumps({"code": lane.dossier.code}).encode())
+    take(lane, lane.ask(hours=1))
+    assert [isinstance(lane.send(each), Accepted) for each in lane.deliveries("tell")] == [True] * 4
+    kept = lane.partner.record()["told"][lane.dossier.code]
+    assert [each["type"] for each in kept] == ["ketqua", "ketqua", "ketqua", "thuhoi"]
+
+
+def test_each_end_of_the_work_tells_its_own_certificate() -> None:
+    lane = Lane()
+    finished(lane, Result(id="r2", name="Phiếu mới", code="0002", file=replace(FILED, sha256="b" * 64)))
+    again = Step(id="reported:judicial_records:2", at=NOW, status="finished")
+    lane.dossier = replace(lane.dossier, steps=[*lane.dossier.steps, again])
+    numbers = [json.loads(each.payload).get("number") for each in lane.deliveries("tell")]
+    assert numbers == [None, None, "0001/2026-LLTP", "0002"]
 
 
 # VNeID
