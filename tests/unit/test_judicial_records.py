@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tomllib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gateway.domain.status import Status
 from gateway.port import CannotRead, Context, Secret, SimulatedRequest, WireRequest, WireResponse
 from gateway.port.progress import Follows, Progress, follower
 from gateway.progress.merging import Addition, Kept, merged, reference_of
+from gateway.settings import decode
 from mappings.judicial_records import TABLES, code_tables
 from mappings.judicial_records.fees import fee
 
@@ -426,3 +428,12 @@ def test_a_dossier_without_a_declaration_is_nobodys() -> None:
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="judicial_records"):
         build(replace(SETTINGS, **wrong))
+
+
+def test_the_configuration_in_the_readme_works() -> None:
+    shown = Path("adapters/judicial_records/README.md").read_text(encoding="utf-8")
+    document = tomllib.loads(shown.partition("```toml\n")[2].partition("```")[0])
+    secrets = {name: f"{name}-mo-phong" for name in ("LLTP_AUTH_KEY", "LLTP_CODE_GET", "NGSP_SECRET")}
+    chosen = decode(document["destination"]["judicial_records"]["settings"], Settings, secrets)
+    assert [layer.name for layer in build(chosen).credentials] == ["access"]
+    assert "mo-phong" not in repr(chosen)
