@@ -177,7 +177,14 @@ class BadDay(RuleBasedStateMachine):
         answer = {"target": int(made.decision), "verdict": "approved", **about}
         with pytest.raises(ConflictError, match="somebody else"):
             self._run(office.desk.answer(Answer(actor="one-door/chi.an", **answer)))
-        self._run(office.desk.answer(Answer(actor="one-door/anh.binh", **answer)))
+        try:
+            self._run(office.desk.answer(Answer(actor="one-door/anh.binh", **answer)))
+        except (
+            ConflictError
+        ):  # things are not as they thought: a proposal that waits stands in the way of the next
+            declined = {**answer, "verdict": "declined"}
+            self._run(office.desk.answer(Answer(actor="one-door/anh.binh", **declined)))
+            raise
 
     @precondition(lambda self: self.office.platform._state.payments)
     @rule(which=number)
