@@ -81,7 +81,10 @@ _ATTEMPT = Statement("""
         next_question_at, absent_since, delivery_id
     FROM payment_attempt WHERE id = :attempt FOR_UPDATE
 """)
-_SENT_AT = Statement("SELECT settled_at FROM delivery WHERE id = :delivery AND state = 'delivered'")
+# since when it can be paid: its INIT was answered, or, where nobody knows, has left, however long it waited before
+_SENT_AT = Statement("""
+    SELECT CASE WHEN state = 'delivered' THEN settled_at ELSE sent_at END FROM delivery WHERE id = :delivery
+""")
 _ABSENT_SINCE = Statement("UPDATE payment_attempt SET absent_since = :since WHERE id = :attempt")
 _CLOSE = Statement("""
     UPDATE payment_attempt SET state = :state, code = :code, reason = :reason, ended_at = :now
@@ -131,12 +134,12 @@ def pending(connection: sa.Connection, attempt: int) -> Pending | None:
 def _pending() -> sa.Select[Any]:
     columns = [payment_attempt.c[name] for name in _COLUMNS]
     return sa.select(
-        *columns, delivery.c.state.label("delivery_state"), delivery.c.settled_at.label("settled_at")
+        *columns, delivery.c.state.label("delivery_state"), delivery.c.settled_at, delivery.c.sent_at
     ).outerjoin(delivery, delivery.c.id == payment_attempt.c.delivery_id)
 
 
 def _read(row: sa.Row[Any]) -> Pending:
-    sent_at = row.settled_at if row.delivery_state == "delivered" else None
+    sent_at = row.settled_at if row.delivery_state == "delivered" else row.sent_at
     return Pending(
         id=row.id,
         destination=row.destination,

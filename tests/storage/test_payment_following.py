@@ -348,6 +348,23 @@ async def test_attempt_whose_init_has_not_left_is_not_asked_about(world):
     assert world.attempt(made.reference)["state"] == "created"
 
 
+async def test_schedule_begins_when_the_init_leaves_however_long_it_has_waited(world):
+    await world.accept()
+    await world.ask()
+    world.clock.move(hours=73)  # so long nothing could be sent
+    world.faults("reset_before")
+    await world.work()
+    world.calm()
+    assert world.states() == ["init_unknown"]
+
+    for _ in range(4):
+        world.clock.move(seconds=301)
+        await world.sweep()
+
+    assert world.states() == ["failed"]
+    assert "payment.unresolved" not in world.kinds()
+
+
 async def test_question_carries_the_first_time_verbatim(world):
     reference = await world.begin()
     asked_at = world.attempt(reference)["asked_at"]
