@@ -1,6 +1,7 @@
 """The description against the behaviour: whatever fits the document, or nearly fits it, is answered as it says."""
 
 import contextlib
+import hashlib
 import json
 import sqlite3
 
@@ -126,8 +127,17 @@ def money_asked_for(url):
     }
     item = {"id": 81, "run_id": 1, "day": 20_000, "kind": "orphan", "repair": "adopt_orphan", "state": "open"}
     book.put("reconciliation", {**item, **there, "theirs_amount": 9, "at": T0})
+    digest = hashlib.sha256(body).digest()
+    kept = {"size": len(body), "media_type": "application/pdf", "origin": "fetched", "body": body, "at": T0}
+    book.put("file", {"sha256": digest, **kept})
     book.close()
-    return {"payment": str(request), "refund": "61", "decision": "71", "item": "81"}
+    return {
+        "payment": str(request),
+        "refund": "61",
+        "decision": "71",
+        "item": "81",
+        "sha256": digest.hex(),
+    }
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "nearly"])

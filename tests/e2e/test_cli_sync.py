@@ -162,7 +162,7 @@ def test_running_gateway_does_what_is_ordered_through_its_api(config, gateway):
     through = history(config, "tidy", *gateway)
 
     assert ordered.code == 0
-    assert ordered.json["state"] == "queued"
+    assert ordered.json["state"] in {"queued", "running"}  # a worker may have taken it before the answer left
     assert waited.code == 0, waited.err
     assert "of tidy: done" in waited.out
     assert [run["id"] for run in beside] == [run["id"] for run in through]
