@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -38,6 +39,7 @@ from gateway.wire.client import Answered, HttpClient
 RATE = 500
 FLOOD_RATE = 1000
 CONNECTIONS = 64
+FLOOD_CONNECTIONS = 256
 NAME = "payment_platform"
 PARTNER = "BENCHH99"
 SECRET = "bench-only-" + "0" * 32
@@ -98,15 +100,15 @@ def _measure(database: str, seconds: int) -> dict[str, float]:
         flooded = asyncio.run(_at_rate(url, list(numbers)))
         forged = int(flood.communicate(timeout=60)[0])
         before = _processor_seconds(server.pid)
-        asyncio.run(_flood(url, 1))
-        spent_on_forged = _processor_seconds(server.pid) - before
+        answered = asyncio.run(_flood(url, 1))
+        spent_on_forged = (_processor_seconds(server.pid) - before) / answered
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=60)
     return {
         "rate": rate,
         "cost": spent / count,
-        "forged_cost": spent_on_forged / FLOOD_RATE,
+        "forged_cost": spent_on_forged,
         "calm": _tail(calm),
         "flooded": _tail(flooded),
         "forged": forged,
@@ -224,19 +226,23 @@ async def _genuine(client: HttpClient, request: WireRequest) -> None:
 
 
 async def _flood(url: str, seconds: int) -> int:
-    """Forged callbacks, every one of its own; how many were refused as they should."""
-    client = HttpClient(Capacity(concurrency=CONNECTIONS))
-    refused = 0
+    """Forged callbacks, every one of its own, as many as ``FLOOD_CONNECTIONS`` get answered, at most ``FLOOD_RATE`` a
+    second; how many were refused as they should."""
+    client = HttpClient(Capacity(concurrency=FLOOD_CONNECTIONS))
+    begun, numbers, refused = time.perf_counter(), itertools.count(), 0
 
-    async def one(request: WireRequest, _due: float, _begun: float) -> None:
+    async def attacker(due: float) -> None:
         nonlocal refused
-        result = await client.exchange(request)
-        if not isinstance(result, Answered) or result.response.status != 401:
-            raise RuntimeError(str(result)[:500])
-        refused += 1
+        while due < begun + seconds:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            result = await client.exchange(_request(url, _confirm(next(numbers), genuine=False)))
+            if not isinstance(result, Answered) or result.response.status != 401:
+                raise RuntimeError(str(result)[:500])
+            refused += 1
+            due = max(due + FLOOD_CONNECTIONS / FLOOD_RATE, time.perf_counter())
 
-    forged = [_request(url, _confirm(number, genuine=False)) for number in range(FLOOD_RATE * seconds)]
-    await _paced(forged, FLOOD_RATE, one)
+    places = range(FLOOD_CONNECTIONS)
+    await asyncio.gather(*(attacker(begun + place / FLOOD_RATE) for place in places))
     await client.close()
     return refused
 

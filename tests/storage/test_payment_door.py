@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from gateway.domain.errors import StorageUnavailable
+from gateway.inbound import payments
 from gateway.port import Secret
 from gateway.storage.database import Database
 from gateway.storage.payment_journal import LOGGED_DELIVERIES
@@ -449,6 +450,30 @@ async def test_flood_of_forged_reports_costs_a_few_log_entries_and_nothing_else(
     assert world.money() == before
     assert len(world.log()) == 12  # six a minute, each with its answer
     assert told(await world.tell(CONFIRM)) == (200, "00")
+
+
+async def test_flood_waits_for_its_answers_up_to_a_bound_and_a_proved_report_does_not(world, monkeypatch):
+    monkeypatch.setattr(payments, "REFUSALS_A_MINUTE", 3.0)
+    monkeypatch.setattr(payments, "HELD_SECONDS", 600.0)
+    monkeypatch.setattr(payments, "MOST_HELD", 5)
+    await world.open()
+    forged = {**CONFIRM, "MaXacThuc": "f" * 64}
+    calls = [asyncio.create_task(world.tell({**forged, "Lan": number})) for number in range(20)]
+
+    answered, held = await asyncio.wait(calls, timeout=3)
+    assert told(await world.tell(CONFIRM)) == (200, "00")
+
+    assert (len(answered), len(held)) == (15, 5)
+    assert {told(call.result()) for call in answered} == {(401, "99")}
+    for call in held:
+        call.cancel()
+    await asyncio.wait(held)
+    late = asyncio.create_task(world.tell({**forged, "Lan": 20}))
+    assert await asyncio.wait([late], timeout=0.2) == (
+        set(),
+        {late},
+    )  # the places of those who left are free again
+    late.cancel()
 
 
 async def test_sample_that_cannot_be_stored_is_refused_all_the_same(world):
