@@ -17,12 +17,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.load import body
-from bench.running import Row, row, sqlite
+from bench.running import STOLEN, Row, row, sqlite, stolen
 from gateway.api.server import run as run_server
 from gateway.api.server import serve
 from gateway.bootstrap import Gateway, open_gateway
@@ -44,6 +44,7 @@ NAME = "payment_platform"
 PARTNER = "BENCHH99"
 SECRET = "bench-only-" + "0" * 32
 LONGEST_MS = 30
+LONGEST_DELAY = 1.2
 _ASKED_AT = "20260928143015"
 _AMOUNT = 250_000
 _LOGGED_A_MINUTE = 6
@@ -52,21 +53,26 @@ _LOGGED_A_MINUTE = 6
 def callback(runs: int, quick: bool) -> list[Row]:
     """Callbacks a second, p99 at 500/s, and p99 and rows while forged ones come twice as often."""
     seconds = 3 if quick else 10
-    rates, costs, forged_costs, calm, flooded, answered, rows = [], [], [], [], [], [], []
+    rates, costs, forged_costs, empty, calm, flooded = [], [], [], [], [], []
+    answered, rows = [], []
+    shares: list[float] = []
     for _ in range(1 if quick else runs):
-        with sqlite() as database:
+        with sqlite() as database, stolen(shares):
             found = _measure(database, seconds)
         rates.append(found["rate"])
         costs.append(found["cost"] * 1000)
         forged_costs.append(found["forged_cost"] * 1000)
+        empty.append(found["empty"] * 1000)
         calm.append(found["calm"] * 1000)
         flooded.append(found["flooded"] * 1000)
         answered.append(found["forged"] / (seconds + 1))
         rows.append(float(found["rows"]))
+    delays = [beside / alone for beside, alone in zip(flooded, calm, strict=True)]
     most = 2 * _LOGGED_A_MINUTE * (1 + (4 * seconds + 60) / 60)
     return [
         row("verified callbacks", "1/s", rates, f">= {RATE}", met=min(rates) >= RATE),
         row("processor time of one", "ms", costs, "< 1", met=_middle(costs) < 1),
+        row(f"p99 of an empty answer at {RATE}/s: the machine's own", "ms", empty),
         row(f"p99 at {RATE}/s", "ms", calm, f"< {LONGEST_MS}", met=_middle(calm) < LONGEST_MS),
         row(
             f"p99 at {RATE}/s beside {FLOOD_RATE} forged/s",
@@ -75,9 +81,17 @@ def callback(runs: int, quick: bool) -> list[Row]:
             f"< {LONGEST_MS}",
             met=_middle(flooded) < LONGEST_MS,
         ),
+        row(
+            "p99 beside them / without",
+            "x",
+            delays,
+            f"<= {LONGEST_DELAY}",
+            met=_middle(delays) <= LONGEST_DELAY,
+        ),
         row("processor time of a forged one", "ms", forged_costs),
         row("forged callbacks answered", "1/s", answered),
         row("rows that they cost", "rows", rows, f"<= {most:.0f}", met=max(rows) <= most),
+        row(STOLEN, "%", shares),
     ]
 
 
@@ -95,9 +109,10 @@ def _measure(database: str, seconds: int) -> dict[str, float]:
         before = _processor_seconds(server.pid)
         rate = asyncio.run(_as_fast_as_possible(url, [next(numbers) for _ in range(count)]))
         spent = _processor_seconds(server.pid) - before
-        calm = asyncio.run(_at_rate(url, [next(numbers) for _ in range(count)]))
+        empty = asyncio.run(_at_rate([WireRequest(method="GET", url=f"{url}/livez")] * count, _alive))
+        calm = asyncio.run(_at_rate([_request(url, _confirm(next(numbers))) for _ in range(count)], _genuine))
         flood = _start("flood", url, str(seconds + 1))
-        flooded = asyncio.run(_at_rate(url, list(numbers)))
+        flooded = asyncio.run(_at_rate([_request(url, _confirm(number)) for number in numbers], _genuine))
         forged = int(flood.communicate(timeout=60)[0])
         before = _processor_seconds(server.pid)
         answered = asyncio.run(_flood(url, 1))
@@ -109,6 +124,7 @@ def _measure(database: str, seconds: int) -> dict[str, float]:
         "rate": rate,
         "cost": spent / count,
         "forged_cost": spent_on_forged,
+        "empty": _tail(empty),
         "calm": _tail(calm),
         "flooded": _tail(flooded),
         "forged": forged,
@@ -192,17 +208,19 @@ async def _as_fast_as_possible(url: str, numbers: list[int]) -> float:
     return len(numbers) / seconds
 
 
-async def _at_rate(url: str, numbers: list[int]) -> list[float]:
-    """The latencies of genuine callbacks at the fixed rate; the first second warms both sides up."""
+async def _at_rate(
+    requests: list[WireRequest], ask: Callable[[HttpClient, WireRequest], Awaitable[None]]
+) -> list[float]:
+    """The latencies of ``requests`` at the fixed rate; the first second warms both sides up."""
     client = HttpClient(Capacity(concurrency=CONNECTIONS))
     latencies: list[float] = []
 
     async def one(request: WireRequest, due: float, begun: float) -> None:
-        await _genuine(client, request)
+        await ask(client, request)
         if due >= begun + 1.0:
             latencies.append(time.perf_counter() - due)
 
-    await _paced([_request(url, _confirm(number)) for number in numbers], RATE, one)
+    await _paced(requests, RATE, one)
     await client.close()
     return latencies
 
@@ -222,6 +240,12 @@ async def _paced(
 async def _genuine(client: HttpClient, request: WireRequest) -> None:
     result = await client.exchange(request)
     if not isinstance(result, Answered) or json.loads(result.response.body)["MaLoi"] != "00":
+        raise RuntimeError(str(result)[:500])
+
+
+async def _alive(client: HttpClient, request: WireRequest) -> None:
+    result = await client.exchange(request)
+    if not isinstance(result, Answered) or result.response.status != 200:
         raise RuntimeError(str(result)[:500])
 
 

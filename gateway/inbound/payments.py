@@ -48,10 +48,11 @@ REFUSALS_LOGGED = 6.0
 LOOKUPS_A_MINUTE = 600.0
 LARGE_BYTES = 64 * 1024
 # More refusals than that are no partner with a wrong secret: whoever sends them waits for the answer, so that a flood
-# sinks to its number of connections. A proved call never waits, and no more calls than ``MOST_HELD`` are kept waiting.
+# sinks to its number of connections. A proved call never waits; what is kept waiting is bounded in calls and in bytes.
 REFUSALS_A_MINUTE = 300.0
 HELD_SECONDS = 1.0
 MOST_HELD = 2000
+MOST_HELD_BYTES = 16 * 1024 * 1024
 _ORDERS = trusted.decoder(PaymentOrder)
 
 
@@ -66,6 +67,7 @@ class Guard:
         self._sampler = Sampler()
         self._kinds: dict[type, bool] = {}
         self._held = 0
+        self._held_bytes = 0
         # one at a time: reading megabytes of notices must not keep the interpreter from small reports
         self.large = asyncio.Semaphore(1)
 
@@ -82,16 +84,18 @@ class Guard:
         rate = self._refusals_logged.get(destination, REFUSALS_LOGGED)
         return self._sampler.take(f"refused {destination}", rate)
 
-    async def hold(self, destination: str) -> None:
-        """Let a refused call wait for its answer when there are too many of them."""
+    async def hold(self, destination: str, size: int) -> None:
+        """Let a refused call of ``size`` bytes wait for its answer when there are too many of them."""
         prompt = self._sampler.take(f"answered {destination}", REFUSALS_A_MINUTE) is not None
-        if prompt or self._held >= MOST_HELD:
+        if prompt or self._held >= MOST_HELD or self._held_bytes + size > MOST_HELD_BYTES:
             return
         self._held += 1
+        self._held_bytes += size
         try:
             await asyncio.sleep(HELD_SECONDS)
         finally:
             self._held -= 1
+            self._held_bytes -= size
 
     def may_look_up(self, destination: str) -> bool:
         """Whether one more look-up is answered now."""
@@ -166,7 +170,7 @@ class PaymentCall:
         """Count it; keep it in the message log only now and then, whatever a flood of it would cost."""
         CALLBACKS.labels(self._name, "refused").inc()
         CALLBACKS_REFUSED.labels(self._name, refusal.code).inc()
-        await self._guard.hold(self._name)
+        await self._guard.hold(self._name, len(request.body))
         unlogged = self._guard.refusal_is_kept(self._name)
         if unlogged is None:
             return refusal.answer

@@ -476,6 +476,19 @@ async def test_flood_waits_for_its_answers_up_to_a_bound_and_a_proved_report_doe
     late.cancel()
 
 
+async def test_flood_of_megabytes_is_not_kept_in_memory_while_it_waits(world, monkeypatch):
+    monkeypatch.setattr(payments, "REFUSALS_A_MINUTE", 1.0)
+    monkeypatch.setattr(payments, "HELD_SECONDS", 600.0)
+    calls = [asyncio.create_task(world.tell(b"x" * 3_000_000)) for _ in range(12)]
+
+    answered, held = await asyncio.wait(calls, timeout=5)
+
+    assert (len(answered), len(held)) == (7, 5)  # 15 of at most 16 MiB wait
+    for call in held:
+        call.cancel()
+    await asyncio.wait(held)
+
+
 async def test_sample_that_cannot_be_stored_is_refused_all_the_same(world):
     with_database(world, Failing(world.database, "_append"))
 
