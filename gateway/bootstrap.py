@@ -42,6 +42,7 @@ from gateway.payments.service import Payments
 from gateway.payments.sweep import Sweep as PaymentSweep
 from gateway.port import Adapter, CollectsPayments, Secret
 from gateway.progress.feed import Feeding
+from gateway.progress.partners import Partners
 from gateway.progress.poll import Polls
 from gateway.progress.telling import Teller
 from gateway.reports.job import Desk as ReportDesk
@@ -221,10 +222,10 @@ def _progress_jobs(
     """The jobs that ask partners what became of dossiers; a report is ruled on as a call is."""
     address = settings.files.address or f"http://{settings.api.host}:{settings.api.port}"
     teller = Teller(hub.database, hub.clock, rule=rule, intake=intake, address=address)
-    about: dict[str, Any] = {"clock": hub.clock, "may_probe": lambda: not worker.delivers}
-    polls = Polls(hub.database, destinations, teller, **about)
-    feeding = Feeding(hub.database, destinations, teller, **about)
-    return polls.job(), feeding.job()
+    partners = Partners(
+        hub.database, destinations, teller, clock=hub.clock, may_probe=lambda: not worker.delivers
+    )
+    return Polls(partners).job(), Feeding(partners).job()
 
 
 def _callbacks(

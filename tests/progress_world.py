@@ -35,6 +35,7 @@ from gateway.port.progress import (
     Schedule,
 )
 from gateway.progress.feed import Feeding
+from gateway.progress.partners import Partners
 from gateway.progress.poll import Polls
 from gateway.progress.telling import Teller
 from gateway.settings import DeliverySettings, DestinationSettings
@@ -252,12 +253,15 @@ class World:
         self.intake = Intake(self.hub, self.destinations, Unchanged())
         self.teller = Teller(database, self.clock, rule=rule, intake=self.intake, address=ADDRESS)
         self.polls = self.make_polls()
-        self.feeding = Feeding(
-            database, self.destinations, self.teller, clock=self.clock, may_probe=lambda: True
-        )
+        self.feeding = Feeding(self.partners())
 
     def make_polls(self) -> Polls:
-        return Polls(self.database, self.destinations, self.teller, clock=self.clock, may_probe=lambda: True)
+        return Polls(self.partners())
+
+    def partners(self) -> Partners:
+        return Partners(
+            self.database, self.destinations, self.teller, clock=self.clock, may_probe=lambda: True
+        )
 
     async def version(self, code: str, version: int = 1, status: str = "received", **more: Any) -> None:
         """The one-door system sends a version."""

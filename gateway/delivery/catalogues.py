@@ -16,11 +16,10 @@ import structlog
 from gateway.delivery.destination import Destination, Hub
 from gateway.domain.errors import NotFoundError
 from gateway.domain.job import Job, Parameter, RunContext, Summary
-from gateway.port import CannotRead, Read, ReadOperation
+from gateway.port import CannotRead, Context, Read, ReadOperation, WireResponse
 from gateway.storage import reference
 from gateway.storage.instants import to_micros
-from gateway.wire.authentication import NoCredential
-from gateway.wire.client import Answered
+from gateway.wire.asking import Question, Unasked, ask_at_once
 
 log = structlog.get_logger(__name__)
 REFRESH_SECONDS = 24 * 3600.0
@@ -34,25 +33,16 @@ class Unreached(CannotRead, frozen=True, kw_only=True):
 
 
 async def ask(destination: Destination, name: str, parameters: Mapping[str, str]) -> Read | CannotRead:
-    """Ask the partner read operation ``name``; logged like every exchange, once more after a renewed session."""
-    answer = await _ask_once(destination, name, parameters)
-    if isinstance(answer, CannotRead) and answer.renew:
-        answer = await _ask_once(destination, name, parameters)
-    return answer
+    """Ask the partner read operation ``name``, whatever the gate says: an encoding that has passed it may need this."""
+    adapter = destination.adapter
 
+    def read(response: WireResponse, _context: Context) -> Read | CannotRead:
+        return adapter.interpret_read(name, parameters, response)
 
-async def _ask_once(destination: Destination, name: str, parameters: Mapping[str, str]) -> Read | CannotRead:
-    credentials = await destination.authenticator.obtain()
-    if isinstance(credentials, NoCredential):
-        return Unreached(code=credentials.code, reason=credentials.reason)
-    request = destination.adapter.encode_read(name, parameters, destination.context(credentials, {}))
-    result = await destination.recorded_exchange(name, request)
-    if not isinstance(result, Answered):
-        return Unreached(code=result.code, reason=result.reason)
-    answer = destination.adapter.interpret_read(name, parameters, result.response)
-    if isinstance(answer, CannotRead) and answer.renew:
-        destination.authenticator.spoil(answer.renew, credentials)
-    return answer
+    encode = functools.partial(adapter.encode_read, name, parameters)
+    question: Question[Read] = Question(operation=name, kind=Read, encode=encode, read=read)
+    told = (await ask_at_once(destination, question)).told
+    return Unreached(code=told.code, reason=told.reason) if isinstance(told, Unasked) else told
 
 
 class Refreshed(msgspec.Struct, frozen=True, kw_only=True):

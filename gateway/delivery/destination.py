@@ -9,19 +9,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from gateway.delivery.carriage import Carriage
 from gateway.delivery.files import Files, Lend, lend_nothing
 from gateway.delivery.gate import Gate, Limits
 from gateway.delivery.maintenance import require_windows
-from gateway.delivery.sealing import CANNOT_SIGN, REFUSED, Distrusted, NoSeal, Sealer, Unsealed
+from gateway.delivery.sealing import REFUSED, Distrusted, NoSeal, Sealer, Unsealed, not_signed
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
+from gateway.messagelog.redaction import redact_text
 from gateway.port import Adapter, Capacity, Context, WireRequest
 from gateway.port.adapter import Catalogues
 from gateway.settings import DeliverySettings, DestinationSettings
 from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import EXCHANGE_SECONDS
+from gateway.wire.asking import Logged
 from gateway.wire.authentication import Authenticator, Credentials, granted
 from gateway.wire.client import (
     CONNECT_TRIES,
@@ -33,6 +36,9 @@ from gateway.wire.client import (
     Transport,
 )
 from gateway.wire.tls import tls_context
+
+log = structlog.get_logger(__name__)
+MOST_WORDS = 500
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +133,7 @@ class Destination:
         *,
         dossier: str | None = None,
         gives: Callable[[Exchange], Sequence[str]] | None = None,
-    ) -> Exchange:
+    ) -> Logged:
         """An exchange outside any lane (a login, a question), signed, logged and verified like every other.
 
         ``gives``: the credentials in the answer, which are live from now on and must not be logged either.
@@ -135,21 +141,19 @@ class Destination:
         asked = self._about(operation, dossier)
         leaving = await self.sealer.sign(operation, request, asked.at)
         if isinstance(leaving, Unsealed):
-            return NotSent(code=CANNOT_SIGN, reason=leaving.reason)
+            return Logged(result=NotSent(code=not_signed(leaving), reason=leaving.reason))
         await self.append(request_entry(self.scope, asked, leaving, secrets=self.secrets()))
         result = await self.timed_exchange(leaving)
         answered = msgspec.structs.replace(self._about(operation, dossier), request_id=asked.id)
         await self.append(self.answer_entry(answered, result, () if gives is None else gives(result)))
-        return self._opened(operation, leaving, result)
-
-    def _opened(self, operation: str, request: WireRequest, result: Exchange) -> Exchange:
-        """What may be read of an answer to a question."""
         if not isinstance(result, Answered):
-            return result
-        opened = self.sealer.verify(operation, request, result.response, self.hub.clock())
+            return Logged(result=result, message=answered.id)
+        opened = self.sealer.verify(operation, leaving, result.response, self.hub.clock())
         if isinstance(opened, Distrusted):
-            return NoAnswer(code=REFUSED, reason=opened.reason)
-        return Answered(response=opened.response)
+            log.error("signature_was_refused", destination=self.name, operation=operation, dossier=dossier)
+            return Logged(result=NoAnswer(code=REFUSED, reason=opened.reason), message=answered.id)
+        verified = Answered(response=opened.response)
+        return Logged(result=verified, message=answered.id, agreed=opened.agreed)
 
     def answer_entry(self, about: About, result: Exchange, given: Sequence[str] = ()) -> MessageRow:
         """The log entry of what came back, without the credentials that it may have ``given``."""
@@ -162,6 +166,11 @@ class Destination:
         """Live credentials and configured secrets, for redaction."""
         return (*self.authenticator.secrets, *self.configured_secrets)
 
+    def shown(self, words: str) -> str:
+        """``words`` (a reason, a partner's text) for people, the program log and the database: their beginning, without
+        live credentials and configured secrets."""
+        return redact_text(words, secrets=self.secrets())[:MOST_WORDS]
+
     async def append(self, row: MessageRow) -> None:
         """Write one log entry; StorageUnavailable when it cannot be written, and then nothing may leave."""
         await self.hub.database.apply(_append, row)
@@ -173,7 +182,7 @@ class Destination:
 
     async def _exchange_credential(self, layer: str, request: WireRequest) -> Exchange:
         gives = functools.partial(granted, self.adapter.credentials, layer)
-        return await self.recorded_exchange(f"credential.{layer}", request, gives=gives)
+        return (await self.recorded_exchange(f"credential.{layer}", request, gives=gives)).result
 
     def _about(self, operation: str, dossier: str | None) -> About:
         return About(

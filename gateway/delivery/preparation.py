@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.delivery import call
 from gateway.delivery.files import ROUNDS
-from gateway.delivery.sealing import CANNOT_SIGN, Unsealed
+from gateway.delivery.sealing import Unsealed, not_signed
 from gateway.delivery.turn import Encoded, Kind
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import FILE, CannotEncode
@@ -60,8 +60,7 @@ async def signed(destination: Destination, operation: str, encoded: Encoded) -> 
     """``encoded`` as it leaves; what cannot be signed does not."""
     request = await destination.sealer.sign(operation, encoded.request, encoded.context.now)
     if isinstance(request, Unsealed):
-        code = "not_signed_yet" if request.passing else CANNOT_SIGN
-        return Deferred(code=code, reason=request.reason)
+        return Deferred(code=not_signed(request), reason=request.reason)
     return Encoded(request=request, context=encoded.context)
 
 

@@ -15,11 +15,11 @@ import msgspec
 
 from gateway.domain.outcome import Accepted, InDoubt, Outcome
 from gateway.port import WireRequest, WireResponse
+from gateway.wire.asking import UNSIGNED
 
 CANNOT_SIGN = "cannot_sign"
 """Code of a delivery that is parked because only an operator can make it signable."""
 REFUSED = "signature_refused"
-UNSIGNED = "answer_unsigned"
 
 
 class Unsealed(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +74,11 @@ class NoSeal:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def not_signed(unsealed: Unsealed) -> str:
+    """The code of what did not leave."""
+    return "not_signed_yet" if unsealed.passing else CANNOT_SIGN
 
 
 def unagreed(outcomes: Sequence[Outcome], *, asked: bool) -> list[Outcome]:

@@ -8,24 +8,22 @@ is killed in between reads the page again, which changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
-from gateway.domain.errors import NotFoundError, StorageUnavailable
+from gateway.domain.errors import StorageUnavailable
 from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.port import CannotRead
 from gateway.port.progress import FeedPage, Feeds, feeder
-from gateway.progress.asking import NOT_WANTED, Asker, Destination, Question, Unasked
+from gateway.progress.partners import Partners, chosen
 from gateway.progress.schedule import SECOND
-from gateway.progress.telling import Teller
 from gateway.storage import progress_feed as storage
 from gateway.storage import queries_progress as queries
-from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.queries_progress import FeedPlace
+from gateway.wire.asking import NOT_WANTED, Question, Unasked
 
 log = structlog.get_logger(__name__)
 OPERATION = "progress.feed"
@@ -42,26 +40,17 @@ class _Understood:
 class Feeding:
     """Reads what is due."""
 
-    def __init__(
-        self,
-        database: Database,
-        destinations: Mapping[str, Destination],
-        teller: Teller,
-        *,
-        clock: Callable[[], datetime],
-        may_probe: Callable[[], bool],
-    ) -> None:
-        self._database = database
-        self._teller = teller
-        self._clock = clock
-        self._askers = {name: Asker(each, may_probe=may_probe) for name, each in destinations.items()}
-        found = {name: feeder(each.adapter) for name, each in destinations.items()}
-        self._feeds: dict[str, Feeds] = {name: each for name, each in found.items() if each is not None}
+    def __init__(self, partners: Partners) -> None:
+        self._database = partners.database
+        self._teller = partners.teller
+        self._clock = partners.clock
+        self._questioners = partners.questioners
+        self._feeds: dict[str, Feeds] = partners.those(feeder)
 
     @property
     def destinations(self) -> tuple[str, ...]:
         """Those whose feed is read."""
-        return tuple(sorted(self._feeds))
+        return tuple(self._feeds)
 
     def job(self) -> Job:
         """The job, for the list of all jobs."""
@@ -78,12 +67,9 @@ class Feeding:
     async def run(self, context: RunContext) -> Summary:
         """Read every feed that is due to its end. NotFoundError: there is no feed at such a destination."""
         wanted = context.parameters.get("destination")
-        if wanted is not None and wanted not in self._feeds:
-            raise NotFoundError(f"no feed is read at a destination {wanted!r}")
-        chosen = self.destinations if wanted is None else (wanted,)
         tally: Counter[str] = Counter()
         failures: dict[str, str] = {}
-        for name in chosen:
+        for name in chosen(self._feeds, wanted, otherwise="no feed is read"):
             place = await self._database.read(partial(queries.feed_place, destination=name))
             if place.next_at > to_micros(self._clock()) and wanted is None:
                 continue
@@ -132,13 +118,13 @@ class Feeding:
 
     async def _page(self, name: str, cursor: str) -> FeedPage | CannotRead | Unasked:
         feeds = self._feeds[name]
-        question = Question[FeedPage](
+        question: Question[FeedPage] = Question(
             operation=OPERATION,
             kind=FeedPage,
             encode=partial(feeds.encode_feed, cursor),
-            interpret=partial(feeds.interpret_feed, cursor),
+            read=partial(feeds.interpret_feed, cursor),
         )
-        return await self._askers[name].ask(question)
+        return (await self._questioners[name].ask(question)).told
 
     async def _take(self, name: str, page: FeedPage) -> Sequence[int]:
         """Let the page have its effect; the lanes that must be asked about."""
@@ -180,15 +166,15 @@ class Feeding:
         feeds = self._feeds[name]
         if not page.changes:
             return
-        question = Question[_Understood](
+        question: Question[_Understood] = Question(
             operation=ACKNOWLEDGE,
             kind=_Understood,
             encode=partial(feeds.encode_acknowledgement, page),
-            interpret=lambda response, context: (
+            read=lambda response, context: (
                 feeds.interpret_acknowledgement(page, response, context) or _Understood()
             ),
         )
-        told = await self._askers[name].ask(question)
+        told = (await self._questioners[name].ask(question)).told
         if isinstance(told, CannotRead | Unasked) and told.code != NOT_WANTED:
             log.warning("acknowledgement_failed", destination=name, code=told.code, reason=told.reason[:200])
 

@@ -10,27 +10,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 
 import msgspec
 import structlog
 
-from gateway.domain.errors import NotFoundError, StorageUnavailable
+from gateway.domain.errors import StorageUnavailable
 from gateway.domain.job import Job, Parameter, RunContext, Summary
 from gateway.port import CannotRead
 from gateway.port.progress import Follows, Progress, Schedule, follower
 from gateway.progress import schedule as plan
 from gateway.progress.alarms import Alarms
-from gateway.progress.asking import Asker, Destination, Question, Unasked
-from gateway.progress.telling import Defect, Teller
+from gateway.progress.partners import Partners, chosen
+from gateway.progress.telling import Defect
 from gateway.storage import progress as storage
 from gateway.storage import queries_progress as queries
-from gateway.storage.database import Database
 from gateway.storage.instants import maybe_micros, to_micros
 from gateway.storage.queries_progress import Pending
 from gateway.telemetry import PROGRESS_OPEN, PROGRESS_QUESTIONS
+from gateway.wire.asking import Question, Unasked
 
 log = structlog.get_logger(__name__)
 OPERATION = "progress"
@@ -71,27 +69,18 @@ class _Tally(msgspec.Struct, kw_only=True):
 class Polls:
     """Asks about what is due."""
 
-    def __init__(
-        self,
-        database: Database,
-        destinations: Mapping[str, Destination],
-        teller: Teller,
-        *,
-        clock: Callable[[], datetime],
-        may_probe: Callable[[], bool],
-    ) -> None:
-        self._database = database
-        self._teller = teller
-        self._clock = clock
-        self._askers = {name: Asker(each, may_probe=may_probe) for name, each in destinations.items()}
-        found = {name: follower(each.adapter) for name, each in destinations.items()}
-        self._followed: dict[str, Follows] = {name: each for name, each in found.items() if each is not None}
-        self._alarms = Alarms(database, clock)
+    def __init__(self, partners: Partners) -> None:
+        self._database = partners.database
+        self._teller = partners.teller
+        self._clock = partners.clock
+        self._questioners = partners.questioners
+        self._followed: dict[str, Follows] = partners.those(follower)
+        self._alarms = Alarms(partners.database, partners.clock)
 
     @property
     def destinations(self) -> tuple[str, ...]:
         """Those whose dossiers are asked about."""
-        return tuple(sorted(self._followed))
+        return tuple(self._followed)
 
     def job(self) -> Job:
         """The job, for the list of all jobs."""
@@ -107,22 +96,23 @@ class Polls:
 
     async def run(self, context: RunContext) -> Summary:
         """One round: ask about everything that is due, once. NotFoundError: nobody is asked at such a destination."""
-        chosen = self._chosen(context.parameters.get("destination"))
+        wanted = context.parameters.get("destination")
+        names = chosen(self._followed, wanted, otherwise="no dossiers are asked about")
         if not context.dry_run:
             await self._enrol(context)
             await self._database.write(storage.merge)
         tally, now = _Tally(), to_micros(self._clock())
-        for name in chosen:
+        for name in names:
             tally.due += await self._database.read(partial(queries.count_due, destination=name, now=now))
         if context.dry_run:
             return {"due": tally.due}
         left = int(context.parameters.get("limit", "2000"))
-        for name in chosen:
+        for name in names:
             before = tally.done
             await self._round(name, now, left, context, tally)
             left = max(0, left - (tally.done - before))
         warned = 0
-        for name in chosen:
+        for name in names:
             warned += await self._alarms.warn(name, self._schedule(name))
             open_ = await self._database.read(partial(queries.count_open, destination=name))
             PROGRESS_OPEN.labels(name).set(open_)
@@ -134,13 +124,6 @@ class Polls:
             "warned": warned,
             "away": tally.away,
         }
-
-    def _chosen(self, name: str | None) -> tuple[str, ...]:
-        if name is None:
-            return self.destinations
-        if name not in self._followed:
-            raise NotFoundError(f"no dossiers are asked about at a destination {name!r}")
-        return (name,)
 
     def _schedule(self, name: str) -> Schedule:
         return self._followed[name].progress_schedule or Schedule()
@@ -189,18 +172,18 @@ class Polls:
 
     async def ask_about(self, item: Pending) -> str:
         """Ask about one dossier until its answers call for no more; what came of it, as a word for the metrics."""
-        follows, asker = self._followed[item.destination], self._askers[item.destination]
+        follows, questioner = self._followed[item.destination], self._questioners[item.destination]
         memory, reported = dict(item.memory), False
         for _ in range(ROUNDS):
-            question = Question[Progress](
+            question: Question[Progress] = Question(
                 operation=OPERATION,
                 kind=Progress,
                 encode=partial(follows.encode_progress, item.dossier),
-                interpret=partial(follows.interpret_progress, item.dossier),
+                read=partial(follows.interpret_progress, item.dossier),
                 memory=memory,
                 dossier=item.dossier,
             )
-            told = await asker.ask(question)
+            told = (await questioner.ask(question)).told
             if isinstance(told, Unasked) and told.shut:
                 return "shut"
             if not isinstance(told, Progress):

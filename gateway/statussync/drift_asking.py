@@ -13,13 +13,12 @@ from typing import Protocol, TypeAlias
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
-from gateway.port import Adapter, CannotRead, Expected, NoRecord, PartnerRecord, ShowsRecords, WireRequest
+from gateway.port import Adapter, CannotRead, Expected, NoRecord, PartnerRecord, ShowsRecords
 from gateway.port.adapter import Catalogues
 from gateway.storage.intake import LanePlan
 from gateway.wire import asking
-from gateway.wire.asking import Logged, Question, Questioner, Unasked
+from gateway.wire.asking import Question, Questioner, Unasked
 from gateway.wire.authentication import Credentials
-from gateway.wire.client import Exchange
 
 OPERATION = "record"
 _SIGNED_OUT = Credentials(values={}, generations={})
@@ -39,11 +38,6 @@ class Destination(asking.Destination, Protocol):
     @property
     def provide(self) -> Callable[[Sequence[tuple[str, Mapping[str, str]]]], Awaitable[str | None]]:
         """Fetches reference data that an encoding misses."""
-
-    async def recorded_exchange(
-        self, operation: str, request: WireRequest, *, dossier: str | None = None
-    ) -> Exchange:
-        """An exchange that is logged before and after."""
 
     def secrets(self) -> Sequence[str]:
         """What must not be shown."""
@@ -99,10 +93,11 @@ class Inquiry:
         await self._pace.turn()
         question: Question[PartnerRecord | NoRecord] = Question(
             operation=OPERATION,
+            kind=(PartnerRecord, NoRecord),
             encode=partial(self._reader.encode_record, dossier),
-            exchange=partial(self._exchange, dossier),
             read=partial(self._reader.interpret_record, dossier),
             memory=memory,
+            dossier=dossier,
         )
         told = (await self._questioner.ask(question)).told
         if isinstance(told, CannotRead):
@@ -120,6 +115,3 @@ class Inquiry:
             if not fault.missing or await self.destination.provide(fault.missing) is not None:
                 raise
         return self._reader.expected_record(deliveries, self.destination.context(_SIGNED_OUT, memory))
-
-    async def _exchange(self, dossier: str, request: WireRequest) -> Logged:
-        return Logged(result=await self.destination.recorded_exchange(OPERATION, request, dossier=dossier))

@@ -138,7 +138,7 @@ async def test_question_outside_a_lane_is_signed_and_verified_too(sealed, seal):
     request = WireRequest(method="POST", url=f"{URL}/login")
     seal.opened = lambda response: Distrusted(reason="wrapped")
 
-    result = await sealed.destination.recorded_exchange("streets", request)
+    result = (await sealed.destination.recorded_exchange("streets", request)).result
 
     assert (seal.signed, seal.verified) == (["streets"], [("streets", "s1")])
     assert type(result).__name__ == "NoAnswer"
@@ -148,9 +148,8 @@ async def test_question_outside_a_lane_is_signed_and_verified_too(sealed, seal):
 async def test_question_that_cannot_be_signed_does_not_leave(sealed, seal, partner):
     seal.cannot = Unsealed(reason="no key")
 
-    result = await sealed.destination.recorded_exchange(
-        "streets", sealed.adapter.encode_read("streets", {}, None)
-    )
+    request = sealed.adapter.encode_read("streets", {}, None)
+    result = (await sealed.destination.recorded_exchange("streets", request)).result
 
     assert type(result).__name__ == "NotSent"
     assert (partner.calls, sealed.log()) == (0, [])

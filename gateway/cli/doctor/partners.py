@@ -108,6 +108,6 @@ async def check_logins(settings: Settings) -> AsyncIterator[Finding]:
             answer = await destination.authenticator.obtain()
             if isinstance(answer, NoCredential):
                 cure = "correct the account" if answer.permanent else "try again; then ask the partner"
-                yield fail(f"{name}: login", f"{answer.code}: {answer.reason}", cure)
+                yield fail(f"{name}: login", destination.shown(f"{answer.code}: {answer.reason}"), cure)
             else:
                 yield ok(f"{name}: login", f"granted ({', '.join(answer.values)})")
