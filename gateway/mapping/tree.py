@@ -8,9 +8,11 @@ absent in the message; a row never invents a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,6 +21,7 @@ from gateway.mapping.formats import VIETNAM, Unfit, text
 
 Tree: TypeAlias = "tuple[str, str | tuple[Tree, ...], str]"
 Source: TypeAlias = "str | Callable[[Any], object]"
+_MANY = (list, tuple)
 _STEP = re.compile(r"(.+?)(?:\[([0-9]+)\])?$")
 
 
@@ -39,12 +42,25 @@ class Row(msgspec.Struct, frozen=True):
 
 def tree(name: str, rows: tuple[Row, ...], record: object, pointer: str = "") -> Tree:
     """The element ``name`` with what ``rows`` make of ``record``, which stands at ``pointer`` in the document."""
-    return (name, tuple(_children(rows, record, pointer)), pointer)
+    children: list[Tree] = []
+    for row in rows:
+        value = _reader(row.source)(record)
+        if value is None or value == "":
+            continue
+        relative = row.pointer or _relative(row.source)
+        place = f"{pointer}/{relative}" if relative else pointer
+        if isinstance(value, _MANY):
+            children += [_child(row, item, f"{place}/{number}") for number, item in enumerate(value)]
+        else:
+            children.append(_child(row, value, place))
+    return (name, tuple(children), pointer)
 
 
 def written(value: object) -> str:
     """``value`` as XML Schema wants its type; instants in Vietnam time (construction §4.1)."""
     match value:
+        case str():  # nine of ten values
+            return text(value).strip()
         case bool():
             return "true" if value else "false"
         case datetime():
@@ -71,42 +87,39 @@ def pointer_at(top: Tree, path: str) -> str:
     return place[2]
 
 
-def _children(rows: tuple[Row, ...], record: object, pointer: str) -> Iterator[Tree]:
-    for row in rows:
-        value = _value(row.source, record)
-        if value is None or value == "":
-            continue
-        relative = _relative(row)
-        place = f"{pointer}/{relative}" if relative else pointer
-        many = isinstance(value, list | tuple)
-        for number, item in enumerate(value if isinstance(value, list | tuple) else (value,)):
-            here = f"{place}/{number}" if many else place
-            if row.rows:
-                yield tree(row.name, row.rows, item, here)
-            else:
-                yield (row.name, _coded(row, item), here)
+def _child(row: Row, value: object, pointer: str) -> Tree:
+    if row.rows:
+        return tree(row.name, row.rows, value, pointer)
+    coded = row.codes or isinstance(value, StrEnum)
+    return (row.name, _code(row, value) if coded else written(value), pointer)
 
 
-def _relative(row: Row) -> str:
-    if row.pointer or not isinstance(row.source, str):
-        return row.pointer
-    return row.source.replace(".", "/")
-
-
-def _value(source: Source, record: object) -> Any:
+@cache
+def _reader(source: Source) -> Callable[[Any], Any]:
+    """``source`` as a function; tables are few and live as long as the process."""
     if not isinstance(source, str):
-        return source(record)
-    value: Any = record
-    for name in source.split("."):
-        value = getattr(value, name)
-        if value is None:
-            return None
-    return value
+        return source
+    if "." not in source:
+        return attrgetter(source)
+    names = source.split(".")
+
+    def read(record: Any) -> Any:
+        value = record
+        for name in names:
+            value = getattr(value, name)
+            if value is None:
+                return None
+        return value
+
+    return read
 
 
-def _coded(row: Row, value: object) -> str:
-    if not isinstance(value, StrEnum) and not row.codes:
-        return written(value)
+@cache
+def _relative(source: Source) -> str:
+    return source.replace(".", "/") if isinstance(source, str) else ""
+
+
+def _code(row: Row, value: object) -> str:
     code = row.codes.get(value)
     if code is None:
         raise Unfit("no_code", f"a value that {row.name} has a code for", "extend the table of codes")
