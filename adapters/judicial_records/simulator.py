@@ -19,7 +19,9 @@ from adapters.judicial_records.simulator_centre import (
     LARGE,
     REFUSED,
     Application,
+    brought_files,
     faults,
+    issued_files,
     not_text,
     pdf,
     result,
@@ -95,13 +97,15 @@ class JudicialSimulator:
                 return None
 
     def record(self) -> dict[str, Any]:
-        """Applications with their states, and what VNeID was told."""
+        """Applications with their states and the digests of files that came and went, and what VNeID was told."""
         return {
             "applications": {
                 number: {
                     "told": each.told,
                     "rounds": each.rounds,
-                    "state": each.state(self._now, self._takes) if self._now else "",
+                    "state": (state := each.state(self._now, self._takes) if self._now else ""),
+                    "files": brought_files(each.told),
+                    "issued": issued_files(number, each) if state == ISSUED else [],
                 }
                 for number, each in self._applications.items()
             },

@@ -85,6 +85,17 @@ def summary(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _kept(value) for name, value in told.items() if name != "authKey"}
 
 
+def brought_files(told: Mapping[str, Any]) -> list[str]:
+    """Digests of the files in a summary, in its order."""
+    return [str(each.get("noiDungFile")) for each in told["toKhai"].get("fileHoSo") or ()]
+
+
+def issued_files(number: str, application: Application) -> list[str]:
+    """Digests of what the centre gives out."""
+    shown = result(number, application, application.received_at)
+    return [_digest(shown[name]) for name in ("phieuLLTP", "quyetDinhThuHoi") if shown[name]]
+
+
 def _kept(value: Any) -> Any:
     match value:
         case dict():

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from gateway.cli.demo.ministry import MINISTRIES
 from tests.e2e.cli import lienthong, running, until
 
 # Alone on two cores it takes about twenty seconds; tests run side by side on whatever there is.
@@ -44,6 +45,13 @@ def test_a_province_reaches_the_portal_whatever_breaks(tmp_path):
     assert money["by_callback"] + money["by_question"] + money["by_people"] == money["paid"]
     assert min(money["by_callback"], money["by_question"], money["repeated"], money["refused"]) > 0
     assert money["receipts"] > 40
+    assert [each["name"] for each in told["ministries"]] == sorted(MINISTRIES)
+    for each in told["ministries"]:
+        assert each["holds"], each
+        assert each["asked"] == each["results"] == each["result_files"] == each["portal"] > 0
+        assert each["supplemented"] > 0
+        assert each["sent_files"] == each["attached"] >= each["asked"] + each["supplemented"]
+        assert {each[name] for name in ("lost", "twice", "out_of_order")} == {0}
     config = folder / "lienthong.toml"
     assert lienthong("log", "verify", "-c", config).code == 0
     assert lienthong("status", "--json", "-c", config).json["destinations"][0]["backlog"] == {}
@@ -88,6 +96,7 @@ def test_afterwards_it_serves(tmp_path):
         assert answer.status_code == 200
         assert re.search(r"missing 0 +out of order 0 +duplicated 0 +different 0", text)
         assert "EQUAL TO THE ĐỒNG" in text
+        assert "COMPLETE: no request is lost" in text
         payments = httpx.get(f"{url}/v1/payments?limit=1", headers={"authorization": f"Bearer {key}"})
         assert payments.json()["items"][0]["state"] in {"paid", "open"}
         assert httpx.get(f"{url}/v1/status").status_code == 401

@@ -12,7 +12,9 @@ import pytest
 from rich.console import Console
 
 from gateway.cli.comparison import Difference, Verdict
+from gateway.cli.demo.handled import Handled
 from gateway.cli.demo.kinds import ENDINGS, KINDS, Doubts, settled_doubts, troubles
+from gateway.cli.demo.ministry import MINISTRIES
 from gateway.cli.demo.paying import Paid
 from gateway.cli.demo.reading import Done, Figures
 from gateway.cli.demo.stage import Result
@@ -82,6 +84,7 @@ def test_everything_that_can_be_counted_has_a_text(language):
     names += [f"class.{each.lower()}" for each in Class]
     names += [f"faults.{each}" for each in Faults]
     names += [f"doubt.{name}" for name in ENDINGS]
+    names += [f"ministry.{name}" for name in MINISTRIES]
     for name in names:
         assert say(language, name)
 
@@ -186,3 +189,39 @@ def test_a_difference_of_the_ledgers_fails_the_demo(wrong):
     told = msgspec.structs.replace(result(), payments=money(**wrong))
     assert not told.holds
     assert say(Language.VI, "money.fails") in shown(told, Language.VI)
+
+
+def handled(**changes) -> Handled:
+    counts = {"asked": 12, "supplemented": 3, "results": 12, "attached": 15, "sent_files": 15}
+    counts |= {"result_files": 12, "portal": 12, "lost": 0, "twice": 0, "out_of_order": 0}
+    return Handled(name="judicial_records", **{**counts, **changes})
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_what_the_ministries_have_is_told_in_one_table(language):
+    told = msgspec.structs.replace(result(), ministries=(handled(asked=12),))
+    text = shown(told, language)
+    assert told.holds
+    assert say(language, "ministries.hold") in text
+    assert re.search(rf"{re.escape(say(language, 'came_back'))} +12 ", text)
+    assert re.search(r"\(lost\) 0|lost 0", text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"results": 11},
+        {"supplemented": 0},
+        {"sent_files": 14},
+        {"result_files": 11},
+        {"portal": 11},
+        {"lost": 1},
+        {"twice": 1},
+        {"out_of_order": 1},
+        {"asked": 0, "results": 0, "result_files": 0, "portal": 0},
+    ],
+)
+def test_one_request_that_went_wrong_at_a_ministry_fails_the_demo(wrong):
+    told = msgspec.structs.replace(result(), ministries=(handled(), handled(**wrong)))
+    assert not told.holds
+    assert say(Language.VI, "ministries.fail") in shown(told, Language.VI)

@@ -227,6 +227,18 @@ def test_a_certificate_comes_back_once_with_its_bytes_apart_from_its_data() -> N
     assert lane.ask(hours=1).reports[0].key == report.key
 
 
+def test_the_stand_ins_record_names_files_that_came_and_went_by_their_digest() -> None:
+    lane = Lane()
+    lane.dossier = replace(lane.dossier, documents=[Document(id="d1", name="Căn cước", file=FILED)])
+    lane.files = {FILED.sha256 or "": PDF}
+    lane.submit()
+    before = lane.partner.record()["applications"][lane.dossier.code]
+    (file,) = lane.ask(hours=2).reports[0].files
+    after = lane.partner.record()["applications"][lane.dossier.code]
+    assert (before["files"], before["issued"]) == ([FILED.sha256], [])
+    assert after["issued"] == [hashlib.sha256(file.content).hexdigest()]
+
+
 def test_nothing_of_a_conviction_is_told_outside_the_certificate() -> None:
     lane = Lane(paper="000000000007")
     lane.submit()

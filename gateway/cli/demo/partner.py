@@ -1,4 +1,4 @@
-"""The stand-ins as a process of their own, and the national portal's admin door.
+"""The stand-ins as a process of their own, and the doors of each.
 
 Invariant: the process ends with the demo, whatever happens to the demo.
 """
@@ -11,21 +11,18 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 import msgspec
 
+from gateway.cli.demo.ministry import MINISTRIES
 from gateway.cli.demo.platform import NAME as PLATFORM
 from gateway.cli.demo.platform import Platform
-from gateway.domain.errors import ConfigurationError, GatewayError
-from gateway.port import Capacity, WireRequest
-from gateway.wire.client import Answered, HttpClient
+from gateway.cli.demo.stand import Stand
+from gateway.domain.errors import ConfigurationError
 
 NAME = "national_portal"
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
-READ_SECONDS = 30.0
-_RECORD_BYTES = 256 * 1024 * 1024
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -36,37 +33,23 @@ class Announced(msgspec.Struct, frozen=True):
 
 
 class Partner:
-    """The running stand-in."""
+    """The running stand-ins: the portal, the payment platform, the ministries by name."""
 
     def __init__(self, announced: Announced) -> None:
-        self.url = announced.stands[NAME]
-        self.platform = Platform(announced.stands[PLATFORM], announced.control)
-        self._admin = f"{announced.control}/{NAME}/-"
+        stands = {name: Stand(name, url, announced.control) for name, url in announced.stands.items()}
+        self.portal = stands.pop(NAME)
+        self.platform = Platform(stands.pop(PLATFORM))
+        self.ministries = stands
 
-    async def record(self) -> dict[str, Any]:
-        """The portal's own record of everything that it received and kept."""
-        return await self._read("record")
-
-    async def faults(self) -> dict[str, int]:
-        """What was injected, by fault."""
-        counts: dict[str, int] = (await self._read("faults"))["counts"]
-        return counts
-
-    async def _read(self, name: str) -> dict[str, Any]:
-        client = HttpClient(Capacity(read_timeout=READ_SECONDS, max_response_bytes=_RECORD_BYTES))
-        try:
-            answer = await client.exchange(WireRequest(method="GET", url=f"{self._admin}/{name}"))
-        finally:
-            await client.close()
-        if not isinstance(answer, Answered) or answer.response.status != 200:
-            raise GatewayError(f"the simulated portal does not show its {name}: {answer}")
-        document: dict[str, Any] = msgspec.json.decode(answer.response.body)
-        return document
+    async def close(self) -> None:
+        """Close connections."""
+        for stand in (self.portal, self.platform.stand, *self.ministries.values()):
+            await stand.close()
 
 
 @asynccontextmanager
 async def started(arguments: list[str], environment: Mapping[str, str]) -> AsyncIterator[Partner]:
-    """Run ``lienthong sandbox national_portal payment_platform …`` until the block ends."""
+    """Run ``lienthong sandbox …`` with the portal, the payment platform and ministries until the block ends."""
     command = (
         sys.executable,
         "-m",
@@ -74,6 +57,7 @@ async def started(arguments: list[str], environment: Mapping[str, str]) -> Async
         "sandbox",
         NAME,
         PLATFORM,
+        *MINISTRIES,
         "--json",
         "--attached",
         *arguments,
@@ -90,7 +74,7 @@ async def started(arguments: list[str], environment: Mapping[str, str]) -> Async
         try:
             yield partner
         finally:
-            await partner.platform.close()
+            await partner.close()
     finally:
         await _end(process)
 

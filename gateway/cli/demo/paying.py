@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway.bootstrap import Gateway
+from gateway.cli.demo.errand import AT_ONCE, Errand
 from gateway.cli.demo.platform import NAME, Platform
 from gateway.domain.dossier import FeeKind
 from gateway.domain.errors import RecordError
@@ -24,7 +25,6 @@ from gateway.storage import payment_books
 from gateway.storage.payment_orders import Answer, Proposal
 
 DOSSIERS = 60
-AT_ONCE = 8
 PATIENCE_SECONDS = 4.0
 SWEEP_SECONDS = 10.0
 SWEEP_PAUSE_SECONDS = 0.3
@@ -76,29 +76,13 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True):
         return {"holds": self.holds, "difference": self.difference, **msgspec.structs.asdict(self)}
 
 
-class _Run:
-    """A run of a job that nobody has to remember."""
-
-    run = 0
-    dry_run = False
-    actor = "demo"
-    watermark: str | None = None
-
-    def __init__(self, **parameters: str) -> None:
-        self.parameters: Mapping[str, str] = {"concurrency": str(AT_ONCE), "limit": "500", **parameters}
-
-    async def report(self, done: int, *, total: int | None = None, watermark: str | None = None) -> None:
-        """Nobody watches."""
-        del done, total, watermark
-
-
 async def pay_for_dossiers(gateway: Gateway, platform: Platform, *, seed: int) -> Paid:
     """Ask for money for dossiers, have it paid, lose and forge callbacks, sweep, fetch receipts, compare."""
     chance = random.Random(seed)  # noqa: S311 - which callback goes wrong is no secret
     days = [fault for fault, count in DAYS for _ in range(count)]
     chance.shuffle(days)
     for fault in days:
-        await platform.administer("faults", {"faults": [fault] if fault else [], "next": 1})
+        await platform.stand.administer("faults", {"faults": [fault] if fault else [], "next": 1})
     asked = 0
     for code in await gateway.database.read(payment_books.dossier_codes):
         asked += await _ask(gateway, code, chance.randrange(10, 500) * 5_000)
@@ -107,10 +91,12 @@ async def pay_for_dossiers(gateway: Gateway, platform: Platform, *, seed: int) -
     await _until(gateway, lambda states: not states["created"] and not states["init_unknown"])
     urls = await gateway.database.read(payment_books.pay_addresses)
     for reference in sorted(urls)[:FORGED]:
-        await platform.administer("send", {"reference": reference, "mac": "bad", "times": 2})
+        await platform.stand.administer("send", {"reference": reference, "mac": "bad", "times": 2})
         other = max(urls)
         replayed = {"MaThamChieu": other}
-        await platform.administer("send", {"reference": reference, "mac": "original", "fields": replayed})
+        await platform.stand.administer(
+            "send", {"reference": reference, "mac": "original", "fields": replayed}
+        )
     await _side_by_side(platform.press(url) for url in urls.values())
     await _until(gateway, lambda states: not states["redirected"])
     await _sweep(gateway)  # before the late ones come: what was swept must not be settled again
@@ -127,13 +113,13 @@ async def pay_for_dossiers(gateway: Gateway, platform: Platform, *, seed: int) -
 
 
 async def _sweep(gateway: Gateway) -> None:
-    await gateway.payments.sweep.run(_Run())
-    await gateway.payments.receipts.run(_Run())
+    await gateway.payments.sweep.run(Errand())
+    await gateway.payments.receipts.run(Errand())
 
 
 async def _decide(gateway: Gateway, platform: Platform) -> None:
     """Two people look at the platform's ledger about money that a callback told wrongly, and accept it."""
-    moved = {each["MaThamChieu"]: each["MaGiaoDich"] for each in (await platform.record())["payments"]}
+    moved = {each["MaThamChieu"]: each["MaGiaoDich"] for each in (await platform.stand.record())["payments"]}
     desk, now = gateway.payments.desk, gateway.hub.clock()
     for attempt, reference in await gateway.database.read(payment_books.quarantined):
         if reference not in moved:
@@ -183,11 +169,11 @@ async def _until(gateway: Gateway, holds: Callable[[Counter[str]], bool]) -> Non
 
 async def _in_step(gateway: Gateway, platform: Platform) -> bool:
     ours = {each.reference for each in await gateway.database.read(payment_books.settlements)}
-    return ours == _theirs(await platform.record()).keys()
+    return ours == _theirs(await platform.stand.record()).keys()
 
 
 async def _compared(gateway: Gateway, platform: Platform, asked: int) -> Paid:
-    record = await platform.record()
+    record = await platform.stand.record()
     theirs, settled = _theirs(record), await gateway.database.read(payment_books.settlements)
     ours = {each.reference: each.amount for each in settled}
     sources = Counter(each.source for each in settled)

@@ -6,19 +6,14 @@ Invariant: a payer presses until the page has answered; pressing again never pay
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
-from gateway.domain.errors import GatewayError
-from gateway.port import Capacity, WireRequest
-from gateway.wire.client import Answered, HttpClient
+from gateway.cli.demo.stand import Stand
+from gateway.port import WireRequest
+from gateway.wire.client import Answered
 
 NAME = "payment_platform"
-READ_SECONDS = 10.0
 PRESSES = 8
-_BYTES = 64 * 1024 * 1024
 # a minute of the platform's patience is a tenth of a second here
 _CONFIGURATION = {
     "base_url": "",
@@ -31,39 +26,24 @@ _CONFIGURATION = {
 
 
 class Platform:
-    """The running stand-in at ``url``, whose admin door is at ``control``."""
+    """The running stand-in, with its payers."""
 
-    def __init__(self, url: str, control: str) -> None:
-        self.url = url
-        self._admin = f"{control}/{NAME}/-"
-        self._client = HttpClient(Capacity(read_timeout=READ_SECONDS, max_response_bytes=_BYTES))
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
 
     @property
     def host(self) -> str:
         """Host and port."""
-        return urlsplit(self.url).netloc
+        return urlsplit(self.stand.url).netloc
 
     async def prepare(self) -> None:
         """Have it send payers and receipts to where it listens, and shorten its pauses."""
-        await self.administer("configure", _CONFIGURATION)
+        await self.stand.administer("configure", _CONFIGURATION)
 
     async def call_back(self, gateway: str) -> None:
         """Hand the address for callbacks over, as at onboarding."""
         address = f"{gateway}/in/{NAME}/confirm"
-        await self.administer("register", {"callback_url": address})
-
-    async def administer(self, action: str, order: object) -> dict[str, Any]:
-        """An admin action."""
-        return await self._told("POST", f"admin/{action}", msgspec.json.encode(order))
-
-    async def record(self) -> dict[str, Any]:
-        """The platform's own ledger, and what became of its callbacks."""
-        return await self._told("GET", "record")
-
-    async def faults(self) -> dict[str, int]:
-        """What was injected on the wire, by fault."""
-        counts: dict[str, int] = (await self._told("GET", "faults"))["counts"]
-        return counts
+        await self.stand.administer("register", {"callback_url": address})
 
     async def press(self, url: str) -> None:
         """The payer pays at ``url``; who gets no page presses again."""
@@ -74,7 +54,7 @@ class Platform:
             body=b"action=pay",
         )
         for _ in range(PRESSES):
-            answer = await self._client.exchange(request)
+            answer = await self.stand.client.exchange(request)
             if isinstance(answer, Answered) and answer.response.status in {200, 302}:
                 return
 
@@ -83,20 +63,7 @@ class Platform:
         loop = asyncio.get_running_loop()
         limit = loop.time() + seconds
         while loop.time() < limit:
-            callbacks = (await self.record())["callbacks"]
+            callbacks = (await self.stand.record())["callbacks"]
             if all(each["due_at"] is None for each in callbacks):
                 return
             await asyncio.sleep(0.1)
-
-    async def close(self) -> None:
-        """Close connections."""
-        await self._client.close()
-
-    async def _told(self, method: str, name: str, body: bytes = b"") -> dict[str, Any]:
-        answer = await self._client.exchange(
-            WireRequest(method=method, url=f"{self._admin}/{name}", body=body)
-        )
-        if not isinstance(answer, Answered) or answer.response.status != 200:
-            raise GatewayError(f"the simulated payment platform does not do {name}: {answer}")
-        document: dict[str, Any] = msgspec.json.decode(answer.response.body)
-        return document

@@ -5,7 +5,7 @@ Invariant: it only shows figures that were counted; nothing here moves a bar by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -22,13 +22,7 @@ class Display:
 
     def __init__(self, language: Language, lines: int) -> None:
         self._language = language
-        self._bars = Progress(
-            TextColumn("{task.description}", justify="left"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TaskProgressColumn(),
-            expand=True,
-        )
+        self._bars = _bars()
         self._imported = self._bars.add_task(say(language, "bar.imported"), total=lines)
         self._dossiers = self._bars.add_task(say(language, "bar.dossiers"), total=None)
         self._steps = self._bars.add_task(say(language, "bar.steps"), total=None)
@@ -58,8 +52,34 @@ class Display:
         return figure(self._language, count)
 
 
+class Results:
+    """One bar a ministry: requests whose result is back. ``asked``: how many, by the ministry's name."""
+
+    def __init__(self, language: Language, asked: Mapping[str, int]) -> None:
+        self.view = _bars()
+        self._tasks = {
+            name: self.view.add_task(say(language, f"ministry.{name}"), total=count)
+            for name, count in asked.items()
+        }
+
+    def show(self, done: Mapping[str, int]) -> None:
+        """So many are back."""
+        for name, task in self._tasks.items():
+            self.view.update(task, completed=done.get(name, 0))
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", justify="left"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        expand=True,
+    )
+
+
 @contextmanager
-def displayed(console: Console, display: Display) -> Iterator[None]:
+def displayed(console: Console, display: Display | Results) -> Iterator[None]:
     """Show the display while the block runs; without a terminal only its last state is printed."""
     with Live(display.view, console=console, refresh_per_second=8, transient=False):
         yield

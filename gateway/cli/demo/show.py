@@ -19,11 +19,15 @@ import msgspec
 from gateway.api.server import listening
 from gateway.bootstrap import Gateway
 from gateway.cli.demo import stage
-from gateway.cli.demo.folder import LOG, configure, example
+from gateway.cli.demo.folder import LOG, Addresses, configure, example
+from gateway.cli.demo.handled import Handled
+from gateway.cli.demo.ministries import ask_ministries
+from gateway.cli.demo.ministry import MINISTRIES
 from gateway.cli.demo.partner import Partner, started
 from gateway.cli.demo.paying import Paid, pay_for_dossiers
-from gateway.cli.demo.progress import Display, displayed
+from gateway.cli.demo.progress import Display, Results, displayed
 from gateway.cli.demo.stage import Result
+from gateway.cli.demo.store import Store, stored
 from gateway.cli.demo.summary import Summary
 from gateway.cli.demo.words import Language, say
 from gateway.cli.opening import opened
@@ -52,19 +56,21 @@ async def play(show: Show) -> Result:
     """The whole demo."""
     show.say("title")
     show.say("starting", faults=say(show.language, f"faults.{show.faults}"))
-    arguments = ["--config", str(configure(show.folder)), "--port", "0"]
+    arguments = ["--config", str(configure(show.folder, Addresses())), "--port", "0"]
     arguments += ["--seed", str(show.seed), "--faults", show.faults]
     async with AsyncExitStack() as stack:
         stack.enter_context(_logged(show.folder / LOG))
         environment = own_environment(os.environ)
         partner = await stack.enter_async_context(started(arguments, environment))
-        show.say("portal_at", url=partner.url)
-        configured = configure(show.folder, portal=partner.url, platform=partner.platform.host)
-        settings = load(configured, environment)
+        show.say("portal_at", url=partner.portal.url)
+        store = await stack.enter_async_context(stored())
+        settings = load(configure(show.folder, _addresses(partner, store)), environment)
         gateway = await stack.enter_async_context(opened(settings, upgrade=True))
         await stack.enter_async_context(stage.working(gateway))
         result = await _deliver(show, gateway, partner, settings)
         result = msgspec.structs.replace(result, payments=await _pay(show, gateway, partner))
+        handled = await _ask(show, gateway, partner, store)
+        result = msgspec.structs.replace(result, ministries=handled)
         if not show.quiet:
             Summary(console(), show.language).print(result, show.folder)
         if show.serve:
@@ -72,6 +78,15 @@ async def play(show: Show) -> Result:
 
             await encore(show, gateway, partner.platform)
         return result
+
+
+def _addresses(partner: Partner, store: Store) -> Addresses:
+    return Addresses(
+        portal=partner.portal.url,
+        platform=partner.platform.host,
+        ministries={name: stand.url for name, stand in partner.ministries.items()},
+        store=store.host,
+    )
 
 
 def own_environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -104,7 +119,7 @@ async def _deliver(show: Show, gateway: Gateway, partner: Partner, settings: Set
         verdict=await stage.judge(gateway, partner),
         classes=classes,
         disputed=disputed,
-        injected=await partner.faults(),
+        injected=await partner.portal.faults(),
         seconds=time.monotonic() - began,
     )
 
@@ -117,6 +132,16 @@ async def _pay(show: Show, gateway: Gateway, partner: Partner) -> Paid:
     async with listening(gateway) as url:
         await platform.call_back(url)
         return await pay_for_dossiers(gateway, platform, seed=show.seed)
+
+
+async def _ask(show: Show, gateway: Gateway, partner: Partner, store: Store) -> tuple[Handled, ...]:
+    """The chapter on ministries."""
+    show.say("ministries")
+    results = Results(show.language, {name: MINISTRIES[name].asked for name in partner.ministries})
+    with ExitStack() as stack:
+        if not show.quiet:
+            stack.enter_context(displayed(console(errors=True), results))
+        return await ask_ministries(gateway, partner, store, seed=show.seed, seen=results.show)
 
 
 def _count_lines(file: Path) -> int:

@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.bootstrap import Gateway
 from gateway.cli.comparison import Verdict, compare
+from gateway.cli.demo.handled import Handled
 from gateway.cli.demo.partner import NAME, Partner
 from gateway.cli.demo.paying import Paid
 from gateway.cli.demo.reading import Figures, read_figures
@@ -52,13 +53,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     injected: dict[str, int]
     seconds: float
     payments: Paid | None = None
+    ministries: tuple[Handled, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Both sides are in step, and everything that came in has gone out."""
         complete = self.figures.left == 0 and not self.imported.counts["refused"]
         money = self.payments is None or self.payments.holds
-        return complete and self.verdict.holds and self.verdict.compared > 0 and money
+        asked = all(each.holds for each in self.ministries)
+        return complete and self.verdict.holds and self.verdict.compared > 0 and money and asked
 
     def document(self) -> dict[str, Any]:
         """The result as JSON, whole."""
@@ -74,6 +77,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
             "injected": self.injected,
             "refused_lines": self.imported.refused,
             "payments": None if self.payments is None else self.payments.document(),
+            "ministries": [each.document() for each in self.ministries],
         }
 
 
@@ -178,7 +182,7 @@ async def look(gateway: Gateway) -> Figures:
 
 async def judge(gateway: Gateway, partner: Partner) -> Verdict:
     """Compare the newest versions with the portal's own record."""
-    kept = read_record(await partner.record())
+    kept = read_record(await partner.portal.record())
     adapter = gateway.destinations[NAME].adapter
 
     def question(connection: Any) -> Verdict:

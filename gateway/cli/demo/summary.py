@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.demo.handled import Handled
 from gateway.cli.demo.kinds import ENDINGS
 from gateway.cli.demo.paying import Paid
 from gateway.cli.demo.stage import Result
@@ -25,6 +26,16 @@ _ALWAYS = frozenset({"found", "resent"})
 _ONLY_IF_ANY = frozenset({"absent", "undelivered", "refused_lines"})
 _MONEY = ("asked", "paid", "by_callback", "by_question", "by_people", "repeated", "refused", "receipts")
 _LEDGERS = ("difference", "settled_twice", "unpaid_shown_paid", "paid_shown_unpaid")
+# a text and the count that it tells
+_HANDLED = {
+    "asked": "asked",
+    "supplemented": "supplemented",
+    "came_back": "results",
+    "sent_files": "sent_files",
+    "result_files": "result_files",
+    "portal_copies": "portal",
+}
+_WRONG = {"lost": "lost", "twice": "twice", "late_order": "out_of_order"}
 _CLASSES = tuple(str(verdict) for verdict in Verdict)
 
 
@@ -48,6 +59,8 @@ class Summary:
         self._differences(result)
         if result.payments is not None:
             out(self._money(result.payments))
+        if result.ministries:
+            out(self._ministries(result.ministries))
         out(self._decision(result, folder))
 
     def _say(self, name: str, **values: object) -> str:
@@ -125,6 +138,28 @@ class Summary:
         verdict = "money.holds" if paid.holds else "money.fails"
         text.append(f"\n\n{self._say(verdict)}", style="green" if paid.holds else "red")
         title = self._say("money.comparison", amount=paid.amount_theirs)
+        return Panel(Group(table, text), title=title, title_align="left", expand=False, padding=(1, 2))
+
+    def _ministries(self, handled: tuple[Handled, ...]) -> Panel:
+        """One column a ministry, and what must be nought."""
+        table = self._table("ministries.title")
+        table.title, table.show_header = None, True
+        table.columns.pop()
+        for each in handled:
+            table.add_column(self._say(f"ministry.{each.name}"), justify="right", min_width=8)
+        for word, name in _HANDLED.items():
+            table.add_row(self._say(word), *(self._figure(getattr(each, name)) for each in handled))
+        text = Text()
+        for place, (word, name) in enumerate(_WRONG.items()):
+            count = sum(getattr(each, name) for each in handled)
+            text.append("   " if place else "")
+            text.append(
+                f"{self._say(word)} {self._figure(count)}", style="bold green" if count == 0 else "bold red"
+            )
+        holds = all(each.holds for each in handled)
+        verdict = self._say("ministries.hold" if holds else "ministries.fail")
+        text.append(f"\n\n{verdict}", style="green" if holds else "red")
+        title = self._say("ministries.title")
         return Panel(Group(table, text), title=title, title_align="left", expand=False, padding=(1, 2))
 
     def _differences(self, result: Result) -> None:

@@ -167,6 +167,39 @@ TEXTS: dict[str, tuple[str, str]] = {
         "HAI SỔ KHÔNG KHỚP: xem lienthong payments list",
         "THE LEDGERS DIFFER: see lienthong payments list",
     ),
+    "ministries": (
+        "Liên thông với các bộ, ngành mô phỏng: hỏi, bổ sung giấy tờ, nhận kết quả, cập nhật cổng quốc gia …",
+        "Asking the simulated ministries: requests, supplements, results, and the portal's copy after them …",
+    ),
+    "asked": ("Hồ sơ đã gửi cơ quan giải quyết", "Requests sent to who decides"),
+    "supplemented": (
+        "Trong đó phải bổ sung giấy tờ, đã bổ sung",
+        "Of these wanted more papers, and got them",
+    ),
+    "came_back": ("Kết quả đã nhận về hồ sơ", "Results back in the dossier"),
+    "sent_files": (
+        "Tệp đính kèm tới nơi, đúng từng byte (SHA-256)",
+        "Attachments arrived byte for byte (SHA-256)",
+    ),
+    "result_files": ("Tệp kết quả đúng từng byte (SHA-256)", "Result files equal byte for byte (SHA-256)"),
+    "portal_copies": ("Bản trên cổng quốc gia khớp", "Copies at the national portal in step"),
+    "lost": ("Mất (lost)", "lost"),
+    "twice": ("Hai lần (twice)", "twice"),
+    "late_order": ("Sai thứ tự (out of order)", "out of order"),
+    "ministries.title": (
+        "LIÊN THÔNG VỚI BỘ, NGÀNH, đối chiếu với sổ ghi của chính các cơ quan đó",
+        "MINISTRIES, compared with their own records",
+    ),
+    "ministry.judicial_records": ("Lý lịch tư pháp", "Judicial records"),
+    "ministry.construction": ("Giấy phép xây dựng", "Construction permits"),
+    "ministries.hold": (
+        "ĐỦ VÀ ĐÚNG: không hồ sơ nào mất, gửi hai lần hay sai thứ tự.",
+        "COMPLETE: no request is lost, sent twice or out of order.",
+    ),
+    "ministries.fail": (
+        "CHƯA ĐỦ HOẶC CHƯA ĐÚNG: xem lienthong status",
+        "NOT COMPLETE: see lienthong status",
+    ),
     "serving": (
         "Gateway đang chạy: {url}  (dừng: Ctrl-C)",
         "The gateway is running: {url}  (stop: Ctrl-C)",
