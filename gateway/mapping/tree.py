@@ -1,7 +1,7 @@
 """Nested messages: one row per official element in the order of the schema, records in, a tree of texts out.
 
-For XML, where the order of elements is part of the contract. A tree is (name, content, pointer): the content is a text
-or further trees, the pointer says which field of the record it came from. Invariant: what is absent in the record is
+For XML, where the order of elements is part of the contract. A tree is (name, content, pointer): the content is a text,
+bytes of a file or further trees, the pointer says which field of the record it came from. Invariant: what is absent in the record is
 absent in the message; a row never invents a value.
 """
 
@@ -19,7 +19,7 @@ import msgspec
 
 from gateway.mapping.formats import VIETNAM, Unfit, text
 
-Tree: TypeAlias = "tuple[str, str | tuple[Tree, ...], str]"
+Tree: TypeAlias = "tuple[str, str | bytes | tuple[Tree, ...], str]"
 Source: TypeAlias = "str | Callable[[Any], object]"
 _MANY = (list, tuple)
 _STEP = re.compile(r"(.+?)(?:\[([0-9]+)\])?$")
@@ -77,7 +77,7 @@ def pointer_at(top: Tree, path: str) -> str:
     place = top
     for step in path.split("/")[1:]:
         match = _STEP.fullmatch(step)
-        if match is None or isinstance(place[1], str):
+        if match is None or not isinstance(place[1], tuple):
             break
         same = [child for child in place[1] if child[0] == match[1]]
         number = int(match[2] or 1)
@@ -90,6 +90,8 @@ def pointer_at(top: Tree, path: str) -> str:
 def _child(row: Row, value: object, pointer: str) -> Tree:
     if row.rows:
         return tree(row.name, row.rows, value, pointer)
+    if isinstance(value, bytes):
+        return (row.name, value, pointer)
     coded = row.codes or isinstance(value, StrEnum)
     return (row.name, _code(row, value) if coded else written(value), pointer)
 

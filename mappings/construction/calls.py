@@ -36,7 +36,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Enclosed(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it travels; ``content`` is base64."""
+    """A file as it travels."""
 
     kind: PaperKind
     title: str
@@ -44,7 +44,7 @@ class Enclosed(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str
     size: int
     sha256: str
-    content: str
+    content: bytes
 
 
 class Filing(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +123,7 @@ ENCLOSED = (
     Row("LoaiTep", "media_type", pointer="file/media_type"),
     Row("KichThuoc", "size", pointer="file/size"),
     Row("MaBamSHA256", "sha256", pointer="file/sha256"),
-    Row("NoiDung", "content", pointer="file"),
+    Row("NoiDung", lambda each: each.content or None, pointer="file"),
 )
 RETURN = (
     Row("HinhThuc", "return_method", codes=RETURN_METHODS),

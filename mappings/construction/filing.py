@@ -6,7 +6,6 @@ sent again bears the same id, by which the partner knows it (construction §4, N
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
@@ -113,5 +112,5 @@ def _enclosed(attachment: Attachment, content: bytes) -> Enclosed:
         media_type=attachment.file.media_type or "",
         size=len(content),
         sha256=attachment.file.sha256 or "",
-        content=base64.b64encode(content).decode("ascii"),
+        content=content,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gateway.codec import soap
 from gateway.codec.soap import Version
-from gateway.codec.tree import build
+from gateway.codec.tree import fill, outline
 from gateway.codec.xml import Element
 from gateway.codec.xsd import Finding, Schema
 from gateway.domain.errors import CannotEncode
@@ -34,13 +34,14 @@ def compose(
         made = request(operation, call)
     except Unfit as fault:
         raise CannotEncode(f"encoding {operation} for dossier {dossier}: {fault}") from fault
-    body = build(made, NAMESPACE)
+    body, files = outline(made, NAMESPACE)
     findings = schema.findings(body)
     if findings:
         raise CannotEncode(
             f"encoding {operation} for dossier {dossier}: the schema forbids {findings[0]}",
             [_violation(made, finding) for finding in findings],
         )
+    fill(files)
     return soap.envelope(body, version, headers)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -158,7 +157,7 @@ def enclosed(attachments: list[c.Attachment]) -> tuple[calls.Enclosed, ...]:
             media_type=each.file.media_type or "",
             size=len(CONTENT),
             sha256=each.file.sha256 or "",
-            content=base64.b64encode(CONTENT).decode(),
+            content=CONTENT,
         )
         for each in attachments
     )

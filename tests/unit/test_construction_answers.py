@@ -14,12 +14,24 @@ from gateway.codec.soap import FaultSide, Version
 from gateway.domain.declarations.construction import PaperKind
 from gateway.domain.errors import CannotEncode
 from gateway.port import Context, WireResponse
-from mappings.construction.answers import Asked, Understood, understand
+from mappings.construction.answers import SPACE, Asked, Understood, understand
 from mappings.construction.calls import NAMESPACE
 from mappings.construction.filing import call_id, filing
+from mappings.construction.messages import compose
 from mappings.construction.responses import CODES, KINDS, TABLE, Call, Verdict
 from mappings.construction.rules import STATED, Limits
-from tests.unit.construction_world import CONTENT, NOW, SPEC, declared, dossier, paper, papers, schema
+from tests.unit.construction_world import (
+    CONTENT,
+    HOUSE_PAPERS,
+    NOW,
+    SPEC,
+    call,
+    declared,
+    dossier,
+    paper,
+    papers,
+    schema,
+)
 from tests.unit.soap_answers import HOSTILE
 
 SCHEMA = schema()
@@ -187,9 +199,16 @@ DIGEST = paper(PaperKind.LAND).file.sha256 or ""
 
 def test_attachments_travel_with_the_size_and_digest_of_their_bytes() -> None:
     made = filing(dossier(declared()), {DIGEST: CONTENT}, STATED)
-    assert {(each.size, each.sha256, base64.b64decode(each.content)) for each in made.enclosed} == {
+    assert {(each.size, each.sha256, each.content) for each in made.enclosed} == {
         (len(CONTENT), DIGEST, CONTENT)
     }
+
+
+def test_the_bytes_of_attachments_are_base64_in_the_message() -> None:
+    made = call(filing=filing(dossier(declared()), {DIGEST: CONTENT}, STATED))
+    sent = xml.read(compose("NopHoSo", made, Version.SOAP_11, SCHEMA))
+    written = [each.text or "" for each in sent.iter(f"{SPACE}NoiDung")]
+    assert [base64.b64decode(each, validate=True) for each in written] == [CONTENT] * len(HOUSE_PAPERS)
 
 
 def test_missing_bytes_are_asked_for_by_digest_and_address() -> None:
