@@ -158,7 +158,8 @@ class Chunk:
         try:
             return await look_for_untold(self.inquiry, record, self._patience.ask)
         except (msgspec.DecodeError, CannotEncode) as fault:
-            return Silent(dossier=code, why=Silence.CANNOT_COMPARE, reason=str(fault)[:500])
+            reason = self.inquiry.destination.shown(str(fault))[:500]
+            return Silent(dossier=code, why=Silence.CANNOT_COMPARE, reason=reason)
 
     async def _still(self, looks: Sequence[Look]) -> list[Look]:
         """The looks, without those at lanes that have moved meanwhile."""

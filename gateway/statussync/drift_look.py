@@ -91,7 +91,8 @@ async def look(inquiry: Inquiry, file: LaneFile, ask: Ask) -> Look:
     try:
         expected = await inquiry.expected(file.delivered, file.memory)
     except CannotEncode as fault:
-        return Silent(dossier=file.dossier, why=Silence.CANNOT_COMPARE, reason=str(fault)[:500])
+        reason = inquiry.destination.shown(str(fault))[:500]
+        return Silent(dossier=file.dossier, why=Silence.CANNOT_COMPARE, reason=reason)
     if expected is None:
         return Silent(dossier=file.dossier, why=Silence.NOTHING_TOLD)
     answer = await ask(file.dossier, file.memory)

@@ -180,8 +180,12 @@ class RepairDesk:
                 return await self._once(request, rows)
             except LaneMoved as moved:
                 refusal = str(moved)
-            except (ConflictError, NotFoundError, CannotEncode) as fault:
+            except (ConflictError, NotFoundError) as fault:
                 refusal = str(fault)
+                break
+            except CannotEncode as fault:
+                inquiry = self._inquiry(name)
+                refusal = str(fault) if inquiry is None else inquiry.destination.shown(str(fault))
                 break
         return DossierRepair(destination=name, dossier=dossier, outcome="not_possible", reason=refusal)
 
