@@ -73,7 +73,7 @@ def understood(
     opened = destination.sealer.verify(deliveries[0].operation, encoded.request, answer.response, now)
     if isinstance(opened, Distrusted):
         log.error("signature_was_refused", destination=destination.name, lane=deliveries[0].lane)
-        return [refused(opened.reason, asked=asked)] * len(deliveries)
+        return [refused(destination.shown(opened.reason), asked=asked)] * len(deliveries)
     outcomes = _interpreted(destination, deliveries, kind, opened.response, encoded.context)
     return outcomes if opened.agreed else unagreed(outcomes, asked=asked)
 

@@ -38,7 +38,6 @@ from gateway.wire.client import (
 from gateway.wire.tls import tls_context
 
 log = structlog.get_logger(__name__)
-MOST_WORDS = 500
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,9 +166,9 @@ class Destination:
         return (*self.authenticator.secrets, *self.configured_secrets)
 
     def shown(self, words: str) -> str:
-        """``words`` (a reason, a partner's text) for people, the program log and the database: their beginning, without
-        live credentials and configured secrets."""
-        return redact_text(words, secrets=self.secrets())[:MOST_WORDS]
+        """``words`` (a reason, a partner's text) for people, the program log and the database: without live credentials
+        and configured secrets."""
+        return redact_text(words, secrets=self.secrets())
 
     async def append(self, row: MessageRow) -> None:
         """Write one log entry; StorageUnavailable when it cannot be written, and then nothing may leave."""

@@ -39,7 +39,6 @@ from gateway.domain.delivery import SENDABLE, DeliveryState
 from gateway.domain.errors import StorageUnavailable
 from gateway.domain.outcome import Deferred, InDoubt, Outcome, Rejected
 from gateway.messagelog.entry import About, request_entry
-from gateway.messagelog.redaction import redact_text
 from gateway.port import Operation, OperationKind
 from gateway.storage.advance import Advance, advance_lanes
 from gateway.storage.lanes import (
@@ -259,7 +258,7 @@ class LaneRun:
     ) -> None:
         """Nothing of the request left: the delivery waits, the destination is counted as failing."""
         # the partner's words, which may repeat what it was given
-        reason = redact_text(refusal.reason, secrets=self._destination.secrets())
+        reason = self._destination.shown(refusal.reason)
         deferred: Outcome = Deferred(code=refusal.code, reason=reason)
         turn = Turn(batch=batch[:1], kind=kind, outcomes=[deferred], unanswered=True)
         await self._settle(turn)

@@ -48,7 +48,8 @@ async def prepare(destination: Destination, task: Task) -> Encoded | Rejected | 
             return encoded
         missing = tuple((name, tuple(sorted(about.items()))) for name, about in encoded.missing)
         if not missing or missing in asked or len(asked) >= ROUNDS:
-            return Rejected(code="cannot_encode", reason=str(encoded), actor=Actor.PROVINCE)
+            reason = destination.shown(str(encoded))
+            return Rejected(code="cannot_encode", reason=reason, actor=Actor.PROVINCE)
         asked.add(missing)
         await task.before_waiting()
         obstacle = await _fetch(destination, task.deliveries[0].dossier, encoded, files)
@@ -60,7 +61,7 @@ async def signed(destination: Destination, operation: str, encoded: Encoded) -> 
     """``encoded`` as it leaves; what cannot be signed does not."""
     request = await destination.sealer.sign(operation, encoded.request, encoded.context.now)
     if isinstance(request, Unsealed):
-        return Deferred(code=not_signed(request), reason=request.reason)
+        return Deferred(code=not_signed(request), reason=destination.shown(request.reason))
     return Encoded(request=request, context=encoded.context)
 
 
@@ -74,7 +75,7 @@ async def _fetch(
         if failure is not None:
             return Deferred(
                 code="catalogue_unavailable",
-                reason=f"{encoded}; it cannot be fetched: {failure}",
+                reason=destination.shown(f"{encoded}; it cannot be fetched: {failure}"),
                 retry_after=CATALOGUE_PAUSE_SECONDS,
             )
     wanted = [parameters for name, parameters in encoded.missing if name == FILE]

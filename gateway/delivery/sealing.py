@@ -83,11 +83,16 @@ def not_signed(unsealed: Unsealed) -> str:
 
 def unagreed(outcomes: Sequence[Outcome], *, asked: bool) -> list[Outcome]:
     """Outcomes of an answer that came unsigned: nobody has signed that it was accepted; where it was ``asked`` about,
-    nobody has said anything, and it is asked again."""
+    nobody has said anything, and it is asked again, with a new credential where the old one is worn out."""
     doubt = InDoubt(
         code=UNSIGNED, reason="the answer came without the signature that it needs", ask_again=asked
     )
-    return [doubt if asked or isinstance(each, Accepted) else each for each in outcomes]
+    return [
+        msgspec.structs.replace(doubt, renew=getattr(each, "renew", ()))
+        if asked or isinstance(each, Accepted)
+        else each
+        for each in outcomes
+    ]
 
 
 def refused(reason: str, *, asked: bool) -> InDoubt:

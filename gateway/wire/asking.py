@@ -28,6 +28,7 @@ UNSIGNED = "answer_unsigned"
 """Code of an answer that came without the signature that it needs."""
 _BUSY = frozenset({429, 502, 503, 504})
 _LONGEST_WAIT = 3600.0
+_MOST_WORDS = 500
 
 
 class Permit(Protocol):
@@ -99,7 +100,7 @@ class Destination(Protocol):
         """An exchange: signed, logged before and after, verified. StorageUnavailable when it cannot be logged."""
 
     def shown(self, words: str) -> str:
-        """``words`` for people, the program log and the database: not too many, and no credential among them."""
+        """``words`` for people, the program log and the database: without any credential."""
 
 
 class Unasked(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +175,7 @@ async def ask_at_once(destination: Destination, question: Question[T]) -> Reply[
 async def _ask_once(destination: Destination, question: Question[T]) -> Reply[T]:
     credentials = await destination.authenticator.obtain()
     if isinstance(credentials, NoCredential):
-        return Reply(told=Unasked(code=credentials.code, reason=destination.shown(credentials.reason)))
+        return Reply(told=Unasked(code=credentials.code, reason=_told(destination, credentials.reason)))
     context = destination.context(credentials, question.memory)
     request = _written(destination, question, context)
     if isinstance(request, CannotRead):
@@ -182,7 +183,7 @@ async def _ask_once(destination: Destination, question: Question[T]) -> Reply[T]
     logged = await destination.recorded_exchange(question.operation, request, dossier=question.dossier)
     result = logged.result
     if not isinstance(result, Answered):
-        lost = Unasked(code=result.code, reason=destination.shown(result.reason))
+        lost = Unasked(code=result.code, reason=_told(destination, result.reason))
         return Reply(told=lost, message=logged.message)
     if result.response.status in _BUSY:
         return Reply(told=_busy(result.response, context.now), message=logged.message)
@@ -198,7 +199,7 @@ def _written(destination: Destination, question: Question[T], context: Context) 
     try:
         request = question.encode(context)
     except CannotEncode as fault:
-        return CannotRead(code="cannot_ask", reason=destination.shown(str(fault)))
+        return CannotRead(code="cannot_ask", reason=_told(destination, str(fault)))
     except Exception as fault:  # why: a defect in one adapter spoils one question, not the pass
         return _defect(destination, question, fault, "encoding")
     return CannotRead(code=NOT_WANTED, reason="there is nothing to ask") if request is None else request
@@ -212,7 +213,7 @@ def _understood(
     except Exception as fault:  # why: as above
         return _defect(destination, question, fault, "reading")
     if isinstance(told, CannotRead):
-        return msgspec.structs.replace(told, reason=destination.shown(told.reason))
+        return msgspec.structs.replace(told, reason=_told(destination, told.reason))
     if not isinstance(told, question.kind):
         return _defect(destination, question, TypeError(f"got {type(told).__name__}"), "reading")
     return told
@@ -224,6 +225,10 @@ def _disbelieved(told: object) -> CannotRead:
     return CannotRead(
         code=UNSIGNED, reason="the answer came without the signature that it needs", renew=renew
     )
+
+
+def _told(destination: Destination, reason: str) -> str:
+    return destination.shown(reason)[:_MOST_WORDS]
 
 
 def _busy(response: WireResponse, now: datetime) -> Unasked:
