@@ -6,12 +6,13 @@ Invariant: everything that is wrong is found, each with a pointer into the dossi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
-from gateway.domain.declarations.judicial_record import CertificateKind
+from gateway.domain.declarations.judicial_record import CertificateKind, JudicialRecordDeclaration
 from gateway.domain.dossier import Fee
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.violation import Violation
-from gateway.mapping import Table, local_date
+from gateway.mapping import CodeTable, Table, local_date
 from mappings.judicial_records.fees import fee
 from mappings.judicial_records.scope import JudicialScope
 from mappings.judicial_records.submit import Application, sent_files
@@ -21,7 +22,15 @@ def refused(
     asked: Application, scope: JudicialScope, paid: Sequence[Fee] | None, most: int
 ) -> Iterator[Violation]:
     """Everything. ``paid``: the dossier's fees, where they are compared; ``most``: bytes that one call may have."""
-    if asked.declaration.certificate is CertificateKind.NUMBER_2 and asked.declaration.authorised:
+    yield from by_law(asked.declaration)
+    yield from _files(asked, scope, most)
+    if paid is not None and asked.received_at is not None:
+        yield from wrong_fee(asked.declaration, asked.received_at, paid, scope.codes)
+
+
+def by_law(declaration: JudicialRecordDeclaration) -> Iterator[Violation]:
+    """What the law forbids, whichever interface carries it."""
+    if declaration.certificate is CertificateKind.NUMBER_2 and declaration.authorised:
         yield Violation(
             pointer="/declaration/authorised",
             code="not_by_another",
@@ -29,18 +38,25 @@ def refused(
             expected="nobody: certificate number 2 is asked for by the person concerned alone",
             advice="let the person concerned file, or ask for certificate number 1",
         )
-    yield from _files(asked, scope, most)
-    if paid is not None and asked.received_at is not None:
-        due = fee(asked.declaration, local_date(asked.received_at), scope.codes)
-        sum_paid = sum(each.amount for each in paid)
-        if sum_paid != due:
-            yield Violation(
-                pointer="/fees",
-                code="wrong_fee",
-                got=f"{sum_paid} đồng",
-                expected=f"{due} đồng, by the table of fees",
-                advice="correct the fees, the number of copies or the payer's group",
-            )
+
+
+def wrong_fee(
+    declaration: JudicialRecordDeclaration,
+    received_at: datetime,
+    paid: Sequence[Fee],
+    codes: Mapping[str, CodeTable],
+) -> Iterator[Violation]:
+    """Whether ``paid`` is what the table of fees says for the day of reception."""
+    due = fee(declaration, local_date(received_at), codes)
+    sum_paid = sum(each.amount for each in paid)
+    if sum_paid != due:
+        yield Violation(
+            pointer="/fees",
+            code="wrong_fee",
+            got=f"{sum_paid} đồng",
+            expected=f"{due} đồng, by the table of fees",
+            advice="correct the fees, the number of copies or the payer's group",
+        )
 
 
 def _files(asked: Application, scope: JudicialScope, most: int) -> Iterator[Violation]:

@@ -1,0 +1,110 @@
+"""Reading what the older interface answers (judicial_records §5): keys in both spellings, in any case.
+
+Invariant: any bytes in; a structure or a shape that says why there is none out. Texts are bounded and storable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from gateway.codec import Json, Unreadable, json, xml
+from gateway.domain.status import Status
+from gateway.mapping import Answer, CodeTable, Shape
+from gateway.mapping.formats import line
+from gateway.port import WireResponse
+from mappings.judicial_records.answers import lowered, text, told
+from mappings.judicial_records_g1.responses import CATALOGUE
+
+__all__ = ["Standing", "Told", "identifier", "read", "standing", "text", "told"]
+
+_LONGEST_CODE = 20
+_LONGEST_ID = 200
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer. ``fields``: its elements, names in lower case; ``rows``: the list in it; None where there is none."""
+
+    answer: Answer
+    fields: Mapping[str, Json] = {}
+    rows: tuple[Mapping[str, Json], ...] | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a dossier stands at the centre. ``status``: None for a state that the contract does not name."""
+
+    status: Status | None
+    name: str
+    approved_on: str
+    issued_on: str
+
+
+def read(response: WireResponse, call: str, limit: int) -> Told:
+    """The answer to ``call``, normalised. A catalogue is a bare list, or an envelope with one."""
+    body = response.body
+    if not body.strip():
+        return _shaped(response, call, Shape.EMPTY, "")
+    if xml.looks_like(body):
+        return _shaped(response, call, Shape.MARKUP, _words(body))
+    try:
+        document = json.read(body, limit=limit)
+        if call == CATALOGUE and isinstance(document, list):
+            return Told(
+                answer=Answer(status=response.status, shape=Shape.UNCODED, call=call), rows=_rows(document)
+            )
+        fields = lowered(document) if isinstance(document, dict) else {}
+    except Unreadable as fault:
+        return _shaped(response, call, Shape.UNREADABLE, _words(body) or fault.code)
+    code = text(fields, "status")[:_LONGEST_CODE]
+    if not code:
+        return _shaped(response, call, Shape.UNCODED, _words(body))
+    message = text(fields, "description")
+    answer = Answer(status=response.status, shape=Shape.ENVELOPE, call=call, code=code, message=message)
+    return Told(answer=answer, fields=fields, rows=_rows(fields.get("listcontent")))
+
+
+def identifier(fields: Mapping[str, Json], name: str) -> str:
+    """The centre's own id in ``fields``, which is opaque; empty when there is none that can be kept."""
+    value = text(fields, name)
+    return value if len(value) <= _LONGEST_ID and ";" not in value else ""
+
+
+def standing(fields: Mapping[str, Json], states: CodeTable) -> Standing | None:
+    """Where the dossier in ``fields`` stands; None when they show no state at all."""
+    written = text(fields, "dec_status_id")
+    if not written:
+        return None
+    code = states.of_wire(written)
+    return Standing(
+        status=None if code is None else Status(code),
+        name=text(fields, "dec_status_name")[:200],
+        approved_on=_day(text(fields, "approve_date")),
+        issued_on=_day(text(fields, "issue_date")),
+    )
+
+
+def _day(written: str) -> str:
+    """``written`` as ``yyyy-mm-dd`` if it is a day as the contract writes it, else nothing: no date is guessed."""
+    try:
+        return datetime.strptime(written, "%d/%m/%Y").strftime("%Y-%m-%d")  # noqa: DTZ007 - a day, no instant
+    except ValueError:
+        return ""
+
+
+def _rows(value: Json) -> tuple[Mapping[str, Json], ...] | None:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        return None
+    try:
+        return tuple(lowered(row) for row in value if isinstance(row, dict))
+    except Unreadable:
+        return None
+
+
+def _words(body: bytes) -> str:
+    return line(body[:4000].decode("utf-8", "replace"))
+
+
+def _shaped(response: WireResponse, call: str, shape: Shape, message: str) -> Told:
+    return Told(answer=Answer(status=response.status, shape=shape, call=call, message=message))
