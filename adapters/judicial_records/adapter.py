@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from adapters.judicial_records import inbound, outcomes, plan
+from adapters.judicial_records.issuers import Issuer, Issuers
 from adapters.judicial_records.manifest import SUBMIT, TELL, declare
 from adapters.judicial_records.progress import progress
 from adapters.judicial_records.settings import Settings, require_usable
@@ -22,7 +23,7 @@ from gateway.codec import Unreadable
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier, FileReference
 from gateway.domain.errors import FILE, CannotEncode
-from gateway.domain.outcome import Outcome
+from gateway.domain.outcome import Accepted, Outcome
 from gateway.domain.violation import Violation
 from gateway.mapping import CodeTable, Row, Variant, local_date
 from gateway.port import (
@@ -77,7 +78,7 @@ class JudicialAdapter:
             {"ok": (OK,), **{name: getattr(settings, name) for name in WORD_LISTS}}
         )
         self._house = _house(settings, self._codes)
-        self._addresses = _addresses(settings)
+        self._issuers = Issuers(settings)
         self._schedule = settings.polling.schedule() if settings.centre is not None else None
 
     @property
@@ -101,9 +102,9 @@ class JudicialAdapter:
         """What the tables cannot encode, and what the law and the centre would refuse besides."""
         del catalogues  # this partner has none
         asked = plan.application(dossier)
-        if asked is None or self._settings.centre is None or dossier.received_at is None:
+        if asked is None or self._settings.centre is None or not plan.in_time(dossier, self._settings):
             return []
-        scope = self._scope(dossier.code, local_date(dossier.received_at))
+        scope = self._scope(dossier.code, local_date(asked.received_at) if asked.received_at else None)
         messages.submission(self._submission, asked, scope)
         paid = dossier.fees if self._settings.check_fee else None
         return [*scope.problems, *rules.refused(asked, scope, paid, self._settings.max_call_bytes)]
@@ -113,11 +114,17 @@ class JudicialAdapter:
         scope = self._scope(_number(delivery.dossier, context), local_date(context.now))
         scope.files, scope.memory = context.files, context.memory
         if delivery.operation == SUBMIT:
-            message = messages.submission(self._submission, _payload(delivery, Application), scope)
+            application = _payload(delivery, Application)
+            centre = _found(self._issuer_of(application, context), SUBMIT).centre
+            scope.auth_key = centre.auth_key.reveal()
+            url = centre.base_url + centre.submit_path
+            message = messages.submission(self._submission, application, scope)
         else:
+            vneid = _found(self._settings.vneid, TELL)
+            url = vneid.base_url + vneid.tell_path
             message = messages.telling(self._telling, _payload(delivery, Telling), scope)
         self._require_whole(delivery, scope)
-        request = self._call(delivery.operation, message, context)
+        request = self._call(url, message, context)
         if len(request.body) > self._settings.max_call_bytes:
             raise CannotEncode(
                 f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: {len(request.body)} "
@@ -133,25 +140,23 @@ class JudicialAdapter:
             return [outside] * len(deliveries)
         operation = deliveries[0].operation
         row, answer = self._read(response, operation)
-        return [
-            outcomes.outcome(row, answer, operation, context.memory_of(delivery)) for delivery in deliveries
-        ]
+        found = [outcomes.outcome(row, answer, operation, context.memory_of(each)) for each in deliveries]
+        return self._remembering(deliveries, found, context) if operation == SUBMIT else found
 
     def encode_query(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
-        return self.encode_progress(deliveries[0].dossier, context)
+        application = _payload(deliveries[0], Application)
+        return self._question(deliveries[0].dossier, self._issuer_of(application, context), context)
 
     def interpret_query(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
     ) -> Sequence[Outcome]:
         row, answer = self._read(response, POLL)
         renew = worn_out(self._settings.access, response)
-        return [
-            _renewing(
-                outcomes.settled(row, answer, _number(each.dossier, context), context.memory_of(each)),
-                renew,
-            )
+        found = [
+            outcomes.settled(row, answer, _number(each.dossier, context), context.memory_of(each))
             for each in deliveries
         ]
+        return [_renewing(each, renew) for each in self._remembering(deliveries, found, context)]
 
     def encode_read(self, name: str, parameters: Mapping[str, str], context: Context) -> WireRequest:
         raise CannotEncode(f"judicial_records has no read {name!r}")
@@ -165,8 +170,7 @@ class JudicialAdapter:
         return self._schedule
 
     def encode_progress(self, dossier: str, context: Context) -> WireRequest:
-        scope = self._scope(_number(dossier, context), local_date(context.now))
-        return self._call(POLL, messages.question(scope), context)
+        return self._question(dossier, self._issuers.of_dossier(context.memory, context.now), context)
 
     def interpret_progress(self, dossier: str, response: WireResponse, context: Context) -> ProgressReading:
         row, answer = self._read(response, POLL)
@@ -180,19 +184,44 @@ class JudicialAdapter:
             seen = outcome.read(shown, self._codes["TrangThaiXuLy"], self._settings.max_file_bytes)
         except Unreadable as fault:
             return CannotRead(code=fault.code, reason=fault.reason)
-        return progress(seen, self._settings, context)
+        issuer = self._issuers.of_dossier(context.memory, context.now)
+        named = (
+            self._settings if issuer is None else msgspec.structs.replace(self._settings, issuer=issuer.name)
+        )
+        return progress(seen, named, context)
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return inbound.read(request, context, self._settings.filing, self._house)
 
-    def _scope(self, number: str, on: date) -> JudicialScope:
-        scope = JudicialScope(number, self._options, self._codes, on)
-        if self._settings.centre is not None:
-            scope.auth_key = self._settings.centre.auth_key.reveal()
-        return scope
+    def _issuer_of(self, application: Application, context: Context) -> Issuer | None:
+        return self._issuers.of_application(application.received_at, context.memory, context.now)
 
-    def _call(self, call: str, message: Mapping[str, Any], context: Context) -> WireRequest:
-        url = self._address(call)
+    def _remembering(
+        self, deliveries: Sequence[Delivery], found: Sequence[Outcome], context: Context
+    ) -> Sequence[Outcome]:
+        """``found``, and who has the application now, where there are several issuers."""
+        if not self._settings.successors:
+            return found
+        kept: list[Outcome] = []
+        for delivery, each in zip(deliveries, found, strict=True):
+            if isinstance(each, Accepted):
+                issuer = self._issuer_of(_payload(delivery, Application), context)
+                learned = {**each.learned, **self._issuers.learned(issuer)}
+                kept.append(msgspec.structs.replace(each, learned=learned))
+            else:
+                kept.append(each)
+        return kept
+
+    def _scope(self, number: str, on: date | None) -> JudicialScope:
+        return JudicialScope(number, self._options, self._codes, on)
+
+    def _question(self, dossier: str, issuer: Issuer | None, context: Context) -> WireRequest:
+        centre = _found(issuer, POLL).centre
+        scope = self._scope(_number(dossier, context), local_date(context.now))
+        scope.auth_key = centre.auth_key.reveal()
+        return self._call(centre.base_url + centre.poll_path, messages.question(scope), context)
+
+    def _call(self, url: str, message: Mapping[str, Any], context: Context) -> WireRequest:
         lent = entry(self._settings.access, url, context)
         return WireRequest(
             method="POST",
@@ -200,12 +229,6 @@ class JudicialAdapter:
             headers=(*_JSON, *lent.headers),
             body=msgspec.json.encode({**message, **lent.body}),
         )
-
-    def _address(self, call: str) -> str:
-        url = self._addresses.get(call)
-        if url is None:
-            raise CannotEncode(f"judicial_records: {call}: its partner is not configured; add its section")
-        return url
 
     def _read(self, response: WireResponse, call: str) -> tuple[Row, answers.Told]:
         answer = answers.read(response, call, self._settings.max_answer_bytes)
@@ -227,14 +250,10 @@ def build(settings: Settings) -> JudicialAdapter:
     return JudicialAdapter(settings)
 
 
-def _addresses(settings: Settings) -> dict[str, str]:
-    found = {}
-    if centre := settings.centre:
-        found[SUBMIT] = centre.base_url + centre.submit_path
-        found[POLL] = centre.base_url + centre.poll_path
-    if vneid := settings.vneid:
-        found[TELL] = vneid.base_url + vneid.tell_path
-    return found
+def _found(partner: _T | None, call: str) -> _T:
+    if partner is None:
+        raise CannotEncode(f"judicial_records: {call}: its partner is not configured; add its section")
+    return partner
 
 
 def _house(settings: Settings, codes: Mapping[str, CodeTable]) -> House | None:

@@ -16,6 +16,7 @@ from gateway.domain.declarations import JudicialRecordDeclaration
 from gateway.domain.declarations.judicial_record import FiledThrough
 from gateway.domain.dossier import Dossier, FileReference, Result, Step
 from gateway.domain.status import Status
+from gateway.mapping import local_date
 from gateway.port import Planned
 from mappings.judicial_records.submit import Application, Round
 from mappings.judicial_records.telling import Telling
@@ -53,7 +54,17 @@ def wanted(dossier: Dossier, settings: Settings) -> bool:
     declared = dossier.declaration
     if not isinstance(declared, JudicialRecordDeclaration):
         return False
-    return settings.centre is not None or declared.filed_through is FiledThrough.VNEID
+    goes = settings.centre is not None and (dossier.received_at is None or in_time(dossier, settings))
+    return goes or (settings.vneid is not None and declared.filed_through is FiledThrough.VNEID)
+
+
+def in_time(dossier: Dossier, settings: Settings) -> bool:
+    """Whether it was received, and on a day on which its application goes to this centre."""
+    if dossier.received_at is None:
+        return False
+    day = local_date(dossier.received_at)
+    after = settings.received_since is None or settings.received_since <= day
+    return after and (settings.received_before is None or day < settings.received_before)
 
 
 def plan(dossier: Dossier, settings: Settings) -> Sequence[Planned]:
@@ -63,7 +74,7 @@ def plan(dossier: Dossier, settings: Settings) -> Sequence[Planned]:
         return []
     planned = []
     # A dossier that the one-door system refused itself never reaches the centre.
-    if settings.centre is not None and asked.received_at is not None and dossier.status != Status.REFUSED:
+    if settings.centre is not None and in_time(dossier, settings) and dossier.status != Status.REFUSED:
         planned.append(
             Planned(
                 operation=SUBMIT,

@@ -6,6 +6,9 @@ code.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
+from itertools import pairwise
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -35,6 +38,21 @@ class Centre(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     auth_key: Secret
     submit_path: Path = "/apiLLTP/nhanHoSoDangKyLLTP"
     poll_path: Path = "/apiLLTP/traKetQuaLLTP"
+
+
+class Successor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who issues certificates from a day on, and where (judicial_records §1, §12 U1: it has changed, and may again).
+
+    since           first day of reception of the dossiers that go there
+    issuer          its name, as officials read it
+    centre          its centre
+    takes_over      from that day on it also has what its predecessors took: it is asked, and brought supplements
+    """
+
+    since: date
+    issuer: Annotated[str, Meta(min_length=1)]
+    centre: Centre
+    takes_over: bool = False
 
 
 class Vneid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +116,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     province_code, province_name   of the sender, as both partners know it
     issuer                 who issues certificates, as officials read it (judicial_records §1: it has changed)
     centre                 the centre; without it nothing is submitted and nobody is asked
+    successors             who issues certificates after that, from which day on; oldest first
+    received_since, received_before   only applications of dossiers received on these days go to the centre, the second
+                           day not included: for a change from or to another interface
     vneid                  VNeID; without it nothing is told to it
     filing                 the door where VNeID files; without it calls are refused
     access                 the layer in front of both (§3)
@@ -125,6 +146,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     province_name: Annotated[str, Meta(min_length=1)]
     issuer: Annotated[str, Meta(min_length=1)] = "Công an cấp tỉnh"
     centre: Centre | None = None
+    successors: tuple[Successor, ...] = ()
+    received_since: date | None = None
+    received_before: date | None = None
     vneid: Vneid | None = None
     filing: Filing | None = None
     access: Access = OpenAccess()
@@ -156,20 +180,45 @@ def require_usable(settings: Settings) -> None:
     """Refuse settings that cannot work; ConfigurationError names the key and the cure."""
     if settings.centre is None and settings.vneid is None:
         raise ConfigurationError("judicial_records: give a section centre, a section vneid, or both")
-    for name, leg in (("centre", settings.centre), ("vneid", settings.vneid)):
-        if leg is None:
-            continue
-        parts = urlsplit(leg.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or leg.base_url.endswith("/"):
+    for name, base_url in _addresses(settings):
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or base_url.endswith("/"):
             raise ConfigurationError(
-                f"judicial_records: {name}.base_url is {leg.base_url!r}; give an absolute http(s) address that "
+                f"judicial_records: {name}.base_url is {base_url!r}; give an absolute http(s) address that "
                 "does not end in a slash"
             )
-    if settings.centre is not None and not settings.centre.auth_key.reveal().strip():
-        raise ConfigurationError("judicial_records: centre.auth_key is empty; the centre assigns it")
+    for name, centre in _centres(settings):
+        if not centre.auth_key.reveal().strip():
+            raise ConfigurationError(f"judicial_records: {name}.auth_key is empty; the centre assigns it")
+    _require_in_order(settings)
     if settings.filing is not None and not settings.filing.code_get.reveal().strip():
         raise ConfigurationError("judicial_records: filing.code_get is empty; agree on one with VNeID")
     try:
         settings.polling.schedule()
     except ValueError as fault:
         raise ConfigurationError(f"judicial_records: polling: {fault}") from fault
+
+
+def _require_in_order(settings: Settings) -> None:
+    days = [each.since for each in settings.successors]
+    if days and settings.centre is None:
+        raise ConfigurationError("judicial_records: successors follow a centre; give the section centre, too")
+    if any(later <= earlier for earlier, later in pairwise(days)):
+        raise ConfigurationError(
+            "judicial_records: successors: each one's `since` must lie after the one before"
+        )
+    since, before = settings.received_since, settings.received_before
+    if since is not None and before is not None and before <= since:
+        raise ConfigurationError("judicial_records: received_before must lie after received_since")
+
+
+def _centres(settings: Settings) -> Iterator[tuple[str, Centre]]:
+    if settings.centre is not None:
+        yield "centre", settings.centre
+    yield from ((f"successors[{at}].centre", each.centre) for at, each in enumerate(settings.successors))
+
+
+def _addresses(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield from ((name, centre.base_url) for name, centre in _centres(settings))
+    if settings.vneid is not None:
+        yield "vneid", settings.vneid.base_url

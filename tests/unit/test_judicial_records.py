@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from adapters.judicial_records import Settings, build, simulate
-from adapters.judicial_records.settings import Centre, Polling, Vneid
+from adapters.judicial_records.settings import Centre, Polling, Successor, Vneid
 from gateway.domain.declarations import JudicialRecordDeclaration
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Document, Dossier, Fee, FeeKind, FileReference, Result, Step, Supplement
@@ -444,8 +444,114 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_the_configuration_in_the_readme_works() -> None:
     shown = Path("adapters/judicial_records/README.md").read_text(encoding="utf-8")
-    document = tomllib.loads(shown.partition("```toml\n")[2].partition("```")[0])
-    secrets = {name: f"{name}-mo-phong" for name in ("LLTP_AUTH_KEY", "LLTP_CODE_GET", "NGSP_SECRET")}
+    blocks = [block.partition("```")[0] for block in shown.split("```toml\n")[1:]]
+    document = tomllib.loads("".join(blocks))
+    names = ("LLTP_AUTH_KEY", "LLTP_CODE_GET", "NGSP_SECRET", "CONG_AN_KEY")
+    secrets = {name: f"{name}-mo-phong" for name in names}
     chosen = decode(document["destination"]["judicial_records"]["settings"], Settings, secrets)
     assert [layer.name for layer in build(chosen).credentials] == ["access"]
+    assert [each.since for each in chosen.successors] == [date(2026, 7, 1)]
     assert "mo-phong" not in repr(chosen)
+
+
+# Issuers that change
+
+
+POLICE = Centre(base_url="https://cong-an.h99.example", auth_key=Secret("khoa-moi"))
+
+
+def changed(*, takes_over: bool) -> Settings:
+    """From 2026-09-25 on the police issue; the dossier of the samples was received the day before."""
+    later = Successor(
+        since=date(2026, 9, 25), issuer="Công an tỉnh Mẫu", centre=POLICE, takes_over=takes_over
+    )
+    return replace(SETTINGS, issuer="Sở Tư pháp tỉnh Mẫu", successors=(later,))
+
+
+def received(lane: Lane, day: str) -> Lane:
+    lane.dossier = replace(lane.dossier, received_at=datetime.fromisoformat(f"{day}T02:00:00Z"))
+    return lane
+
+
+@pytest.mark.parametrize(
+    ("day", "host", "key"),
+    [
+        ("2026-09-24", "lgsp.h99.example", "khoa-mo-phong"),
+        ("2026-09-25", "cong-an.h99.example", "khoa-moi"),
+    ],
+)
+def test_an_application_goes_to_who_issues_on_the_day_of_its_reception(day: str, host: str, key: str) -> None:
+    lane = received(Lane(settings=changed(takes_over=False)), day)
+    (delivery,) = lane.deliveries("submit")
+    for request in (
+        lane.adapter.encode([delivery], lane.context),
+        lane.adapter.encode_query([delivery], lane.context),
+    ):
+        assert request.url.split("/")[2] == host
+        assert json.loads(request.body)["authKey"] == key
+
+
+def test_who_has_taken_a_dossier_is_asked_and_brought_what_was_missing() -> None:
+    lane = received(Lane(settings=changed(takes_over=False)), "2026-09-24")
+    lane.submit()
+    assert lane.memory["taken_by"] == "first"
+    lane.now += timedelta(days=300)
+    moved = received(lane, "2026-10-30")  # a corrected day of reception moves no dossier that somebody has
+    for request in (
+        moved.adapter.encode_progress(lane.dossier.code, moved.context),
+        moved.adapter.encode(moved.deliveries("submit"), moved.context),
+    ):
+        assert request.url.startswith("https://lgsp.h99.example/")
+
+
+def test_who_takes_over_is_asked_about_older_dossiers_too() -> None:
+    lane = received(Lane(settings=changed(takes_over=True)), "2026-09-24")
+    lane.submit()
+    request = lane.adapter.encode_progress(lane.dossier.code, lane.context)
+    assert request.url.startswith("https://cong-an.h99.example/")
+    lane.now = datetime(2026, 9, 24, 3, tzinfo=UTC)  # the day has not come yet
+    request = lane.adapter.encode_progress(lane.dossier.code, lane.context)
+    assert request.url.startswith("https://lgsp.h99.example/")
+
+
+def test_a_report_names_the_issuer_whose_it_is() -> None:
+    lane = received(Lane(settings=changed(takes_over=False)), "2026-09-24")
+    lane.submit()
+    assert lane.ask(hours=2).reports[0].unit == "Sở Tư pháp tỉnh Mẫu"
+    lane.memory["taken_by"] = "2026-09-25"
+    lane.partner = simulate(replace(changed(takes_over=False), centre=POLICE))
+    received(lane, "2026-09-26")
+    lane.memory.pop("round")
+    lane.submit()
+    assert lane.ask(hours=2).reports[0].unit == "Công an tỉnh Mẫu"
+
+
+@pytest.mark.parametrize(
+    ("since", "before", "planned"),
+    [(None, None, True), (date(2026, 9, 25), None, False), (None, date(2026, 9, 24), False)],
+)
+def test_applications_of_other_days_are_another_interfaces(
+    since: date | None, before: date | None, planned: bool
+) -> None:
+    adapter = build(replace(SETTINGS, received_since=since, received_before=before))
+    assert ("submit" in {each.operation for each in adapter.plan(SAMPLES[0])}) is planned
+    assert "tell" in {each.operation for each in adapter.plan(SAMPLES[0])}
+    assert adapter.wants(SAMPLES[1]) is planned
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"centre": None},
+        {"successors": (*changed(takes_over=False).successors, *changed(takes_over=True).successors)},
+        {
+            "successors": (
+                Successor(since=date(2026, 9, 25), issuer="x", centre=replace(POLICE, auth_key=Secret(" "))),
+            )
+        },
+        {"received_since": date(2026, 7, 1), "received_before": date(2026, 7, 1)},
+    ],
+)
+def test_issuers_that_contradict_each_other_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="judicial_records"):
+        build(replace(changed(takes_over=False), **wrong))
