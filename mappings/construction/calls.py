@@ -123,7 +123,7 @@ ENCLOSED = (
     Row("LoaiTep", "media_type", pointer="file/media_type"),
     Row("KichThuoc", "size", pointer="file/size"),
     Row("MaBamSHA256", "sha256", pointer="file/sha256"),
-    Row("NoiDung", lambda each: each.content or None, pointer="file"),
+    Row("NoiDung", "content", pointer="file"),
 )
 RETURN = (
     Row("HinhThuc", "return_method", codes=RETURN_METHODS),
