@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from adapters.judicial_records.manifest import SUBMIT
-from gateway.access.refusal import RENEWED
 from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, Rejected
 from gateway.mapping import Row
 from gateway.port import CannotRead
@@ -28,10 +27,6 @@ def outcome(row: Row, answer: Told, operation: str, memory: Mapping[str, str]) -
     match verdict:
         case Verdict.DONE:
             learned = {ROUND: str(rounds(memory) + 1)} if operation == SUBMIT else {}
-            if memory.get(
-                RENEWED
-            ):  # the renewed token works, so the next one that is refused is renewed at once
-                learned[RENEWED] = ""
             return Accepted(receipt=told(answer.answer.message), learned=learned)
         case Verdict.AGAIN:
             return Deferred(code=code, reason=reason)

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from gateway.access.settings import Access, TokenCall
 from gateway.access.tokens import LAYER
 from gateway.codec import http
-from gateway.domain.outcome import Deferred
+from gateway.domain.outcome import PASSING_PREFIX, Deferred
 from gateway.port import Context, WireResponse
 
-RENEWED = "access_renewed"
-"""Name in a lane's memory: when a refused token was last renewed for it."""
+RENEWED = f"{PASSING_PREFIX}access_renewed"
+"""Name in a lane's memory: when a refused token was last renewed for it. The hub forgets it after an acceptance."""
 _ONCE_WITHIN = timedelta(minutes=1)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from gateway.conformance.subject import Subject
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
-from gateway.domain.outcome import Accepted, Deferred, InDoubt, Outcome
+from gateway.domain.outcome import Accepted, Deferred, InDoubt, Outcome, remembered
 from gateway.port import (
     Adapter,
     Context,
@@ -196,7 +196,7 @@ class Lane:
         adapter = self.rehearsal.adapter
         exchange = self._exchange(batch, adapter.encode, adapter.interpret)
         for delivery, outcome in zip(batch, exchange.outcomes, strict=True):
-            self.memory.update(outcome.learned)
+            self.memory = remembered(self.memory, [outcome])
             self.outcomes[delivery.id] = outcome
         return exchange
 

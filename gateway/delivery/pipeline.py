@@ -30,14 +30,13 @@ from gateway.delivery.turn import (
     code_of,
     deliveries_of,
     is_delivered,
-    learned,
     on_own_schedule,
     start_of,
     tag_of,
 )
 from gateway.domain.delivery import SENDABLE, DeliveryState
 from gateway.domain.errors import StorageUnavailable
-from gateway.domain.outcome import Deferred, InDoubt, Outcome, Rejected
+from gateway.domain.outcome import Deferred, InDoubt, Outcome, Rejected, remembered
 from gateway.messagelog.entry import About, request_entry
 from gateway.port import Operation, OperationKind
 from gateway.storage.advance import Advance, advance_lanes
@@ -287,7 +286,7 @@ class LaneRun:
         await self._flush()
         now = self._destination.hub.clock()
         results = self._results(turn, now)
-        memory = learned(self._memory, turn.outcomes)
+        memory = remembered(self._memory, turn.outcomes)
         self._advance(turn, results)
         again = bool(self._queue) and self._actionable(self._queue[0])
         settlement = Settlement(

@@ -126,9 +126,3 @@ def on_own_schedule(outcome: Outcome) -> bool:
     return isinstance(outcome, InDoubt) or (isinstance(outcome, Deferred) and outcome.retry_after is None)
 
 
-def learned(memory: dict[str, str], outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Memory after these outcomes; an empty value forgets."""
-    merged = dict(memory)
-    for outcome in outcomes:
-        merged |= outcome.learned
-    return {name: value for name, value in merged.items() if value != ""}

@@ -6,6 +6,7 @@ the dossier at that partner; the hub stores it on the lane and hands it to the n
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -67,3 +68,19 @@ class InDoubt(msgspec.Struct, frozen=True, kw_only=True, tag="in_doubt"):
 
 
 Outcome: TypeAlias = Accepted | Rejected | Deferred | InDoubt
+
+PASSING_PREFIX = "passing:"
+"""Names in a lane's memory that begin with it are about a difficulty: whatever is accepted ends it."""
+
+
+def remembered(memory: Mapping[str, str], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """A lane's memory after ``outcomes``: what they taught, without what an empty value or an acceptance forgets."""
+    merged = dict(memory)
+    for outcome in outcomes:
+        merged |= outcome.learned
+    over = any(isinstance(outcome, Accepted) for outcome in outcomes)
+    return {
+        name: value
+        for name, value in merged.items()
+        if value != "" and not (over and name.startswith(PASSING_PREFIX))
+    }

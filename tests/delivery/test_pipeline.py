@@ -7,6 +7,7 @@ import pytest
 import respx
 
 from gateway.domain.errors import LeaseLost, StorageUnavailable
+from gateway.domain.outcome import Accepted, Deferred
 from gateway.storage.operators import operate
 from gateway.storage.orders import Retry
 from tests.delivery.conftest import Engine, Flaky, planned, settings
@@ -284,6 +285,20 @@ async def test_create_becomes_update_at_once_with_what_was_learned(engine):
     assert engine.states("H99-a") == ["delivered"]
     assert [body["memory"] for body in engine.partner.bodies] == [{}, {"created": "yes"}]
     assert engine.rows("SELECT memory FROM lane") == [('{"created":"yes"}',)]
+
+
+async def test_a_difficulty_is_remembered_until_something_is_accepted(engine):
+    outcomes = [
+        Deferred(code="token_refused", reason="-", learned={"passing:renewed": "now", "kept": "1"}),
+        Accepted(),
+    ]
+    engine.adapter.broken["interpret"] = lambda: [outcomes.pop(0)]
+    await engine.steps("H99-a", 1)
+
+    await engine.settle_everything()
+
+    assert [body["memory"] for body in engine.partner.bodies] == [{}, {"passing:renewed": "now", "kept": "1"}]
+    assert engine.rows("SELECT memory FROM lane") == [('{"kept":"1"}',)]
 
 
 async def test_partner_that_flips_for_ever_is_not_called_in_a_tight_loop(engine):

@@ -26,9 +26,11 @@ from gateway.access import (
     turned_away,
     worn_out,
 )
+from gateway.access.refusal import RENEWED
 from gateway.access.settings import TokenCall
 from gateway.access.stand_in import Doorkeeper
 from gateway.domain.errors import CannotEncode, ConfigurationError
+from gateway.domain.outcome import Accepted, remembered
 from gateway.port import Context, Denied, Grant, SimulatedRequest, WireRequest, WireResponse
 from gateway.settings import decode
 from gateway.wire.authentication import Authenticator, Credentials, NoCredential
@@ -331,7 +333,7 @@ def test_a_refused_token_is_renewed_and_the_call_repeated_once():
 
 @pytest.mark.parametrize("remembered", ["nonsense", "2026-09-28T01:00:00", ""])
 def test_a_memory_that_is_not_ours_does_no_harm(remembered):
-    context = Context(now=NOW, memory={"access_renewed": remembered})
+    context = Context(now=NOW, memory={RENEWED: remembered})
 
     outcome = turned_away(made(ONE_OF_EACH[1]), WireResponse(status=401), context)
 
@@ -519,3 +521,17 @@ def test_xroad_client_header_is_the_path_of_the_subsystem():
 
 def test_what_the_package_exports_is_there():
     assert [name for name in access_module.__all__ if not hasattr(access_module, name)] == []
+
+
+def test_a_token_that_is_refused_again_after_an_acceptance_is_renewed_at_once():
+    access, refused = made(ONE_OF_EACH[1]), WireResponse(status=401)
+    memory: dict[str, str] = {"partner_code": "7"}
+    for after in (0, 2):
+        context = Context(now=NOW + timedelta(seconds=after), memory=memory)
+        outcome = turned_away(access, refused, context)
+        assert outcome is not None
+        assert outcome.retry_after == 0.0
+        memory = remembered(memory, [outcome])
+        assert set(memory) == {"partner_code", RENEWED}
+        memory = remembered(memory, [Accepted()])
+        assert memory == {"partner_code": "7"}
