@@ -7,7 +7,10 @@ dossier has the same answer; neither contents of files nor secrets are kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapters.construction.simulator_answers import (
     Said,
@@ -20,6 +23,7 @@ from adapters.construction.simulator_answers import (
     xroad_blocks,
 )
 from adapters.construction.simulator_course import advance
+from adapters.construction.simulator_faults import FAULTS, Row
 from adapters.construction.simulator_message import (
     OPERATIONS,
     Asked,
@@ -28,6 +32,7 @@ from adapters.construction.simulator_message import (
     NotSoap,
     asked,
     call_id,
+    call_named,
     opened,
     operation_named,
     require_member,
@@ -37,6 +42,7 @@ from adapters.construction.simulator_model import SimulatorConfig, World
 from adapters.construction.simulator_record import Heard, administer, note, record
 from adapters.construction.simulator_registers import LOOKUPS
 from adapters.construction.simulator_services import SERVICES
+from adapters.construction.simulator_spoilt import BYTES, TREES
 from adapters.construction.simulator_words import CODES, Refused, outcome
 from gateway.access.stand_in import Doorkeeper
 from gateway.codec.soap import Version
@@ -59,12 +65,20 @@ class ConstructionSimulator:
         self._token_path = _path(getattr(self._config.access, "token_url", ""))
         self._world = World(self._config, self._config.day_seconds)
 
+    @property
+    def faults(self) -> Sequence[str]:
+        """What ``twist`` knows."""
+        return ("session_expired", *FAULTS)
+
     def service(self, request: SimulatedRequest) -> str:
         """The operation that a request names; nothing is checked and nothing changes."""
         return operation_named(request)
 
     def handle(self, request: SimulatedRequest) -> SimulatedResponse:
         """Admit, check, change the state, answer."""
+        outside = self._outside(request)
+        if outside is not None:
+            return outside
         answer = self._answered(request)
         return self._leaves(answer, request) if isinstance(answer, Said) else answer
 
@@ -72,7 +86,20 @@ class ConstructionSimulator:
         """Answer in the way of ``fault``; None when it does not fit this request."""
         if fault == "session_expired":
             return self.handle(request) if self._door.expire() else None
-        return None
+        row = FAULTS.get(fault)
+        if row is None or operation_named(request) not in row.services or self._outside(request) is not None:
+            return None
+        if row.effect:
+            return self._spoilt(fault, row, request)
+        try:
+            said = Said(
+                operation=operation_named(request), version=version_of(request), call=call_named(request)
+            )
+        except NotSoap:
+            return None
+        note(self._world, request, Heard(operation=said.operation, outcome=fault))
+        answer = row.instead(said, request) if row.instead is not None else None
+        return None if answer is None else self._sealed(answer, request)
 
     def record(self) -> dict[str, Any]:
         """What the ministry holds, by dossier, and every call in its order."""
@@ -87,10 +114,29 @@ class ConstructionSimulator:
             return {"tokens": self._door.expire()}
         return administer(self._world, action, body)
 
+    def _spoilt(self, fault: str, row: Row, request: SimulatedRequest) -> SimulatedResponse | None:
+        """The call works, and its answer is what ``fault`` makes of it; None for a call that is refused anyway."""
+        said = self._answered(request)
+        if not isinstance(said, Said) or said.content is None:
+            return None
+        if row.instead is not None:
+            self._write_down(said, request)
+            return self._sealed(row.instead(said, request), request)
+        if fault in TREES:
+            content = TREES[fault](said.content)
+            if content is None:
+                return None
+            self._write_down(said, request)
+            return self._sealed(written(replace(said, content=content)), request)
+        answer = self._leaves(said, request)
+        return BYTES[fault](answer)
+
+    def _write_down(self, said: Said, request: SimulatedRequest) -> None:
+        if said.heard is not None:
+            note(self._world, request, said.heard)
+
     def _answered(self, request: SimulatedRequest) -> Said | SimulatedResponse:
-        """What is said to ``request``; an answer as it is where no SOAP fits."""
-        if (outside := self._outside(request)) is not None:
-            return outside
+        """What is said to ``request``, the call being carried out; an answer as it is where no SOAP fits."""
         advance(self._world, request.now)
         try:
             version = version_of(request)
@@ -120,8 +166,7 @@ class ConstructionSimulator:
             return misunderstood(version, fault.code, str(fault))
         except Refused as refused:
             heard = Heard(operation=operation_named(request), outcome=refused.code, reason=refused.reason)
-            note(self._world, request, heard)
-            return Said(operation="unknown", version=version, refused=refused)
+            return Said(operation="unknown", version=version, refused=refused, heard=heard)
         return self._served(request, envelope)
 
     def _require_binding(self, request: SimulatedRequest, version: Version) -> None:
@@ -142,16 +187,12 @@ class ConstructionSimulator:
             content = self._carried_out(call)
         except Refused as fault:
             refused = fault
-        note(
-            self._world,
-            request,
-            Heard(
-                operation=name,
-                outcome=refused.code if refused else "1",
-                reason=refused.reason if refused else "",
-                call=call,
-                signature=signature,
-            ),
+        heard = Heard(
+            operation=name,
+            outcome=refused.code if refused else "1",
+            reason=refused.reason if refused else "",
+            call=call,
+            signature=signature,
         )
         if call is not None and refused is not None and CODES[refused.code].side is None:
             content, refused = self._business(call, refused), None
@@ -162,6 +203,7 @@ class ConstructionSimulator:
             content=content,
             refused=refused,
             headers=xroad_blocks(envelope.headers),
+            heard=heard,
         )
 
     def _signature(self, request: SimulatedRequest, envelope: Envelope, name: str) -> str:
@@ -199,6 +241,7 @@ class ConstructionSimulator:
 
     def _leaves(self, said: Said, request: SimulatedRequest) -> SimulatedResponse:
         """The bytes of an answer: checked against the schema, and signed where that is configured."""
+        self._write_down(said, request)
         if said.content is not None and (found := findings(said.content)):
             self._world.outcomes["invalid_answer"] += 1
             wrong = Refused("503", f"Câu trả lời không hợp lệ: {found[0]}")

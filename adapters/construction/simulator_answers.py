@@ -11,6 +11,7 @@ from copy import deepcopy
 from msgspec import Struct
 
 from adapters.construction.simulator_message import SPEC, schema
+from adapters.construction.simulator_record import Heard
 from adapters.construction.simulator_words import CODES, SPACE, Refused, detail, node
 from gateway.codec import soap
 from gateway.codec.soap import FaultSide, Version
@@ -32,6 +33,7 @@ class Said(Struct, frozen=True, kw_only=True):
     content: Tree | None = None
     refused: Refused | None = None
     headers: tuple[Element, ...] = ()
+    heard: Heard | None = None
 
 
 def answer_tree(operation: str, parts: Iterable[Tree]) -> Tree:
@@ -76,6 +78,14 @@ def misunderstood(version: Version, code: str, reason: str) -> SimulatedResponse
     return SimulatedResponse(
         status=500, headers=headers, body=soap.envelope(fault, version), service="unknown"
     )
+
+
+def fault_without_detail(said: Said) -> SimulatedResponse:
+    """A fault of whatever stands behind the service, without LoiDichVu."""
+    fault = soap.fault_element(said.version, FaultSide.RECEIVER, "Internal Error")
+    headers = (("content-type", f"{said.version.media_type}; charset=utf-8"),)
+    body = soap.envelope(fault, said.version)
+    return SimulatedResponse(status=500, headers=headers, body=body, service=said.operation)
 
 
 def plain(status: int, words: str, service: str = "unknown") -> SimulatedResponse:

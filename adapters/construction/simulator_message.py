@@ -28,6 +28,7 @@ _ACTION = f"{SPACE}/"
 _PARAMETER = re.compile(r';\s*action\s*=\s*"?([^";]*)"?', re.IGNORECASE)
 _LONG = re.compile(rb"(<(?:[\w.-]+:)?NoiDung(?:\s[^<>]*)?>)([A-Za-z0-9+/=\s]{1000000,})(?=</)")
 _FIRST = re.compile(rb"<(?:[\w.-]+:)?Body[^>]*>\s*<(?:[\w.-]+:)?(\w+)")
+_CALL = re.compile(rb"<(?:[\w.-]+:)?MaYeuCau>\s*([^<\s]{8,64})\s*<")
 _STAND_IN = "c3RhbmQtaW4t"  # base64 of "stand-in-", then the number of the file
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -115,6 +116,12 @@ def operation_named(request: SimulatedRequest) -> str:
     if found := _FIRST.search(request.body[:65536]):
         words.append(found[1].decode("ascii", "replace"))
     return next((word for word in words if word in OPERATIONS), "unknown")
+
+
+def call_named(request: SimulatedRequest) -> str:
+    """MaYeuCau as it seems to be; empty when there is none that the schema would allow."""
+    found = _CALL.search(request.body[:65536])
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def version_of(request: SimulatedRequest) -> Version:
