@@ -52,6 +52,11 @@ _KEEP = Statement("""
     VALUES (:digest, :size, :media_type, :origin, :at, :body) ON CONFLICT (sha256) DO NOTHING
 """)
 
+# as text: this is asked for every message with attachments, and putting a query together takes longer than its answer
+_READ = sa.text("SELECT sha256, body FROM file WHERE sha256 IN :digests").bindparams(
+    sa.bindparam("digests", expanding=True)
+)
+
 
 def keep_files(transaction: Transaction, files: Sequence[KeptFile]) -> list[None]:
     """Keep each; one that is there already stays as it is. In the order of digests, so that two processes that keep the
@@ -84,5 +89,5 @@ def read_file(connection: sa.Connection, sha256: bytes) -> StoredFile | None:
 
 def read_files(connection: sa.Connection, digests: Sequence[bytes]) -> dict[str, bytes]:
     """Of ``digests`` those that are kept, as lower-case hex to bytes."""
-    rows = connection.execute(sa.select(file.c.sha256, file.c.body).where(file.c.sha256.in_(digests)))
-    return {bytes(row.sha256).hex(): bytes(row.body) for row in rows}
+    rows = connection.execute(_READ, {"digests": list(digests)})
+    return {bytes(sha256).hex(): bytes(body) for sha256, body in rows}
