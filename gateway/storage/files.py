@@ -54,7 +54,7 @@ _KEEP = Statement("""
 
 # as text: this is asked for every message with attachments, and putting a query together takes longer than its answer
 _READ = sa.text("SELECT sha256, body FROM file WHERE sha256 IN :digests").bindparams(
-    sa.bindparam("digests", expanding=True)
+    sa.bindparam("digests", expanding=True, type_=sa.LargeBinary)
 )
 
 
