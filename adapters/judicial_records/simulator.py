@@ -54,7 +54,7 @@ class JudicialSimulator:
     def __init__(self, config: SimulatorConfig) -> None:
         self._config = config
         self._takes = config.processing_seconds
-        self._door = Doorkeeper(config.access)
+        self._door = Doorkeeper(config.access, base=_origin(config))
         self._applications: dict[str, Application] = {}
         self._desk = VneidDesk()
         self._calls = 0
@@ -233,6 +233,12 @@ def _failure(code: str, reason: str) -> dict[str, str]:
 def _said(service: str, document: dict[str, Any], status: int = 200) -> SimulatedResponse:
     body = json.dumps(document, ensure_ascii=False).encode()
     return SimulatedResponse(status=status, body=body, service=service)
+
+
+def _origin(config: SimulatorConfig) -> str:
+    """Under which callers know this stand-in, for hashes over an address."""
+    leg = config.centre or config.vneid
+    return "" if leg is None else leg.base_url.removesuffix(_path(leg.base_url) or "/")
 
 
 def _path(url: str) -> str:

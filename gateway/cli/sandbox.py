@@ -6,6 +6,7 @@ Invariant: loopback only. The first line on standard output appears when every p
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ import typer
 from gateway.cli.options import AsJson, Config, examples
 
 if TYPE_CHECKING:
+    import ssl
+
     from gateway.port import Simulator
     from gateway.sandbox import Latency, Sandbox
     from gateway.settings import Settings
@@ -20,6 +23,23 @@ if TYPE_CHECKING:
 FIRST_PORT = 8788
 FIRST = "national_portal"
 TIMESTAMPS = "timestamps"
+AUTHORITY, CALLER = "ca.pem", ("client.pem", "client.key")
+
+
+Https = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Over HTTPS; the authority to pin (ca.pem) goes into this folder, new with every start.",
+        show_default=False,
+    ),
+]
+ClientCertificates = Annotated[
+    bool,
+    typer.Option(
+        "--client-certificates", help="With --https: callers must show client.pem and client.key of DIR."
+    ),
+]
 
 
 class Faults(StrEnum):
@@ -51,31 +71,40 @@ def sandbox(
             min=0, max=65_000, help="Port of the first partner; the others follow, then control. 0: any free."
         ),
     ] = FIRST_PORT,
+    https: Https = None,
+    client_certificates: ClientCertificates = False,
     attached: Annotated[
         bool, typer.Option("--attached", hidden=True, help="End when standard input ends.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the partners' stand-ins on this machine, with faults."""
+    """Run the partners' stand-ins on this machine, with faults.
+
+    What stands in front of a partner (tokens, keys, passwords) is what the configuration's ``access`` says.
+    """
     from gateway.sandbox import PRESETS, run_sandbox
     from gateway.settings import load
 
     settings = load(config)
+    tls = issued(https, clients=client_certificates)
     simulators = {name: stand_in(name, settings) for name in chosen(names or [])}
     numbers = {name: port + place if port else 0 for place, name in enumerate((*simulators, "control"))}
     if attached:
         end_with_standard_input()
     run_sandbox(
         simulators,
-        lambda running: _announce(running, as_json=as_json),
+        lambda running: _announce(running, https, as_json=as_json),
         plan=PRESETS[faults](seed),
         latency=read_latency(latency),
         ports=numbers,
+        tls=tls,
     )
 
 
 EXAMPLES = examples(
-    "lienthong sandbox", "lienthong sandbox national_portal --faults storm --seed 7 --latency 20-80"
+    "lienthong sandbox",
+    "lienthong sandbox national_portal --faults storm --seed 7 --latency 20-80",
+    "lienthong sandbox judicial_records --https sandbox-tls --client-certificates",
 )
 
 
@@ -111,6 +140,29 @@ def stand_in(name: str, settings: Settings) -> Simulator:
     return load(source).simulate()
 
 
+def issued(folder: Path | None, *, clients: bool) -> ssl.SSLContext | None:
+    """TLS with new certificates, the authority's (and a caller's) in ``folder``; None without a folder."""
+    from datetime import UTC, datetime
+
+    from gateway.domain.errors import ConfigurationError
+    from gateway.sandbox import Authority, server_tls
+
+    if folder is None:
+        if clients:
+            raise ConfigurationError("--client-certificates: only over HTTPS; give --https DIR as well")
+        return None
+    authority = Authority(datetime.now(UTC))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / AUTHORITY).write_bytes(authority.root)
+    if not clients:
+        return server_tls(authority.server())
+    caller, (certificate, key) = authority.client("Sandbox caller"), CALLER
+    (folder / certificate).write_bytes(caller.certificate)
+    (folder / key).touch(mode=0o600)
+    (folder / key).write_bytes(caller.key)
+    return server_tls(authority.server(), clients=authority.root)
+
+
 def read_latency(text: str) -> Latency:
     """``50`` or ``20-80``; ConfigurationError when it is neither."""
     from gateway.domain.errors import ConfigurationError
@@ -139,16 +191,20 @@ def end_with_standard_input() -> None:
     threading.Thread(target=wait, name="attached", daemon=True).start()
 
 
-def _announce(running: Sandbox, *, as_json: bool) -> None:
+def _announce(running: Sandbox, https: Path | None, *, as_json: bool) -> None:
     from gateway.cli.screen import print_json
     from gateway.sandbox import PREFIX
 
     stands: dict[str, Any] = {name: running.url(name) for name in running.names}
+    authority = None if https is None else str(https / AUTHORITY)
     if as_json:
-        print_json({"control": running.control_url, "stands": stands}, pretty=False)
+        told = {"control": running.control_url, "stands": stands, "authority": authority}
+        print_json(told, pretty=False)
         return
     for name, url in stands.items():
         print(f"{name:<24} {url}")
         for door in ("record", "faults"):
             print(f"  {f'its {door}':<22} {running.control_url}/{name}{PREFIX}{door}")
+    if authority is not None:
+        print(f"{'to pin (tls.ca_file)':<24} {authority}")
     print("Stop: Ctrl-C", flush=True)

@@ -7,6 +7,7 @@ which concurrent requests arrive is the network's.
 from __future__ import annotations
 
 from gateway.sandbox.admin import PREFIX, PushOrder
+from gateway.sandbox.certificates import Authority, Holder, server_tls
 from gateway.sandbox.courier import Receipt
 from gateway.sandbox.damage import SOCKET_FAULTS
 from gateway.sandbox.faults import ANY, PRESETS, FaultPlan, FaultRule, calm, decide, five_percent, storm
@@ -20,8 +21,10 @@ __all__ = [
     "PREFIX",
     "PRESETS",
     "SOCKET_FAULTS",
+    "Authority",
     "FaultPlan",
     "FaultRule",
+    "Holder",
     "Latency",
     "PushOrder",
     "Receipt",
@@ -31,5 +34,6 @@ __all__ = [
     "five_percent",
     "run_sandbox",
     "serve_sandbox",
+    "server_tls",
     "storm",
 ]

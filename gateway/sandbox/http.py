@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -75,7 +76,7 @@ class Connection:
                 if not await self._send(exchange):
                     break
                 self._busy = False
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             self.reset()
         finally:
             await self._close()
@@ -96,7 +97,8 @@ class Connection:
 
     async def _close(self) -> None:
         self._writer.close()
-        with contextlib.suppress(ConnectionError):
+        # over TLS the other side may go without a word of farewell
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self._writer.wait_closed()
 
     # Receiving

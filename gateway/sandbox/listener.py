@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 
 from gateway.sandbox.http import Answer, Connection
 
@@ -16,10 +17,11 @@ LOOPBACK = "127.0.0.1"
 
 
 class Listener:
-    """Accepts connections for one stand-in. Port 0 takes a free one."""
+    """Accepts connections for one stand-in. Port 0 takes a free one. ``tls``: of the port, None for plain HTTP."""
 
-    def __init__(self, answer: Answer, port: int = 0) -> None:
+    def __init__(self, answer: Answer, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self._answer = answer
+        self._tls = tls
         self.port = port
         self._server: asyncio.Server | None = None
         self._keeper: socket.socket | None = None
@@ -29,7 +31,7 @@ class Listener:
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://{LOOPBACK}:{self.port}"
 
     @property
     def is_open(self) -> bool:
@@ -40,7 +42,7 @@ class Listener:
         if self._server is not None:
             return
         keeper, self._keeper = self._keeper or self._bound(), None
-        self._server = await asyncio.start_server(self._accept, sock=keeper, backlog=1024)
+        self._server = await asyncio.start_server(self._accept, sock=keeper, backlog=1024, ssl=self._tls)
 
     async def outage(self, seconds: float | None = None) -> None:
         """Refuse connections for ``seconds``, or until ``restore``. Requests in work are still answered."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -38,15 +39,21 @@ Plans: TypeAlias = FaultPlan | Mapping[str, FaultPlan]
 """One plan for every stand-in, or a plan by name (calm where none is named)."""
 Latencies: TypeAlias = Latency | Mapping[str, Latency]
 """One latency for every stand-in, or one by name (none where none is named)."""
+Tls: TypeAlias = ssl.SSLContext | Mapping[str, ssl.SSLContext]
+"""TLS of every stand-in, or by name (plain HTTP where none is named); see ``certificates``. Never of the control port."""
 
 
 class Sandbox:
     """Running stand-ins, by name. Get one from ``serve_sandbox``."""
 
-    def __init__(self, stands: Sequence[Stand], ports: Mapping[str, int]) -> None:
+    def __init__(self, stands: Sequence[Stand], ports: Mapping[str, int], tls: Tls | None = None) -> None:
         if any(stand.name == CONTROL for stand in stands):
             raise ValueError(f"{CONTROL!r} is the control port's name; call the stand-in something else")
-        self._booths = {stand.name: self._booth(stand, ports.get(stand.name, 0)) for stand in stands}
+        spoken = tls if isinstance(tls, Mapping) else {stand.name: tls for stand in stands}
+        self._booths = {
+            stand.name: self._booth(stand, ports.get(stand.name, 0), spoken.get(stand.name))
+            for stand in stands
+        }
         self._control = Listener(self._serve_control, ports.get(CONTROL, 0))
 
     @property
@@ -113,11 +120,11 @@ class Sandbox:
             await booth.postman.close()
             await booth.listener.close()
 
-    def _booth(self, stand: Stand, port: int) -> Booth:
+    def _booth(self, stand: Stand, port: int, tls: ssl.SSLContext | None) -> Booth:
         async def serve(request: Request) -> Exchange:
             return await self._serve(stand.name, request)
 
-        return Booth(stand=stand, listener=Listener(serve, port), postman=Postman(stand))
+        return Booth(stand=stand, listener=Listener(serve, port, tls=tls), postman=Postman(stand))
 
     async def _serve(self, name: str, request: Request) -> Exchange:
         booth = self._booths[name]
@@ -141,24 +148,26 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def serve_sandbox(
+async def serve_sandbox(  # noqa: PLR0913 - everything has its default
     simulators: Mapping[str, Simulator],
     *,
     plan: Plans | None = None,
     latency: Latencies | None = None,
     ports: Mapping[str, int] | None = None,
+    tls: Tls | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[Sandbox]:
     """Run ``simulators`` inside this event loop until the block ends.
 
-    ``ports``: port per stand-in and for ``control``; what is not named takes a free one. ``clock``: aware UTC.
+    ``ports``: port per stand-in and for ``control``; what is not named takes a free one. ``tls``: HTTPS instead of HTTP.
+    ``clock``: aware UTC.
     """
     stands = []
     for name, simulator in simulators.items():
         mine = plan.get(name) if isinstance(plan, Mapping) else plan
         pace = latency.get(name) if isinstance(latency, Mapping) else latency
         stands.append(Stand(name, simulator, mine or calm(), clock=clock, latency=pace or Latency()))
-    sandbox = Sandbox(stands, ports or {})
+    sandbox = Sandbox(stands, ports or {}, tls)
     await sandbox.open()
     try:
         yield sandbox
@@ -166,13 +175,14 @@ async def serve_sandbox(
         await sandbox.close()
 
 
-def run_sandbox(
+def run_sandbox(  # noqa: PLR0913 - likewise
     simulators: Mapping[str, Simulator],
     announce: Callable[[Sandbox], None],
     *,
     plan: Plans | None = None,
     latency: Latencies | None = None,
     ports: Mapping[str, int] | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Run ``simulators`` in this process until SIGINT or SIGTERM; ``announce`` is called once all ports listen."""
 
@@ -181,7 +191,7 @@ def run_sandbox(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
-        async with serve_sandbox(simulators, plan=plan, latency=latency, ports=ports) as sandbox:
+        async with serve_sandbox(simulators, plan=plan, latency=latency, ports=ports, tls=tls) as sandbox:
             announce(sandbox)
             await stopped.wait()
 

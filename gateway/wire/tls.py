@@ -73,7 +73,7 @@ def _show_certificate(context: ssl.SSLContext, settings: TlsSettings, place: str
     pem = settings.certificate.reveal() + "\n" + settings.key.reveal() + "\n"
     password = "" if settings.key_password is None else settings.key_password.reveal()
     try:
-        with _in_memory(pem.encode()) as path:
+        with in_memory(pem.encode()) as path:
             # a password that is not there is asked for at the terminal, where nobody sits
             context.load_cert_chain(path, password=password)
     except (OSError, ssl.SSLError, ValueError) as fault:
@@ -84,7 +84,7 @@ def _show_certificate(context: ssl.SSLContext, settings: TlsSettings, place: str
 
 
 @contextlib.contextmanager
-def _in_memory(content: bytes) -> Iterator[str]:
+def in_memory(content: bytes) -> Iterator[str]:
     """A path at which OpenSSL reads ``content``: a file that no disk has."""
     descriptor = os.memfd_create("lienthong-tls", os.MFD_CLOEXEC)
     try:

@@ -70,7 +70,12 @@ _ABOVE_STORAGE = (
 DOORS: dict[str, tuple[str, ...]] = {
     "alembic": ("gateway.storage",),
     "cronsim": ("gateway.jobs",),
-    "cryptography": ("gateway.signing", "gateway.messagelog", "gateway.wire.tls"),
+    "cryptography": (
+        "gateway.signing",
+        "gateway.messagelog",
+        "gateway.wire.tls",
+        "gateway.sandbox.certificates",
+    ),
     "h11": ("gateway.sandbox",),
     "httptools": ("gateway.wire",),
     "httpx": ("gateway.wire",),
