@@ -24,8 +24,8 @@ def fee(declaration: JudicialRecordDeclaration, on: date, codes: Mapping[str, Co
 
 
 def require_amounts(codes: Mapping[str, CodeTable]) -> None:
-    """ConfigurationError when a table of fees or of terms has something that is no whole number."""
-    for name in (TABLE, "ThoiHan"):
+    """ConfigurationError when a table of fees, terms or ages has something that is no whole number."""
+    for name in (TABLE, "ThoiHan", "TuoiToiThieu"):
         for row in codes[name].rows:
             if not (row.wire.isascii() and row.wire.isdecimal()):
                 raise ConfigurationError(f"code table {name}: {row.wire!r} is no whole number")

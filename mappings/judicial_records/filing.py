@@ -56,6 +56,7 @@ def read(message: Mapping[str, Json], house: House) -> Filed:
     declared = _object(message, "toKhai")
     files = tuple(_files(declared, house))
     person = _person(declared, house)
+    filed_at = _midnight(_text(message, "ngayTiepNhan", required=True))
     record = {
         "code": _text(message, "maHoSoMCDT", required=True),
         "version": 1,
@@ -71,7 +72,8 @@ def read(message: Mapping[str, Json], house: House) -> Filed:
         },
         "summary": house.procedure_name,
         "status": "registered",
-        "submitted_at": _midnight(_text(message, "ngayTiepNhan", required=True)),
+        "submitted_at": filed_at,
+        "fees": _paid(_object(declared, "thongTinThanhToan"), filed_at),
         "documents": [_document(index, each, house) for index, each in enumerate(files)],
         "declaration": {"declared": "judicial_record", **_declaration(declared, person, house)},
     }
@@ -106,6 +108,23 @@ def _declaration(told: Mapping[str, Json], person: Mapping[str, Any], house: Hou
         "paper_delivery": "post" if _text(paid, "hinhThucNhanBanGiay") == "2" else "counter",
         "deliver_to": _text(paid, "diaChiNhan"),
     }
+
+
+def _paid(told: Mapping[str, Json], filed_at: datetime) -> list[dict[str, Any]]:
+    """What the applicant has paid online before filing (judicial_records §4.2); of its time only the day is told."""
+    amount = _count(told, "tongPhi")
+    if not amount:
+        return []
+    return [
+        {
+            "id": "vneid",
+            "name": "Phí cung cấp thông tin lý lịch tư pháp",
+            "kind": "fee",
+            "amount": amount,
+            "method": "portal",
+            "paid_at": filed_at,
+        }
+    ]
 
 
 def _person(told: Mapping[str, Json], house: House) -> dict[str, Any]:

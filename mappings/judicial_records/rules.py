@@ -6,7 +6,7 @@ Invariant: everything that is wrong is found, each with a pointer into the dossi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from gateway.domain.declarations.judicial_record import CertificateKind, JudicialRecordDeclaration
 from gateway.domain.dossier import Fee
@@ -17,19 +17,34 @@ from mappings.judicial_records.fees import fee
 from mappings.judicial_records.scope import JudicialScope
 from mappings.judicial_records.submit import Application, sent_files
 
+LEAST_AGE = "TuoiToiThieu"
+
 
 def refused(
     asked: Application, scope: JudicialScope, paid: Sequence[Fee] | None, most: int
 ) -> Iterator[Violation]:
     """Everything. ``paid``: the dossier's fees, where they are compared; ``most``: bytes that one call may have."""
-    yield from by_law(asked.declaration)
+    yield from by_law(asked.declaration, asked.received_at, scope.codes)
     yield from _files(asked, scope, most)
     if paid is not None and asked.received_at is not None:
         yield from wrong_fee(asked.declaration, asked.received_at, paid, scope.codes)
 
 
-def by_law(declaration: JudicialRecordDeclaration) -> Iterator[Violation]:
-    """What the law forbids, whichever interface carries it."""
+def by_law(
+    declaration: JudicialRecordDeclaration, received_at: datetime | None, codes: Mapping[str, CodeTable]
+) -> Iterator[Violation]:
+    """What the law of the day of reception forbids, whichever interface carries it."""
+    least = None if received_at is None else codes[LEAST_AGE].wire("least", local_date(received_at))
+    if received_at is not None and least is not None:
+        born = declaration.person.born_on
+        if _age(born, local_date(received_at)) < int(least):
+            yield Violation(
+                pointer="/declaration/person/born_on",
+                code="too_young",
+                got=born,
+                expected=f"a person of {least} years or more on the day of reception",
+                advice="correct the date of birth; a younger person gets no certificate",
+            )
     if declaration.certificate is CertificateKind.NUMBER_2 and declaration.authorised:
         yield Violation(
             pointer="/declaration/authorised",
@@ -38,6 +53,12 @@ def by_law(declaration: JudicialRecordDeclaration) -> Iterator[Violation]:
             expected="nobody: certificate number 2 is asked for by the person concerned alone",
             advice="let the person concerned file, or ask for certificate number 1",
         )
+
+
+def _age(born: str, on: date) -> int:
+    """Years on a day; at most so many, where only the month or the year of birth is known."""
+    year, month, day = (int(part) for part in [*born.split("-"), "1", "1"][:3])
+    return on.year - year - ((on.month, on.day) < (month, day))
 
 
 def wrong_fee(

@@ -71,7 +71,7 @@ WAIVED: Mapping[str, Mapping[str, Waiver]] = {
 SECRET_FIELDS = ("access_token", "client_secret")
 """Body fields that are blanked before anything is recorded. The messages themselves bear no key and no certificate."""
 
-_SHARED = ("LoaiPhieu", "PhiLLTP", "ThoiHan")
+_SHARED = ("LoaiPhieu", "PhiLLTP", "ThoiHan", "TuoiToiThieu")
 _NUMERALS = ("LoaiToKhai", "DoiTuong", "QuocTich")
 
 

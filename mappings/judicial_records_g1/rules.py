@@ -18,7 +18,7 @@ __all__ = ["not_carried", "refused", "require_known"]
 
 def refused(asked: Registration, paid: Sequence[Fee], codes: Mapping[str, CodeTable]) -> Iterator[Violation]:
     """What the law forbids, and a fee that is not the table's. ``paid``: where fees are compared, else empty."""
-    yield from by_law(asked.declaration)
+    yield from by_law(asked.declaration, asked.received_at, codes)
     if paid and asked.received_at is not None:
         yield from wrong_fee(asked.declaration, asked.received_at, paid, codes)
 

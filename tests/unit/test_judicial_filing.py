@@ -211,3 +211,13 @@ def test_without_settings_the_door_is_closed() -> None:
     answer = build(replace(SETTINGS, filing=None)).read_callback(request, Context(now=NOW))
     assert isinstance(answer, Refusal)
     assert answer.answer.status == 404
+
+
+@pytest.mark.parametrize(("total", "paid"), [("200000", [200_000]), ("0", [])])
+def test_what_was_paid_before_filing_is_a_fee_of_the_dossier(total: str, paid: list[int]) -> None:
+    payment = {**FILED["toKhai"]["thongTinThanhToan"], "tongPhi": total}
+    report = call("LLTP/TaoHoSo", changed(thongTinThanhToan=payment))
+    assert isinstance(report, Report)
+    assert report.dossier is not None
+    assert [each.amount for each in report.dossier.fees] == paid
+    assert all(each.paid_at == datetime(2026, 11, 22, 17, tzinfo=UTC) for each in report.dossier.fees)

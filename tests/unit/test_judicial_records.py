@@ -555,3 +555,23 @@ def test_applications_of_other_days_are_another_interfaces(
 def test_issuers_that_contradict_each_other_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="judicial_records"):
         build(replace(changed(takes_over=False), **wrong))
+
+
+@pytest.mark.parametrize(
+    ("born", "received_on", "refused"),
+    [
+        ("2010-09-25", "2026-09-24", True),
+        ("2010-09-24", "2026-09-24", False),
+        ("2010-10", "2026-09-24", True),
+        ("2010", "2026-09-24", False),  # perhaps on the first of January
+        ("2011", "2026-09-24", True),
+        ("2011", "2026-06-30", False),  # before the law in force today
+    ],
+)
+def test_whoever_is_surely_too_young_is_refused(born: str, received_on: str, refused: bool) -> None:
+    lane = received(Lane(), received_on)
+    declaration = declared(lane.dossier)
+    person = replace(declaration.person, born_on=born)
+    dossier = replace(lane.dossier, declaration=replace(declaration, person=person))
+    found = [(each.pointer, each.code) for each in lane.adapter.check(dossier, {})]
+    assert found == ([("/declaration/person/born_on", "too_young")] if refused else [])
