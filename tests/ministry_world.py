@@ -60,6 +60,7 @@ class Ministry:
         self.sandbox = sandbox
         self.clock = clock
         self._clients: dict[str, zeep.Client] = {}
+        self._http = httpx.AsyncClient(trust_env=False)
 
     @property
     def url(self) -> str:
@@ -109,10 +110,10 @@ class Ministry:
         kinds = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
         sent = {"content-type": kinds[version], **({"soapaction": '""'} if version == "1.1" else {})}
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})
-        async with httpx.AsyncClient() as client:
-            return await client.post(self.url + ENDS[version], content=body, headers=sent, timeout=60)
+        return await self._http.post(self.url + ENDS[version], content=body, headers=sent, timeout=60)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        await self._http.aclose()
         for client in self._clients.values():
             client.transport.session.close()
 
@@ -135,7 +136,7 @@ async def ministry(
         try:
             yield world
         finally:
-            world.close()
+            await world.close()
 
 
 def paper(kind: str, content: bytes = CONTENT, **changes: Any) -> dict[str, Any]:
