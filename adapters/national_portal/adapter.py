@@ -167,29 +167,36 @@ class PortalAdapter:
         return record.interpret(meaning, reply.result, number, self._settings, self._layout)
 
     def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
-        on = local_date(context.now)  # once for a record: it has many steps
-        return record.expected(deliveries, lambda each: self._telling(each, context, on), self._layout)
+        return record.expected(deliveries, self._tellings(context), self._layout)
 
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return callback.read(request, context, self._settings, self._codes)
 
     # Encoding one delivery
 
-    def _telling(self, delivery: Delivery, context: Context, on: date) -> dict[str, Any]:
-        """What a comparison looks at in one delivery: of a step, what makes it that step."""
-        step = self._step_keys if delivery.operation == STEP else None
-        return self._item(delivery, context, step, on)
-
-    def _item(
-        self,
-        delivery: Delivery,
-        context: Context,
-        encoder: Encoder | None = None,
-        on: date | None = None,
-    ) -> dict[str, Any]:
+    def _item(self, delivery: Delivery, context: Context) -> dict[str, Any]:
         """The official object of one delivery; CannotEncode with everything that is wrong with it."""
-        number = _number(delivery, context)
-        scope = self._scope(number, context.catalogues, on=on or local_date(context.now))
+        scope = self._scope(_number(delivery, context), context.catalogues, on=local_date(context.now))
+        return self._encoded(delivery, self._encoders[delivery.operation], scope)
+
+    def _tellings(self, context: Context) -> record.Build:
+        """What a comparison looks at in a delivery: of a step, what makes it that step. Steps share a scope."""
+        on = local_date(context.now)
+        scopes: dict[str, PortalScope] = {}
+
+        def build(delivery: Delivery) -> dict[str, Any]:
+            number = _number(delivery, context)
+            if delivery.operation != STEP:
+                scope = self._scope(number, context.catalogues, on=on)
+                return self._encoded(delivery, self._encoders[delivery.operation], scope)
+            known = scopes.get(number)
+            if known is None:
+                known = scopes[number] = self._scope(number, context.catalogues, on=on)
+            return self._encoded(delivery, self._step_keys, known)
+
+        return build
+
+    def _encoded(self, delivery: Delivery, encoder: Encoder, scope: PortalScope) -> dict[str, Any]:
         at = ""
         try:
             if delivery.operation == STEP:
@@ -202,7 +209,7 @@ class PortalAdapter:
                 f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: "
                 f"the stored payload cannot be read: {str(fault)[:200]}"
             ) from fault
-        item = (encoder or self._encoders[delivery.operation]).encode(record, scope, at)
+        item = encoder.encode(record, scope, at)
         if scope.problems:
             raise CannotEncode(_told(delivery, scope.problems), scope.problems, missing=_missing(scope))
         return item

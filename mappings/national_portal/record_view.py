@@ -7,7 +7,7 @@ scalar that the contract calls alike (null, absent and "", number or text, §2.1
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -41,6 +41,7 @@ class Layout:
 
     def __init__(self, variants: frozenset[str], codes: Mapping[str, CodeTable]) -> None:
         fields = [field for field in _kept(DOSSIER, variants) if field.name not in _APART]
+        self.names = tuple(field.name for field in fields)
         self.statuses = _statuses(codes["TrangThaiHoSo"])
         self.reported = _statuses(codes["TrangThaiXuLy"])  # §7.5: a refusal is 11 there
         self.merged = [
@@ -85,9 +86,48 @@ def view(item: Item, layout: Layout) -> PartnerRecord:
         due_at=parse_date14(plain(item.get("NgayHenTra"))),
         finished_at=parse_date14(plain(item.get("NgayKetThucXuLy"))),
         steps=steps,
-        fields=_fields(item, layout),
+        fields=Fields(item, layout),
         raw=item,
     )
+
+
+class Fields(Mapping[str, str]):
+    """What is compared of ``item`` besides its own classes, by place; read when somebody looks.
+
+    Most records hold what was sent as it was sent, and then nobody looks: elements that are the same JSON on both sides
+    read the same.
+    """
+
+    __slots__ = ("_found", "_item", "_layout")
+
+    def __init__(self, item: Item, layout: Layout) -> None:
+        self._item = item
+        self._layout = layout
+        self._found: dict[str, str] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Fields) and self._layout is other._layout:
+            return self._written() == other._written() or self._read() == other._read()
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as every mapping
+
+    def __getitem__(self, place: str) -> str:
+        return self._read()[place]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, str]:
+        if self._found is None:
+            self._found = _fields(self._item, self._layout)
+        return self._found
+
+    def _written(self) -> bytes:
+        return _ENCODER.encode([self._item.get(name) for name in self._layout.names])
 
 
 def step(row: Item, layout: Layout) -> RecordStep:

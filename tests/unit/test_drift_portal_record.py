@@ -166,6 +166,23 @@ def test_values_that_the_contract_calls_alike_are_alike(changes, same):
     assert (differences == ()) is same
 
 
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"GhiChu": None}, True),
+        ({"TaiLieuNop": list(reversed(kept()["TaiLieuNop"]))}, True),
+        ({"ChuHoSo": "Khác"}, False),
+        ({"TaiKhoanDuocXacThucVoiVNeID": True}, False),  # Python calls it 1, the contract does not
+    ],
+)
+def test_fields_are_equal_as_they_stand_or_as_they_read(changes, same):
+    ours, theirs = expected().record.fields, read(answered(kept(**changes))).fields
+    assert (ours == theirs) is (dict(ours) == dict(theirs)) is same
+    assert (dict(ours) == theirs) is same
+    assert (ours != theirs) is not same
+
+
 def test_merged_documents_are_compared_one_by_one():
     more = [*kept()["TaiLieuNop"], {"TepDinhKemId": "9", "TenTepDinhKem": "của bản trước.pdf"}]
     assert compare(expected(), read(answered(kept(TaiLieuNop=more))), NOTHING_UNDERWAY).differences == ()
