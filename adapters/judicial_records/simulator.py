@@ -7,6 +7,7 @@ answer shows a key; criminal records are made up anew for every answer and kept 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,11 +39,13 @@ _REASONS = {REFUSED: "Hồ sơ không đủ điều kiện tiếp nhận", ASKED
 
 
 class SimulatorConfig(Struct, frozen=True, kw_only=True):
-    """What the stand-in knows. ``processing_seconds``: how long the centre works on an application."""
+    """What the stand-in knows. ``centres``: one issuer after the other, which know each other's applications.
+
+    ``processing_seconds``: how long they work on an application.
+    """
 
     province_code: str
-    auth_key: str = ""
-    centre: Centre | None = None
+    centres: tuple[Centre, ...] = ()
     vneid: Vneid | None = None
     access: Access = OpenAccess()
     processing_seconds: float = 3600.0
@@ -64,7 +67,7 @@ class JudicialSimulator:
         """Admit, check, change the state, answer."""
         self._calls += 1
         self._now = request.now
-        centre, vneid = self._config.centre, self._config.vneid
+        centres, vneid = self._config.centres, self._config.vneid
         path = request.path
         if path == _path(getattr(self._config.access, "token_url", "")):
             return self._door.token(request)
@@ -72,10 +75,12 @@ class JudicialSimulator:
         if outside is not None:
             return outside
         told = _read(request.body)
-        if centre and path == _path(centre.base_url) + centre.submit_path:
-            return self._submit(told, request.now)
-        if centre and path == _path(centre.base_url) + centre.poll_path:
-            return self._poll(told, request.now)
+        submitted = _keys(centres, path, lambda centre: centre.submit_path)
+        if submitted:
+            return self._submit(told, request.now, submitted)
+        polled = _keys(centres, path, lambda centre: centre.poll_path)
+        if polled:
+            return self._poll(told, request.now, polled)
         if vneid and path == _path(vneid.base_url) + vneid.tell_path:
             return _said("tell", self._desk.tell(told))
         return _said("any", {"title": "Not Found"}, 404)
@@ -135,8 +140,8 @@ class JudicialSimulator:
                 return {"error": f"no such action: {action}"}
         return {"done": action}
 
-    def _submit(self, told: dict[str, Any], now: datetime) -> SimulatedResponse:
-        refused = self._stranger(told)
+    def _submit(self, told: dict[str, Any], now: datetime, keys: frozenset[str]) -> SimulatedResponse:
+        refused = self._stranger(told, keys)
         if refused:
             return _said("submit", _failure(*refused))
         missing = list(faults(told))
@@ -157,8 +162,8 @@ class JudicialSimulator:
             "submit", {"status": "1", "statusDescription": TAKEN, "errorCode": "", "errorDescription": ""}
         )
 
-    def _poll(self, told: dict[str, Any], now: datetime) -> SimulatedResponse:
-        refused = self._stranger(told)
+    def _poll(self, told: dict[str, Any], now: datetime, keys: frozenset[str]) -> SimulatedResponse:
+        refused = self._stranger(told, keys)
         if refused:
             return _said("poll", {"status": 0, "errorCode": refused[0], "statusDescription": refused[1]})
         number = str(told.get("maHoSoMCDT"))
@@ -176,8 +181,8 @@ class JudicialSimulator:
             "ketQuaXuLy": result(number, known, issued_at) if state == ISSUED else None,
         }
 
-    def _stranger(self, told: dict[str, Any]) -> tuple[str, str] | None:
-        if told.get("authKey") != self._config.auth_key:
+    def _stranger(self, told: dict[str, Any], keys: frozenset[str]) -> tuple[str, str] | None:
+        if str(told.get("authKey")) not in keys:
             return "100", "AUTHEN_ERROR"
         if told.get("maTinh") != self._config.province_code:
             return "108", "PROVINCE_ID_INCORRECT"
@@ -189,8 +194,10 @@ def simulate(settings: Settings) -> JudicialSimulator:
     return JudicialSimulator(
         SimulatorConfig(
             province_code=settings.province_code,
-            auth_key=settings.centre.auth_key.reveal() if settings.centre else "",
-            centre=settings.centre,
+            centres=(
+                *((settings.centre,) if settings.centre else ()),
+                *(each.centre for each in settings.successors),
+            ),
             vneid=settings.vneid,
             access=settings.access,
         )
@@ -235,9 +242,16 @@ def _said(service: str, document: dict[str, Any], status: int = 200) -> Simulate
     return SimulatedResponse(status=status, body=body, service=service)
 
 
+def _keys(centres: tuple[Centre, ...], path: str, service: Callable[[Centre], str]) -> frozenset[str]:
+    """Keys of those who serve at ``path``; none: nobody does."""
+    return frozenset(
+        each.auth_key.reveal() for each in centres if path == _path(each.base_url) + service(each)
+    )
+
+
 def _origin(config: SimulatorConfig) -> str:
     """Under which callers know this stand-in, for hashes over an address."""
-    leg = config.centre or config.vneid
+    leg = config.centres[0] if config.centres else config.vneid
     return "" if leg is None else leg.base_url.removesuffix(_path(leg.base_url) or "/")
 
 

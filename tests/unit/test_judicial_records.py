@@ -504,14 +504,14 @@ def test_who_has_taken_a_dossier_is_asked_and_brought_what_was_missing() -> None
         assert request.url.startswith("https://lgsp.h99.example/")
 
 
-def test_who_takes_over_is_asked_about_older_dossiers_too() -> None:
+def test_who_takes_over_is_asked_about_older_dossiers_from_its_day_on() -> None:
     lane = received(Lane(settings=changed(takes_over=True)), "2026-09-24")
+    lane.now = datetime(2026, 9, 24, 3, tzinfo=UTC)
     lane.submit()
-    request = lane.adapter.encode_progress(lane.dossier.code, lane.context)
-    assert request.url.startswith("https://cong-an.h99.example/")
-    lane.now = datetime(2026, 9, 24, 3, tzinfo=UTC)  # the day has not come yet
-    request = lane.adapter.encode_progress(lane.dossier.code, lane.context)
-    assert request.url.startswith("https://lgsp.h99.example/")
+    for later, host in ((0, "lgsp.h99.example"), (1, "cong-an.h99.example")):
+        lane.now += timedelta(days=later)
+        asked = lane.adapter.encode_progress(lane.dossier.code, lane.context)
+        assert asked.url.split("/")[2] == host
 
 
 def test_a_report_names_the_issuer_whose_it_is() -> None:
@@ -575,3 +575,18 @@ def test_whoever_is_surely_too_young_is_refused(born: str, received_on: str, ref
     dossier = replace(lane.dossier, declaration=replace(declaration, person=person))
     found = [(each.pointer, each.code) for each in lane.adapter.check(dossier, {})]
     assert found == ([("/declaration/person/born_on", "too_young")] if refused else [])
+
+
+def test_the_stand_in_knows_each_issuer_by_its_own_key() -> None:
+    settings = changed(takes_over=True)
+    (later,) = settings.successors
+    apart = replace(later, centre=replace(POLICE, base_url="https://cong-an.h99.example/lltp"))
+    lane = received(Lane(settings=replace(settings, successors=(apart,))), "2026-09-24")
+    lane.now = datetime(2026, 9, 24, 3, tzinfo=UTC)
+    lane.submit()
+    asked = lane.ask(days=10)
+    assert asked.reports[0].unit == "Công an tỉnh Mẫu"
+    lane.adapter = build(
+        replace(settings, successors=(replace(apart, centre=replace(apart.centre, auth_key=Secret("sai"))),))
+    )
+    assert lane.ask().code == "configuration:100"
