@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
+from types import NoneType
 
 import msgspec
 
+from gateway.conformance.asking import Asked, acknowledge, ask, turn_page, unsound
 from gateway.conformance.hostile import STATUSES
 from gateway.conformance.recorded import callbacks
 from gateway.conformance.rehearsal import Exchange, Lane, Rehearsal, batches
@@ -27,17 +29,21 @@ from gateway.port import (
     Context,
     CredentialLayer,
     Denied,
+    FeedPage,
     Grant,
     LandTaxReport,
     NoRecord,
     PartnerRecord,
     PaymentLookup,
     PaymentReport,
+    Progress,
     Read,
     Refusal,
     Report,
     ShowsRecords,
     WireResponse,
+    feeder,
+    follower,
     record_reader,
 )
 
@@ -56,6 +62,9 @@ class Kind(StrEnum):
     QUERY = "interpret_query"
     READ = "interpret_read"
     RECORD = "interpret_record"
+    PROGRESS = "interpret_progress"
+    FEED = "interpret_feed"
+    ACKNOWLEDGEMENT = "interpret_acknowledgement"
     CREDENTIAL = "credential"
     CALLBACK = "read_callback"
 
@@ -63,12 +72,18 @@ class Kind(StrEnum):
 _RESULTS: dict[Kind, tuple[type, ...]] = {
     Kind.READ: (Read, CannotRead),
     Kind.RECORD: (PartnerRecord, NoRecord, CannotRead),
+    Kind.PROGRESS: (Progress, CannotRead),
+    Kind.FEED: (FeedPage, CannotRead),
+    Kind.ACKNOWLEDGEMENT: (NoneType, CannotRead),
     Kind.CREDENTIAL: (Grant, Denied),
     Kind.CALLBACK: (Report, PaymentReport, PaymentLookup, LandTaxReport, Refusal),
 }
 _SUCCESS: dict[Kind, tuple[type, ...]] = {
     Kind.READ: (Read,),
     Kind.RECORD: (PartnerRecord, NoRecord),  # "surely nothing" is a claim as well
+    Kind.PROGRESS: (Progress,),
+    Kind.FEED: (FeedPage,),
+    Kind.ACKNOWLEDGEMENT: (NoneType,),  # understood
     Kind.CREDENTIAL: (Grant,),
     Kind.CALLBACK: (Report, PaymentReport, PaymentLookup, LandTaxReport),
 }
@@ -90,10 +105,10 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         match self.kind:
             case Kind.SEND | Kind.QUERY:
                 return sorted({*STATUSES, self.success.status})
-            case Kind.READ | Kind.RECORD | Kind.CREDENTIAL:
-                return sorted({*READ_STATUSES, self.success.status})
             case Kind.CALLBACK:
                 return [self.success.status]
+            case _:
+                return sorted({*READ_STATUSES, self.success.status})
 
     def succeeded(self, result: object) -> bool:
         """Whether ``result`` claims that all is well (for outcomes: any of them)."""
@@ -122,6 +137,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
                 yield f"gives a {type(result).__name__}"
                 return
             yield from _unusable_text(result)
+            yield from unsound(result)
             if isinstance(result, CannotRead) and not self.layers.issuperset(result.renew):
                 yield f"renews unknown layers {result.renew}"
             return
@@ -145,6 +161,8 @@ def readers_of(rehearsal: Rehearsal) -> list[Reader]:
     rehearsal.conclude()
     found += _read_readers(rehearsal)
     found += _record_readers(rehearsal)
+    found += _progress_readers(rehearsal)
+    found += _feed_readers(rehearsal)
     found += _callback_readers(rehearsal)
     return found
 
@@ -236,6 +254,36 @@ def _record_readers(rehearsal: Rehearsal) -> Iterator[Reader]:
 
 def _record(reader: ShowsRecords, code: str, context: Context, response: WireResponse) -> object:
     return reader.interpret_record(code, response, context)
+
+
+def _progress_readers(rehearsal: Rehearsal) -> Iterator[Reader]:
+    """What became of the first dossier that the partner says something about."""
+    follows = follower(rehearsal.adapter)
+    for dossier in rehearsal.sendable():
+        if follows is None:
+            return
+        asked = ask(rehearsal, follows, dossier.code, rehearsal.context(rehearsal.lane(dossier).memory))
+        if isinstance(asked.read(asked.response), Progress):
+            yield _asked(rehearsal, Kind.PROGRESS, "progress", asked)
+            return
+
+
+def _feed_readers(rehearsal: Rehearsal) -> Iterator[Reader]:
+    """The first page of a feed, and its acknowledgement."""
+    feeds, context = feeder(rehearsal.adapter), rehearsal.context({})
+    if feeds is None:
+        return
+    asked = turn_page(rehearsal, feeds, "", context)
+    yield _asked(rehearsal, Kind.FEED, "feed", asked)
+    page = asked.read(asked.response)
+    done = acknowledge(rehearsal, feeds, page, context) if isinstance(page, FeedPage) else None
+    if done is not None:
+        yield _asked(rehearsal, Kind.ACKNOWLEDGEMENT, "feed (acknowledgement)", done)
+
+
+def _asked(rehearsal: Rehearsal, kind: Kind, where: str, asked: Asked) -> Reader:
+    layers = frozenset(layer.name for layer in rehearsal.adapter.credentials)
+    return Reader(kind=kind, where=where, read=asked.read, success=asked.response, layers=layers)
 
 
 def _callback_readers(rehearsal: Rehearsal) -> Iterator[Reader]:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 
 from gateway.conformance.checks import (
     answers,
+    asked,
     cases,
     encoding,
     exchanges,
@@ -130,6 +131,18 @@ CHECKS: tuple[Check, ...] = (
         meaning="where the partner shows its record: what was told is found in it, what was not is missed",
         cure="read both sides with one function; give a step one key on both; go by the payload, not by the key",
         run=records.record_rule,
+    ),
+    Check(
+        code="progress-rule",
+        meaning="where the partner is asked: an answer reads the same twice, reports keep their keys, asking ends",
+        cure="key a report by what has happened, never by the clock or its place; renew after a refused credential",
+        run=asked.progress_rule,
+    ),
+    Check(
+        code="feed-rule",
+        meaning="where the partner lists changes: the cursor moves to an end, read again everything keeps its key",
+        cure="take the cursor from the answer; read an acknowledgement like any answer",
+        run=asked.feed_rule,
     ),
     Check(
         code="sturdy-simulator",

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.conformance import CHECKS, Waiver, examine, findings_of, judge, load
 from gateway.conformance.finding import STALE
+from gateway.conformance.readers import Kind, readers
 from tests.conformance.conftest import BROKEN, broken_module, broken_subject, reference_source
 
 TODAY = date(2026, 11, 1)
@@ -23,6 +24,18 @@ def test_reference_adapter_passes(check, reference):
 def test_reference_adapter_of_a_partner_that_shows_records_passes(code):
     source = msgspec.structs.replace(reference_source(), package="tests.conformance.remembering")
     assert list(findings_of(load(source), BY_CODE[code])) == []
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+def test_reference_adapter_of_a_partner_that_is_asked_passes(check):
+    source = msgspec.structs.replace(reference_source(), package="tests.conformance.asked")
+    assert list(findings_of(load(source), check)) == []
+
+
+def test_every_change_of_a_partner_that_is_asked_is_read():
+    source = msgspec.structs.replace(reference_source(), package="tests.conformance.asked")
+    kinds = {each.kind for each in readers(load(source))}
+    assert {Kind.PROGRESS, Kind.FEED, Kind.ACKNOWLEDGEMENT} <= kinds
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import msgspec
 
+from gateway.conformance.asking import questions
 from gateway.conformance.checks.wellformed import malformed
 from gateway.conformance.finding import Flaw
 from gateway.conformance.probe import Surroundings, run
@@ -103,6 +104,7 @@ def encodings(subject: Subject, *, unchecked: bool = True, lent: Context | None 
             continue
         memory = {"partner_code": next(iter(adapter.partner_codes(dossier)), dossier.code)}
         lane = msgspec.structs.replace(context, memory=memory)
+        yield from questions(adapter, dossier, lane)
         for batch in batches(adapter, deliveries(adapter, dossier)):
             operation = adapter.manifest.operation(batch[0].operation)
             example = f"{dossier.code} {batch[0].key}"
