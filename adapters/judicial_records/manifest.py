@@ -11,6 +11,8 @@ from adapters.judicial_records.settings import Settings
 from gateway.access import secret_fields, secret_headers
 from gateway.port import Capacity, Manifest, Operation, OperationKind
 from mappings.judicial_records import SECRET_FIELDS
+from mappings.judicial_records.submit import SUBMIT as SUBMITTED
+from mappings.judicial_records.telling import TELL as TOLD
 
 SUBMIT = "submit"
 TELL = "tell"
@@ -19,6 +21,7 @@ _SUBMIT = Operation(
     name=SUBMIT,
     kind=OperationKind.SNAPSHOT,
     title="Ask the centre for a certificate, or bring what it asked for",
+    calls=(SUBMITTED.name,),
     source="judicial_records §4.3: a second time is answered with that it is there already; asked about by §4.4",
     repeatable=True,
     queryable=True,
@@ -27,6 +30,7 @@ _TELL = Operation(
     name=TELL,
     kind=OperationKind.EVENT,
     title="Tell VNeID a state, a certificate or a revocation",
+    calls=(TOLD.name,),
     source="judicial_records §4.5: a state that is there already is answered with 01 and counts as done",
     repeatable=True,
 )

@@ -1,4 +1,4 @@
-"""``lienthong encode``: exactly what would be sent, and nothing is sent.
+"""``lienthong encode``: exactly what would be sent, files and signature with it, and nothing is sent.
 
 Invariant: no socket is opened; every credential and secret field reads ``[redacted]``.
 """
@@ -28,6 +28,8 @@ EXAMPLES = examples(
     "lienthong encode national_portal dossier H99.14-260928-0007",
     "lienthong encode national_portal step dossier.json --raw",
     "lienthong encode payment_platform init order.json",
+    "lienthong encode judicial_records nhanHoSoDangKyLLTP dossier.json --files attachments",
+    "lienthong encode construction NopHoSo - --unsigned < dossier.json",
 )
 
 
@@ -46,32 +48,56 @@ class Subject(NamedTuple):
     secrets: tuple[str, ...]
 
 
+class Enclosed(NamedTuple):
+    """What goes along: files of ``folder``, or else those that are kept; the signature."""
+
+    settings: Settings
+    folder: Path | None
+    signed: bool
+
+
 def encode(
     adapter: Annotated[str, typer.Argument(help="A destination of the configuration, or an adapter's name.")],
-    operation: Annotated[str, typer.Argument(help="An operation: see lienthong adapters show.")],
+    operation: Annotated[
+        str,
+        typer.Argument(help="An operation (lienthong adapters show), or the contract's own name of it."),
+    ],
     what: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|DOSSIER", help="A record's or payment order's file, or a stored dossier."
+            metavar="FILE|-|DOSSIER",
+            help="A record's or payment order's file, - for standard input, or a stored dossier.",
         ),
     ],
     *,
     config: Config = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Files that travel in the call, found by their SHA-256; without it, those that the gateway keeps.",
+            show_default=False,
+        ),
+    ] = None,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="Without the signature.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="The body's bytes as they would leave.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print exactly what would be sent; send nothing."""
     from gateway.cli.opening import configured
+    from gateway.cli.request_screen import print_request, print_requests
 
     settings = configured(config)
-    requests = list(_requests(*_encoded(settings, adapter, operation, what)))
+    subject, planned = _encoded(settings, adapter, operation, what)
+    enclosed = Enclosed(settings, files, signed=not unsigned)
+    requests = list(_requests(subject, planned, enclosed))
     if as_json:
-        _print_json(requests)
+        print_requests(requests)
         return
     for place, request in enumerate(requests):
         if place:
             print()
-        _print(request, raw=raw)
+        print_request(request, raw=raw)
 
 
 def _encoded(settings: Settings, name: str, operation: str, what: str) -> tuple[Subject, list[Planned]]:
@@ -80,9 +106,9 @@ def _encoded(settings: Settings, name: str, operation: str, what: str) -> tuple[
     from gateway.port import AnswersPayers, CollectsPayments
 
     destination, built, secrets = _adapter(settings, name)
-    path = Path(what)
-    if isinstance(built, AnswersPayers) and path.is_file():
-        order = _ordered(path)
+    content = _content(what)
+    if isinstance(built, AnswersPayers) and content is not None:
+        order = _ordered(content)
         subject = Subject(built, destination, order.dossier, None, {}, {}, secrets)
         return subject, [_order_delivery(subject, operation, order)]
     if isinstance(built, CollectsPayments):
@@ -90,43 +116,58 @@ def _encoded(settings: Settings, name: str, operation: str, what: str) -> tuple[
             f"there is no file {what} with a payment order; what would be sent for a stored dossier shows: "
             f"lienthong payments create {what} --dry-run"
         )
-    subject = _subject(settings, (destination, built, secrets), what)
+    chosen = (destination, built, secrets)
+    subject = _stored_subject(settings, chosen, what) if content is None else _told(settings, chosen, content)
     return subject, _planned(subject, operation)
 
 
-def _ordered(path: Path) -> PaymentOrder:
+def _content(what: str) -> bytes | None:
+    """What stands in the file or comes in; None where ``what`` is neither."""
+    if what == "-":
+        return sys.stdin.buffer.read()
+    path = Path(what)
+    return path.read_bytes() if path.is_file() else None
+
+
+def _ordered(content: bytes) -> PaymentOrder:
     """The payment order in a file; RecordError lists everything wrong with it."""
     from gateway.codec.record import RecordReader
     from gateway.domain.payment_order import PaymentOrder
 
-    return RecordReader(PaymentOrder, what="payment order").read(_first_line(path.read_bytes()))
+    return RecordReader(PaymentOrder, what="payment order").read(_first_line(content))
 
 
 def _order_delivery(subject: Subject, operation: str, order: PaymentOrder) -> Planned:
     from gateway.codec import canonical
     from gateway.port import Planned
 
-    _require_operation(subject, operation)
-    return Planned(operation=operation, key=order.reference, payload=canonical.encode(order))
+    return Planned(
+        operation=_operation(subject, operation), key=order.reference, payload=canonical.encode(order)
+    )
 
 
-def _subject(settings: Settings, chosen: tuple[str, Adapter, tuple[str, ...]], what: str) -> Subject:
+def _told(settings: Settings, chosen: tuple[str, Adapter, tuple[str, ...]], content: bytes) -> Subject:
+    """The dossier in a file, of which the gateway knows nothing yet."""
     from gateway.cli.opening import reading
     from gateway.domain.errors import ConfigurationError
 
     destination, built, secrets = chosen
-    path = Path(what)
-    if path.is_file():
-        dossier = _read_file(settings, path)
-        try:
-            with reading(settings) as database:
-                catalogues = database.ask(partial(_catalogues, destination=destination))
-        except ConfigurationError:
-            catalogues = {}  # no database yet: an adapter's author needs none
-        memory = _first_memory(built, dossier)
-        return Subject(built, destination, dossier.code, dossier, memory, catalogues, secrets)
+    dossier = _read_record(settings, content)
+    try:
+        with reading(settings) as database:
+            catalogues = database.ask(partial(_catalogues, destination=destination))
+    except ConfigurationError:
+        catalogues = {}  # no database yet: an adapter's author needs none
+    memory = _first_memory(built, dossier)
+    return Subject(built, destination, dossier.code, dossier, memory, catalogues, secrets)
+
+
+def _stored_subject(settings: Settings, chosen: tuple[str, Adapter, tuple[str, ...]], code: str) -> Subject:
+    from gateway.cli.opening import reading
+
+    destination, built, secrets = chosen
     with reading(settings) as database:
-        stored = database.ask(partial(_stored, code=what, destination=destination))
+        stored = database.ask(partial(_stored, code=code, destination=destination))
         catalogues = database.ask(partial(_catalogues, destination=destination))
     dossier, memory = stored
     known = memory or _first_memory(built, dossier)
@@ -170,14 +211,13 @@ def _secrets(value: Any) -> tuple[str, ...]:
     return ()
 
 
-def _read_file(settings: Settings, path: Path) -> Dossier:
+def _read_record(settings: Settings, body: bytes) -> Dossier:
     """The first record of a file, translated; RecordError lists everything wrong with it."""
     from gateway.codec.record import RecordReader
     from gateway.domain.dossier import Dossier
     from gateway.domain.errors import RecordError
     from mappings.sources import Translation
 
-    body = path.read_bytes()
     dossier = RecordReader(Dossier, what="dossier record").read(_first_line(body))
     translated = Translation.load(settings.sources.tables).translate(dossier, datetime.now(UTC).date())
     if isinstance(translated, Dossier):
@@ -225,26 +265,33 @@ def _catalogues(connection: Any, destination: str) -> Catalogues:
 def _planned(subject: Subject, operation: str) -> list[Planned]:
     from gateway.domain.errors import NotFoundError
 
-    _require_operation(subject, operation)
+    name = _operation(subject, operation)
     plan = subject.adapter.plan(subject.dossier) if subject.dossier is not None else ()
-    planned = [each for each in plan if each.operation == operation]
+    planned = [each for each in plan if each.operation == name]
     if not planned:
         raise NotFoundError(f"dossier {subject.code}: {subject.destination} gets no {operation} of it")
     return planned
 
 
-def _require_operation(subject: Subject, operation: str) -> None:
+def _operation(subject: Subject, asked: str) -> str:
+    """The operation of that name, or whose call is so called in the contract; NotFoundError lists them all."""
     from gateway.domain.errors import NotFoundError
 
-    known = [each.name for each in subject.adapter.manifest.operations]
-    if operation not in known:
-        raise NotFoundError(f"there is no operation {operation!r}; there are: {', '.join(known)}")
+    operations = subject.adapter.manifest.operations
+    for each in operations:
+        if asked in (each.name, *each.calls):
+            return each.name
+    known = ", ".join(name for each in operations for name in (each.name, *each.calls))
+    raise NotFoundError(f"there is no operation {asked!r}; there are: {known}")
 
 
-def _requests(subject: Subject, planned: Sequence[Planned]) -> Iterator[WireRequest]:
+def _requests(subject: Subject, planned: Sequence[Planned], enclosed: Enclosed) -> Iterator[WireRequest]:
     """One request per call, with as many deliveries as may travel together; nothing secret in it."""
+    from gateway.cli.enclosing import files_at, signed, with_files
+    from gateway.cli.exits import complain
     from gateway.messagelog.redaction import REDACTED
     from gateway.port import Context
+    from gateway.port.signing import Profile
 
     adapter = subject.adapter
     context = Context(
@@ -253,13 +300,21 @@ def _requests(subject: Subject, planned: Sequence[Planned]) -> Iterator[WireRequ
         memory=subject.memory,
         catalogues=subject.catalogues,
     )
-    most = adapter.manifest.operation(planned[0].operation).batch
+    operation = adapter.manifest.operation(planned[0].operation)
+    most = operation.batch
+    find = partial(files_at, enclosed.settings, enclosed.folder)
     for begin in range(0, len(planned), most):
         deliveries = [
             _delivery(subject, each, place)
             for place, each in enumerate(planned[begin : begin + most], start=begin + 1)
         ]
-        yield _redacted(subject, adapter.encode(deliveries, context))
+        request = with_files(partial(adapter.encode, deliveries), context, find)
+        if enclosed.signed:
+            request = signed(request, operation.signing, enclosed.settings, context.now)
+        shown = _redacted(subject, request)
+        if enclosed.signed and operation.signing.profile is not Profile.NONE and shown.body != request.body:
+            complain("the signature is over the call as it leaves, without the words [redacted]")
+        yield shown
 
 
 def _delivery(subject: Subject, planned: Planned, position: int) -> Delivery:
@@ -289,35 +344,4 @@ def _redacted(subject: Subject, request: WireRequest) -> WireRequest:
         url=redact_url(request.url, fields=manifest.secret_fields, secrets=secrets),
         headers=tuple((name, value) for name, value in headers),
         body=redact_body(request.body, fields=manifest.secret_fields, secrets=secrets),
-    )
-
-
-def _print(request: WireRequest, *, raw: bool) -> None:
-    from gateway.cli.screen import pretty
-
-    if raw:
-        sys.stdout.buffer.write(request.body + b"\n")
-        sys.stdout.flush()
-        return
-    print(f"{request.method} {request.url}")
-    for name, value in request.headers:
-        print(f"{name}: {value}")
-    print()
-    print(pretty(request.body), flush=True)
-
-
-def _print_json(requests: list[WireRequest]) -> None:
-    from gateway.cli.screen import print_json
-
-    print_json(
-        [
-            {
-                "method": each.method,
-                "url": each.url,
-                "headers": [list(pair) for pair in each.headers],
-                "body_size": len(each.body),
-                "body": each.body.decode("utf-8", "replace"),
-            }
-            for each in requests
-        ]
     )

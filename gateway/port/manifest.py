@@ -24,12 +24,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     ``repeatable``: sending it twice has the same effect as once, by the contract.
     ``queryable``: after a lost answer the partner can be asked whether it has it (``Adapter.encode_query``).
     ``signing``: how requests are signed (the question after a lost answer, too), and what answers must prove.
+    ``calls``: the contract's own names of it, by which people may ask for it.
     """
 
     name: str
     kind: OperationKind
     title: str
     source: str
+    calls: tuple[str, ...] = ()
     batch: int = 1
     across: int = 1
     alike: tuple[str, ...] = ()
@@ -64,7 +66,8 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """An adapter's self-description. ``secret_fields``: names of body fields that are never stored in clear."""
+    """An adapter's self-description. ``secret_fields``: names of body fields that are never stored in clear;
+    ``personal_fields``: of those that hold personal data, which can be taken out of a proof."""
 
     name: str
     title: str
@@ -73,6 +76,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[Operation, ...]
     reads: tuple[ReadOperation, ...] = ()
     secret_fields: tuple[str, ...] = ()
+    personal_fields: tuple[str, ...] = ()
     secret_headers: tuple[str, ...] = ("authorization", "cookie", "set-cookie")
     capacity: Capacity = Capacity()
 

@@ -37,6 +37,11 @@ class TimestampWanted(msgspec.Struct, frozen=True, kw_only=True):
     request: WireRequest
     unstamped: xades.Unstamped
 
+    @property
+    def bare(self) -> WireRequest:
+        """The request with its signature, without the stamp: to be looked at, not to be sent."""
+        return _with_body(self.request, self.unstamped.document)
+
     def finish(self, answer: WireResponse) -> WireRequest:
         """The complete request. CannotSign when the authority gave no token."""
         return _with_body(self.request, self.unstamped.finish(timestamp.token_of(answer)))
@@ -176,6 +181,8 @@ def _verified(
 def _sign_xades(
     request: WireRequest, policy: SigningPolicy, keyring: Keyring, now: datetime
 ) -> WireRequest | TimestampWanted:
+    if policy.where_present and not xades.is_there(request.body, element=policy.element):
+        return request
     key = keyring.key(policy.key, now)
     unstamped = xades.prepare(request.body, key, element=policy.element, now=now)
     if not policy.timestamp:

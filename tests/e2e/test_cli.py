@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -315,6 +316,36 @@ def test_encode_refuses_a_payment_order_with_everything_wrong_in_it(config, tmp_
     ran = lienthong("encode", "payment_platform", "init", file, "-c", config)
     assert ran.code == 1
     assert "payment order" in ran.err
+
+
+SAMPLES = ROOT / "adapters" / "judicial_records" / "spec" / "samples.jsonl"
+
+
+def test_encode_knows_the_contracts_own_names_and_standard_input(config):
+    by_file = lienthong("encode", "judicial_records", "submit", SAMPLES, "-c", config)
+    piped = SAMPLES.read_bytes().splitlines()[0]
+    by_name = lienthong("encode", "judicial_records", "nhanHoSoDangKyLLTP", "-", "-c", config, stdin=piped)
+    assert by_file.code == by_name.code == 0
+    assert by_file.out == by_name.out
+    assert json.loads(by_name.out.partition("\n\n")[2])["authKey"] == "[redacted]"
+
+
+def test_encode_takes_files_from_a_folder_and_names_those_that_are_missing(config, tmp_path):
+    body = b"%PDF-1.4 anh"
+    digest = hashlib.sha256(body).hexdigest()
+    file = {"url": f"https://kho.h99.example/{digest}", "sha256": digest, "size": len(body)}
+    record = json.loads(SAMPLES.read_text().splitlines()[0])
+    record["documents"] = [{"id": "d1", "name": "Căn cước.pdf", "file": file}]
+    arguments = ("encode", "judicial_records", "submit", "-", "-c", config)
+    told = json.dumps(record).encode()
+    lost = lienthong(*arguments, stdin=told)
+    (tmp_path / "attachments").mkdir()
+    (tmp_path / "attachments" / "anh.pdf").write_bytes(body)
+    found = lienthong(*arguments, "--files", tmp_path / "attachments", "--raw", stdin=told)
+    assert (lost.code, digest in lost.err, "--files" in lost.err) == (1, True, True)
+    assert found.code == 0, found.err
+    (shown,) = json.loads(found.out)["toKhai"]["fileHoSo"]
+    assert shown == {"tenLoaiFile": "Căn cước.pdf", "tenFile": "DinhKem.pdf", "noiDungFile": "[redacted]"}
 
 
 # adapters, clients
