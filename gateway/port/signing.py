@@ -67,7 +67,8 @@ class SigningPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key``: name of a key in the keyring, or of an account for ``wsse_username``. ``lifetime``: seconds for which the
     signature says that it is good. ``element``: ``{namespace}name`` of the element that a XAdES signature covers and
-    goes into, last; it bears an ``Id``. ``timestamp``: name of the time-stamping authority in the keyring whose token
+    goes into, last; it bears an ``Id``. ``where_present``: a message without that element has no place for a signature
+    by its contract, and leaves as it is. ``timestamp``: name of the time-stamping authority in the keyring whose token
     makes XAdES-B into -T; empty for none. ``header``: where a detached JWS travels. ``components``: what a HTTP
     signature covers besides the digest of the body. ``password``: how a UsernameToken shows it.
     """
@@ -76,6 +77,7 @@ class SigningPolicy(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     lifetime: float = TIMESTAMP_LIFETIME
     element: str = ""
+    where_present: bool = False
     timestamp: str = ""
     header: str = "x-jws-signature"
     components: tuple[str, ...] = ("@method", "@target-uri", "content-type")

@@ -98,6 +98,11 @@ def prepare(body: bytes, key: SigningKey, *, element: str, now: datetime) -> Uns
     return Unstamped(document=_written(root), stamped_over=canonical(value))
 
 
+def is_there(body: bytes, *, element: str) -> bool:
+    """Whether the document ``body`` has ``element`` at all. Raises CannotSign for what is no document."""
+    return next(_document(body).iter(element), None) is not None
+
+
 def verify(body: bytes, expected: Expectation, *, element: str) -> Verified | Refused:
     """The canonical bytes of the one ``element`` that its own signature covers, or why not."""
     return conclude(lambda exam: _examine(exam, body, expected, element))

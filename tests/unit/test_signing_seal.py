@@ -220,3 +220,16 @@ def test_a_key_that_a_profile_has_no_algorithm_for_stops_the_start(profile, kind
 
     with pytest.raises(ConfigurationError, match="of no use here"):
         require(chosen, keyring)
+
+
+def test_message_without_a_place_for_a_signature_leaves_as_it_is_where_the_contract_says_so():
+    chosen = policy(Profile.XADES, element="{urn:x}Nothing", where_present=True)
+    assert signed(chosen) is REQUEST
+    with pytest.raises(CannotSign):
+        signed(msgspec.structs.replace(chosen, where_present=False))
+
+
+def test_message_with_the_place_is_signed_all_the_same():
+    made = signed(policy(Profile.XADES, where_present=True))
+    assert not isinstance(made, TimestampWanted)
+    assert good(xades.verify(made.body, expecting(OURS), element=DOSSIER))
