@@ -20,6 +20,7 @@ from mappings.construction.responses import CODES, KINDS, OK, TABLE, Call, Verdi
 
 SPACE = f"{{{NAMESPACE}}}"
 MOST_WORDS = 500
+OK_STATUS = 200
 _TABLE = TABLE.bind(CODES)
 
 
@@ -31,7 +32,7 @@ class WrongField(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The call: ``id`` is its MaYeuCau."""
+    """The call: ``id`` is its MaYeuCau; empty where it is not known any more, and any is taken."""
 
     operation: str
     id: str
@@ -39,12 +40,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer says. ``content``: the response element, only where the verdict is done."""
+    """What an answer says. ``content``: the response element, only where the verdict is done. ``certain``: it came with
+    HTTP 200, as every business answer does (construction §4.3), so that something may be concluded from a code."""
 
     verdict: Verdict
     row: str
     code: str
     reason: str
+    certain: bool = False
     content: Element | None = None
     fields: tuple[WrongField, ...] = ()
     retry_after: float | None = None
@@ -59,7 +62,8 @@ def understand(asked: Asked, response: WireResponse, schema: Schema, context: Co
         verdict=verdict,
         row=row.name,
         code=answer.code or row.name,
-        reason=f"{answer.message or row.why} ({row.name})"[:MOST_WORDS],
+        reason=_storable(f"{answer.message or row.why} ({row.name})")[:MOST_WORDS],
+        certain=response.status == OK_STATUS,
         content=content if verdict is Verdict.DONE else None,
         fields=fields,
         retry_after=retry_after(response.headers, context.now),
@@ -124,7 +128,12 @@ def _coded(call: Call, code: str, message: str) -> Answer:
 
 
 def _call(asked: Asked, answered: str) -> Call:
-    return KINDS[asked.operation] if answered == asked.id else Call.FOREIGN
+    return KINDS[asked.operation] if asked.id in {"", answered} else Call.FOREIGN
+
+
+def _storable(words: str) -> str:
+    """A header can hold what no database does."""
+    return words.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _text(element: Element, name: str) -> str:

@@ -17,6 +17,7 @@ from gateway.domain.errors import FILE, CannotEncode
 from gateway.domain.violation import Violation
 from mappings.construction.calls import Enclosed, Filing
 from mappings.construction.rules import Limits
+from mappings.construction.submission import Submission
 
 _IDS = uuid.UUID(
     "6f1e4a5e-53a2-5d0b-9d8a-2f0e6a1c7b11"
@@ -28,15 +29,16 @@ def call_id(dossier: str, operation: str, key: str) -> str:
     return str(uuid.uuid5(_IDS, f"{dossier}\x1f{operation}\x1f{key}"))
 
 
-def filing(dossier: Dossier, files: Mapping[str, bytes], limits: Limits) -> Filing:
-    """``dossier`` with its attachments. CannotEncode without a declaration of ours, when bytes are not there yet (they
-    are named in ``missing``), or when they are not what the record says. The dossier is decoded as its own type, not as
-    the look-alike of ``gateway.codec.trusted``."""
+def filing(dossier: Dossier | Submission, files: Mapping[str, bytes], limits: Limits) -> Filing:
+    """``dossier`` with its attachments, those of the rounds that it has been through among them. CannotEncode without a
+    declaration of ours, when bytes are not there yet (they are named in ``missing``), or when they are not what the
+    record says. The dossier is decoded as its own type, not as the look-alike of ``gateway.codec.trusted``."""
     declaration = dossier.declaration
     if not isinstance(declaration, ConstructionDeclaration | PlanningDeclaration):
         raise CannotEncode(
             f"encoding dossier {dossier.code}: it has no declaration for the ministry of construction"
         )
+    papers = dossier.papers if isinstance(dossier, Submission) else declaration.attachments
     return Filing(
         code=dossier.code,
         procedure=dossier.procedure,
@@ -44,8 +46,22 @@ def filing(dossier: Dossier, files: Mapping[str, bytes], limits: Limits) -> Fili
         due_at=dossier.due_at,
         return_method=dossier.return_method,
         declaration=declaration,
-        enclosed=enclose(dossier.code, declaration.attachments, files, limits),
+        enclosed=enclose(dossier.code, papers, files, limits),
         fees=tuple(dossier.fees),
+    )
+
+
+def outline(told: Submission) -> Filing:
+    """The same without the bytes of files, to be judged by the schema before anything is fetched."""
+    return Filing(
+        code=told.code,
+        procedure=told.procedure,
+        received_at=told.received_at,
+        due_at=told.due_at,
+        return_method=told.return_method,
+        declaration=told.declaration,
+        enclosed=tuple(_enclosed(each, b"") for each in told.papers),
+        fees=tuple(told.fees),
     )
 
 

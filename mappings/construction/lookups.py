@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from gateway.codec.xml import Element
 from gateway.mapping.tree import Row
 from gateway.port.progress import FeedChange, FeedPage
@@ -33,6 +35,11 @@ CATALOGUES = {
     "agencies": "6",
 }
 """Our names of the code lists, and LoaiDanhMuc."""
+
+
+def progress(content: Element) -> dict[str, Any]:
+    """States in an answer to TraCuuTrangThai, by the number that we gave; officials who work on it stay out."""
+    return {seen.dossier: msgspec.json.decode(seen.report.data) for seen in states(content)}
 
 
 def permits(content: Element) -> dict[str, Any]:

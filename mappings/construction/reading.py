@@ -148,6 +148,16 @@ def states(content: Element) -> tuple[Seen, ...]:
     return tuple(_state(each) for each in content.iterchildren(f"{SPACE}TrangThaiHoSo"))
 
 
+def own_number(content: Element) -> str:
+    """The ministry's own number of a dossier, in an answer to its filing; empty without one."""
+    return content.findtext(f"{SPACE}MaHoSoBXD", "").strip()
+
+
+def notice_number(content: Element) -> str:
+    """The number of the notice in an answer to LayYeuCauBoSung; empty without one."""
+    return content.findtext(f"{SPACE}YeuCauBoSung/{SPACE}MaYeuCauBoSung", "").strip()
+
+
 def notice(content: Element) -> ProgressReport | None:
     """The supplement notice in an answer to LayYeuCauBoSung; Unreadable when its file is not what it should be."""
     element = content.find(f"{SPACE}YeuCauBoSung")

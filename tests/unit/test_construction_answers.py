@@ -260,3 +260,20 @@ def test_the_same_thing_has_one_id_and_everything_else_another() -> None:
         == 4
     )
     assert 8 <= len(call_id("a", "b", "c")) <= 64
+
+
+def test_reasons_can_be_stored_whatever_a_header_holds() -> None:
+    response = WireResponse(status=100, headers=(("content-type", "\x00\ud800"),), body=b"{}")
+    said = understand(_asked("NopHoSo"), response, SCHEMA, Context(now=NOW))
+    assert said.verdict is V.UNKNOWN
+    assert "\x00" not in said.reason
+    assert said.reason.encode()
+
+
+def test_an_answer_is_taken_for_any_call_where_the_call_is_not_known_any_more() -> None:
+    element = xml.read(_result("NopHoSo", "ok", call="another-call-0001"))
+    body = soap.envelope(element, Version.SOAP_11)
+    response = WireResponse(status=200, headers=(("content-type", "text/xml"),), body=body)
+    assert understand(_asked("NopHoSo"), response, SCHEMA, Context(now=NOW)).row == "another_call"
+    unknown = understand(_asked("NopHoSo", call=""), response, SCHEMA, Context(now=NOW))
+    assert (unknown.verdict, unknown.certain) == (V.DONE, True)
