@@ -41,7 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("gateway.access",),
     ("gateway.mapping", "gateway.codec", "gateway.storage"),
-    ("gateway.deadlines", "gateway.port"),
+    ("gateway.deadlines", "gateway.port", "gateway.proof"),
     ("gateway.domain",),
     ("gateway",),  # the package itself: a version at most
 )
@@ -71,6 +71,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "alembic": ("gateway.storage",),
     "cronsim": ("gateway.jobs",),
     "cryptography": (
+        "gateway.proof",
         "gateway.signing",
         "gateway.messagelog",
         "gateway.wire.tls",
@@ -139,7 +140,12 @@ PURE_DIRECTLY = (
     Pure(part="gateway.access", forbidden=(*_SOCKETS, *_DATABASES, *_CLIENTS)),
     Pure(part="gateway.deadlines", forbidden=(*_SOCKETS, *_DATABASES, *_CLIENTS)),
     Pure(part="gateway.port", forbidden=(*_SOCKETS, *_DATABASES, *_CLIENTS)),
+    Pure(part="gateway.proof", forbidden=(*_SOCKETS, *_DATABASES, *_CLIENTS)),
 )
+
+# What an auditor runs alone: the standard library and one package.
+ALONE = "gateway.proof.lienthong_verify"
+ALONE_MAY_IMPORT = frozenset({"cryptography"})
 
 # The ground floor: nothing but the standard library and the library that declares its data.
 GROUND = Pure(part="gateway.domain", forbidden=(*_SOCKETS, *_DATABASES))
@@ -274,6 +280,16 @@ def test_the_ground_floor_needs_the_standard_library_only(imports: list[Import])
             or (third_party(edge) and edge.imported not in GROUND_MAY_IMPORT)
             or (is_ours(edge.imported) and not within(edge.imported, GROUND.part))
         )
+    ]
+    assert not broken, told(broken)
+
+
+def test_the_verifier_stands_alone(imports: list[Import]) -> None:
+    broken = [
+        edge
+        for edge in imports
+        if edge.importer == ALONE
+        and (is_ours(edge.imported) or (third_party(edge) and edge.imported not in ALONE_MAY_IMPORT))
     ]
     assert not broken, told(broken)
 

@@ -19,7 +19,9 @@ MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 55
 # A migration is a list of tables, written once and never edited.
 _MIGRATIONS = "gateway/storage/migrations/versions/*.py"
-LENGTH_EXEMPT = ("adapters/*/simulator.py", _MIGRATIONS)
+# The verifier is one file on purpose: an auditor takes it away and reads it from top to bottom.
+_VERIFIER = "gateway/proof/lienthong_verify.py"
+LENGTH_EXEMPT = ("adapters/*/simulator.py", _MIGRATIONS, _VERIFIER)
 
 # A module with such a name has no subject.
 EMPTY_NAMES = frozenset(
