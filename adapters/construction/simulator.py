@@ -26,6 +26,7 @@ from adapters.construction.simulator_course import advance
 from adapters.construction.simulator_faults import FAULTS, Row
 from adapters.construction.simulator_message import (
     OPERATIONS,
+    XROAD,
     Asked,
     Envelope,
     Misunderstood,
@@ -115,21 +116,26 @@ class ConstructionSimulator:
         return administer(self._world, action, body)
 
     def _spoilt(self, fault: str, row: Row, request: SimulatedRequest) -> SimulatedResponse | None:
-        """The call works, and its answer is what ``fault`` makes of it; None for a call that is refused anyway."""
+        """The call works, and its answer is what ``fault`` makes of it; None for one that ends in a
+        fault anyway."""
+        if fault == "header_order" and XROAD.encode() not in request.body:
+            return None
         said = self._answered(request)
         if not isinstance(said, Said) or said.content is None:
             return None
         if row.instead is not None:
-            self._write_down(said, request)
-            return self._sealed(row.instead(said, request), request)
-        if fault in TREES:
+            answer = row.instead(said, request)
+        elif fault == "header_order":
+            answer = written(replace(said, headers=said.headers[::-1]))
+        elif fault in TREES:
             content = TREES[fault](said.content)
             if content is None:
                 return None
-            self._write_down(said, request)
-            return self._sealed(written(replace(said, content=content)), request)
-        answer = self._leaves(said, request)
-        return BYTES[fault](answer)
+            answer = written(replace(said, content=content))
+        else:
+            return BYTES[fault](self._leaves(said, request))
+        self._write_down(said, request)
+        return self._sealed(answer, request)
 
     def _write_down(self, said: Said, request: SimulatedRequest) -> None:
         if said.heard is not None:

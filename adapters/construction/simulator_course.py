@@ -49,6 +49,7 @@ def begin(world: World, case: Case, at: datetime, course: str = "") -> None:
 
 def advance(world: World, now: datetime) -> None:
     """Everything that has become due, in its order."""
+    world.now = now if world.now is None else max(now, world.now)
     while (entry := world.due(now)) is not None:
         case, at, deed = entry
         DEEDS[deed](world, case, at)
@@ -63,6 +64,7 @@ def supplied(world: World, case: Case, at: datetime, kinds: set[str]) -> None:
     begin(world, case, at, "supplied" if enough else "wrongly_supplied")
     if not enough:
         world.plan(case, at + world.days(1), "refuse_supplement")
+    advance(world, at)
 
 
 def finish(world: World, case: Case, at: datetime) -> None:
@@ -87,7 +89,7 @@ def _ask(world: World, case: Case, at: datetime) -> None:
     wanted = _ASKED if works_of(case) else _ASKED_OTHERWISE
     titles = ", ".join(title for _, title in wanted)
     case.notice = Notice(
-        number=f"BS-{sum(each.notice is not None for each in world.cases.values()) + 1:04d}",
+        number=f"BS-{world.next('notice'):04d}",
         at=at,
         until=at + world.days(world.config.supplement_days),
         reason=f"Thiếu hoặc chưa hợp lệ: {titles}",

@@ -44,7 +44,7 @@ def grant(world: World, case: Case, at: datetime) -> None:
 
 def refuse(world: World, case: Case, at: datetime, reason: str) -> None:
     """A refusal after acceptance: state 9 with a document (§4)."""
-    number = f"{sum(each.decision is not None for each in world.cases.values()) + 1:02d}/TB-TC"
+    number = f"{world.next('refusal'):02d}/TB-TC"
     case.decision = node(
         "VanBanTuChoi",
         leaf("SoVanBan", number),
@@ -60,11 +60,14 @@ def _permit(world: World, case: Case, at: datetime, held: Tree | None) -> Tree:
     request = _child(case.told, "NoiDungDeNghi")
     old = _child(request, "GiayPhepGoc")
     changes = case.request in CHANGES
-    number = said(old, "SoGiayPhep") if changes else world.next_permit()
-    if not changes:
-        code = world.work_number(said(case.told, "DiaDiem", "DiaChi", "MaTinh"), at)
-    else:
+    if changes:
+        number = said(old, "SoGiayPhep")
         code = said(old, "MaSoThongTinCongTrinh") or _of(held, "MaSoThongTinCongTrinh")
+    else:
+        issued_before = world.next("permit")
+        number = f"{issued_before:02d}/GPXD"
+        province = said(case.told, "DiaDiem", "DiaChi", "MaTinh")
+        code = f"XD-{province}-{local_day(at).year}-{issued_before:07d}"
     agency = said(case.told, "KinhGui")
     works = _works(case, held)
     return node(
@@ -138,7 +141,7 @@ def answer_planning(world: World, case: Case, at: datetime) -> None:
         parts.append(_road(case) if everything or "3" in wanted else None)
         for topic, name, words in _TOPICS:
             parts.append(leaf(name, words) if everything or topic in wanted else None)
-    number = f"{sum(each.decision is not None for each in world.cases.values()) + 1:02d}/SXD-QH"
+    number = f"{world.next('planning'):02d}/SXD-QH"
     case.decision = node(
         "ThongTinQuyHoach",
         *parts,

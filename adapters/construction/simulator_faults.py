@@ -34,7 +34,8 @@ Instead = Callable[[Said, SimulatedRequest], SimulatedResponse]
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One fault. ``instead``: what is answered, without a call; else the name is a spoiler's."""
+    """One fault. ``instead``: what is answered; else the name is a spoiler's, or ``header_order``, which turns the copied
+    blocks of X-Road round."""
 
     services: frozenset[str] = _ALL
     effect: bool = True
@@ -90,5 +91,6 @@ FAULTS: Mapping[str, Row] = {
     "soap_fault_after": Row(instead=_refusal("503")),
     "soap_fault_200_after": Row(instead=_refusal("503", 200)),
     "http_500_html_after": Row(instead=_page(500)),
+    "header_order": Row(),
     **{name: Row(services=_ONLY.get(name, _ALL)) for name in (*TREES, *BYTES)},
 }

@@ -15,7 +15,7 @@ import msgspec
 
 from adapters.construction.simulator_files import FileLimits, Paper
 from adapters.construction.simulator_proof import Proof
-from adapters.construction.simulator_words import STATES, inner, instant, leaf, local_day, node, option, said
+from adapters.construction.simulator_words import STATES, inner, instant, leaf, local_day, node, option
 from gateway.access import Access, OpenAccess
 from gateway.codec.tree import Tree
 
@@ -82,6 +82,8 @@ class Case(msgspec.Struct, kw_only=True):
     state: str = ""
     step: str = ""
     changed_at: datetime | None = None
+    latest: Tree | None = None
+    states: list[str] = []
     notice: Notice | None = None
     supplements: list[dict[str, Any]] = []
     decision: Tree | None = None
@@ -112,9 +114,10 @@ class World:
         self.read_up_to: dict[str, int] = {}
         self.scripts: dict[str, str] = {}
         self.permits: dict[str, Tree] = {}
-        self.permit_counter = 0
         self.answers: dict[tuple[str, str], tuple[str, Tree]] = {}
         self.epoch = 1
+        self.now: datetime | None = None
+        self.numbers: Counter[str] = Counter()
         self.journal: list[dict[str, Any]] = []
         self.requests: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -141,9 +144,9 @@ class World:
 
     def planned(self, case: Case) -> list[str]:
         """What is still to happen to ``case``, in order; it is forgotten."""
-        mine = [entry for entry in sorted(self._agenda) if entry[2:4] == (case.number, case.turn)]
+        mine = [entry for entry in self._agenda if entry[2:4] == (case.number, case.turn)]
         case.turn += 1
-        return [entry[4] for entry in mine]
+        return [entry[4] for entry in sorted(mine)]
 
     def move(self, case: Case, state: str, at: datetime, *, step: str = "", reason: str = "") -> None:
         """A new state, from ``at`` on; the promise waits while the applicant is asked (construction §4)."""
@@ -153,20 +156,18 @@ class World:
         if state == "5":
             case.waiting_since = at
         case.state, case.step, case.changed_at = state, step, at
-        self.log.append(Change(case=case.number, at=at, row=_row(case, reason)))
+        case.latest = _row(case, reason)
+        case.states.append(state)
+        self.log.append(Change(case=case.number, at=at, row=case.latest))
 
-    def latest(self, case: Case) -> Tree:
-        """The last row of the log about ``case``."""
-        return next(change.row for change in reversed(self.log) if change.case == case.number)
+    def next(self, what: str) -> int:
+        """The next number of a kind of document."""
+        self.numbers[what] += 1
+        return self.numbers[what]
 
-    def next_permit(self) -> str:
-        """``{n}/GPXD`` (§7)."""
-        self.permit_counter += 1
-        return f"{self.permit_counter:02d}/GPXD"
-
-    def work_number(self, province: str, at: datetime) -> str:
-        """An invented Mã số thông tin công trình (§7)."""
-        return f"XD-{province}-{local_day(at).year}-{self.permit_counter:07d}"
+    def moment(self, case: Case) -> datetime:
+        """The time of an operator's deed: that of the last call, which came after everything in the log."""
+        return self.now or case.received_at
 
 
 def open_case(world: World, case: Case, at: datetime) -> Case:
@@ -179,7 +180,7 @@ def open_case(world: World, case: Case, at: datetime) -> Case:
 
 def own_number(world: World, at: datetime) -> str:
     """MaHoSoBXD of the next dossier."""
-    return f"BXD-{local_day(at).year}-{len(world.cases) + 1:07d}"
+    return f"BXD-{local_day(at).year}-{world.next('dossier'):07d}"
 
 
 def works_of(case: Case) -> list[Tree]:
@@ -211,8 +212,3 @@ def _row(case: Case, reason: str) -> Tree:
         leaf("ChucDanh", "Chuyên viên"),
         leaf("PhongBanXuLy", unit),
     )
-
-
-def state_of(row: Tree) -> str:
-    """TrangThaiXuLy of a row."""
-    return said(row, "TrangThaiXuLy")

@@ -6,7 +6,6 @@ Invariant: the record is JSON and holds no content of a file, no secret and no m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from adapters.construction.simulator_course import begin, finish, paid
 from adapters.construction.simulator_decisions import area, boundary
 from adapters.construction.simulator_message import Asked
-from adapters.construction.simulator_model import OUTCOMES, Case, World, state_of
+from adapters.construction.simulator_model import OUTCOMES, Case, World
 from adapters.construction.simulator_words import parts, said
 from gateway.domain.errors import NotFoundError, RecordError
 from gateway.port import SimulatedRequest
@@ -57,7 +56,7 @@ def record(world: World) -> dict[str, Any]:
     """Dossiers in the order of their filing, permits, and every call."""
     return {
         "order": list(world.order),
-        "dossiers": {number: _case(world, world.cases[number]) for number in world.order},
+        "dossiers": {number: _case(world.cases[number]) for number in world.order},
         "permits": sorted(world.permits),
         "changes": len(world.log),
         "calls": {
@@ -92,7 +91,7 @@ def note(world: World, request: SimulatedRequest, heard: Heard) -> None:
             world.cases[number].calls.append({"operation": operation, "id": entry["id"], "outcome": outcome})
 
 
-def _case(world: World, case: Case) -> dict[str, Any]:
+def _case(case: Case) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "own_number": case.own_number,
         "kind": case.kind,
@@ -101,7 +100,7 @@ def _case(world: World, case: Case) -> dict[str, Any]:
         "script": case.script,
         "state": case.state,
         "step": case.step,
-        "states": [state_of(change.row) for change in world.log if change.case == case.number],
+        "states": list(case.states),
         "received_at": case.received_at.isoformat(),
         "promised_at": case.promised_at.isoformat(),
         "papers": msgspec.to_builtins(case.papers),
@@ -158,32 +157,34 @@ def _script(world: World, body: bytes) -> dict[str, Any]:
     if case is not None:
         case.script = order.outcome
         if case.state in {"1", "2", "4"}:
-            begin(world, case, _moment(case))
+            begin(world, case, world.moment(case))
     return {"code": order.code, "outcome": order.outcome, "filed": case is not None}
 
 
 def _finish(world: World, body: bytes) -> dict[str, Any]:
     case = _dossier(world, body)
-    finish(world, case, _moment(case))
+    finish(world, case, world.moment(case))
     return {"code": case.number, "state": case.state}
+
+
+def _finish_all(world: World, _body: bytes) -> dict[str, Any]:
+    """Bring everything that has been filed to where its course leads."""
+    for number in world.order:
+        finish(world, world.cases[number], world.moment(world.cases[number]))
+    return {number: world.cases[number].state for number in world.order}
 
 
 def _pay(world: World, body: bytes) -> dict[str, Any]:
     case = _dossier(world, body)
     if case.state != "6":
         raise RecordError(f"{case.number} is in state {case.state}; only one in state 6 is waiting for money")
-    paid(world, case, _moment(case))
+    paid(world, case, world.moment(case))
     return {"code": case.number, "state": case.state}
 
 
 def _expire_cursors(world: World, _body: bytes) -> dict[str, Any]:
     world.epoch += 1
     return {"epoch": world.epoch}
-
-
-def _moment(case: Case) -> datetime:
-    """The time of an operator's deed: not before the last one, and no clock is needed for it."""
-    return case.changed_at or case.received_at
 
 
 def _dossier(world: World, body: bytes) -> Case:
@@ -204,6 +205,7 @@ ACTIONS: Mapping[str, Callable[[World, bytes], dict[str, Any]]] = {
     "pace": _pace,
     "script": _script,
     "finish": _finish,
+    "finish_all": _finish_all,
     "pay": _pay,
     "expire_cursors": _expire_cursors,
 }

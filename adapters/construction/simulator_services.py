@@ -101,7 +101,7 @@ def states(world: World, asked: Asked) -> Parts:
     known = [world.cases[number] for number in asked.dossiers if number in world.cases]
     if not known:
         raise Refused("201")
-    return [world.latest(case) for case in known]
+    return [case.latest for case in known if case.latest is not None]
 
 
 def changes(world: World, asked: Asked) -> Parts:

@@ -553,3 +553,21 @@ def test_the_stand_in_works_at_every_operation_of_the_description():
 
     assert set(_WORK) == set(OPERATIONS)
     assert len(OPERATIONS) == 13
+
+
+async def test_everything_is_finished_at_once_at_the_time_of_the_last_call():
+    async with ministry() as world:
+        for digit in (1, 6, 9):
+            await world.ask("NopHoSo", HoSo=house(owner=digit, MaHoSo=f"H99.99.99-261125-{digit:04d}"))
+        await world.ask("YeuCauThongTinQuyHoach", YeuCau=question())
+        world.clock.days(0.01)
+        await world.ask("LayDanhMuc", LoaiDanhMuc="1")
+        done = world.order("finish_all")
+        rows = (await world.ask("LayDanhSachThayDoi")).TrangThaiHoSo
+
+        assert list(done.values()) == ["9", "5", "4", "9"]
+        times = [row.ThoiDiem for row in rows]
+        assert times == sorted(times)
+        assert times[-1] == world.clock.now
+        world.order("finish_all")
+        assert world.case("H99.99.99-261125-0009")["decision"]["element"] == "GiayPhep"

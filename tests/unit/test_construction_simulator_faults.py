@@ -37,6 +37,8 @@ SILENT = {
     "file_by_address",
 }
 """What a reader of the schema and of SOAP cannot see: it is wrong only to who knows what was asked."""
+WITH_HEADERS = {"header_order"}
+"""Fits only where there are header blocks to turn round: tests/unit/test_construction_simulator_refusals.py."""
 WITHOUT_PROOF = {"changed_after_signing"}
 
 
@@ -83,7 +85,7 @@ FILED_ONLY = {name for name, row in FAULTS.items() if not row.services & set(REA
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
-@pytest.mark.parametrize("fault", sorted(set(FAULTS) - FILED_ONLY))
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - FILED_ONLY - WITH_HEADERS))
 async def test_a_fault_strikes_once_and_the_next_answer_is_whole(fault, version):
     answer, injected, again = await _struck(fault, version)
 
@@ -107,7 +109,10 @@ async def test_a_spoilt_answer_is_recognised_by_who_reads_strictly(fault):
     assert found
 
 
-@pytest.mark.parametrize("fault", sorted(name for name, row in FAULTS.items() if "RutHoSo" in row.services))
+@pytest.mark.parametrize(
+    "fault",
+    sorted(name for name, row in FAULTS.items() if "RutHoSo" in row.services and name not in WITH_HEADERS),
+)
 async def test_a_call_has_worked_or_has_not_as_the_row_says(fault):
     async with ministry() as world:
         await world.ask("NopHoSo", HoSo=house())
@@ -184,7 +189,7 @@ def test_a_stand_in_has_no_fault_that_nobody_has_heard_of():
 def test_every_spoiler_and_every_row_belong_together():
     spoilers = {*TREES, *BYTES}
     assert not set(TREES) & set(BYTES)
-    assert {name for name, row in FAULTS.items() if row.instead is None} == spoilers
+    assert {name for name, row in FAULTS.items() if row.instead is None} == {*spoilers, *WITH_HEADERS}
     assert all(row.services <= set(OPERATIONS) for row in FAULTS.values())
 
 

@@ -595,6 +595,30 @@ async def test_x_road_headers_say_who_calls_what(header, said):
             assert blocks == ["client", "service", "id", "protocolVersion"]  # §5: copied, in their order
 
 
+async def test_a_gateway_can_turn_the_copied_headers_round():
+    async with ministry() as world:
+        await world.ask("NopHoSo", HoSo=house())
+        world.inject("header_order")
+        turned = await world.post(wrapped(states(), header=_xroad()))
+        assert [etree.QName(each).localname for each in told(turned)[0]] == [
+            "protocolVersion",
+            "id",
+            "service",
+            "client",
+        ]
+
+
+async def test_tokens_can_be_forgotten_in_the_middle():
+    access = OAuth2Basic(token_url="https://nen-tang.example/token", key="khach", secret=Secret("bi-mat"))
+    async with ministry(SimulatorConfig(access=access)) as world, httpx.AsyncClient() as client:
+        grant = {"grant_type": "client_credentials"}
+        granted = await client.post(f"{world.url}/token", auth=("khach", "bi-mat"), data=grant)
+        token = f"Bearer {granted.json()['access_token']}"
+        world.inject("session_expired", "TraCuuTrangThai")
+        assert (await world.post(wrapped(states()), authorization=token)).status_code == 401
+        assert world.record()["calls"]["total"] == 0
+
+
 # Anything at all
 
 
