@@ -5,8 +5,9 @@ Invariant: every name and every content of the tree is in the element, in its or
 
 from __future__ import annotations
 
+import re
 from binascii import b2a_base64
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -16,6 +17,10 @@ Tree: TypeAlias = "tuple[str, str | bytes | tuple[Tree, ...], str]"
 """Name, content (a text, bytes that are written as base64, or trees), and where it comes from, which is not written."""
 Files: TypeAlias = list[tuple[Element, bytes]]
 """Elements that are still empty, with the bytes that belong into them."""
+
+# line ends, too: a carriage return would be read as a line feed, and everything is on one line, as findings tell it
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", "\n": "&#10;"})
+_SPECIAL = re.compile("[&<>\r\n]")
 
 
 def build(top: Tree, namespace: str) -> Element:
@@ -27,12 +32,17 @@ def build(top: Tree, namespace: str) -> Element:
 
 def outline(top: Tree, namespace: str) -> tuple[Element, Files]:
     """The element of ``top`` without its bytes, to be validated: base64 that is written here is base64, and letting a
-    schema read it letter by letter takes twelve times as long as writing it."""
-    spaces: Any = {None: namespace}  # the default namespace, which the stubs do not know
-    root = etree.Element(f"{{{namespace}}}{top[0]}", nsmap=spaces)
-    files: Files = []
-    _add(root, top[1], f"{{{namespace}}}", files)
-    return root, files
+    schema read it letter by letter takes five times as long as writing it."""
+    # written as text and read back: half the time of adding element after element
+    parts: list[str] = []
+    contents: dict[int, bytes] = {}
+    _write((top,), parts, contents)
+    markup = "".join(parts).replace(f"<{top[0]}", f'<{top[0]} xmlns="{namespace}"', 1)
+    root = etree.fromstring(markup.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
+    if not contents:
+        return root, []
+    elements = list(root.iter())
+    return root, [(elements[number], each) for number, each in contents.items()]
 
 
 def fill(files: Files) -> None:
@@ -42,11 +52,19 @@ def fill(files: Files) -> None:
         element.text = b2a_base64(content, newline=False)  # type: ignore[assignment]
 
 
-def _add(element: Element, content: str | bytes | tuple[Tree, ...], space: str, files: Files) -> None:
-    if isinstance(content, str):
-        element.text = content
-    elif isinstance(content, bytes):
-        files.append((element, content))
-    else:
-        for name, inner, _ in content:
-            _add(etree.SubElement(element, space + name), inner, space, files)
+def _write(trees: tuple[Tree, ...], parts: list[str], contents: dict[int, bytes]) -> None:
+    """Add a part for each element, in their order; the bytes of files go under the numbers of theirs."""
+    for name, content, _ in trees:
+        if isinstance(content, str):
+            parts.append(f"<{name}>{_escaped(content)}</{name}>")
+        elif isinstance(content, bytes):
+            contents[len(parts)] = content
+            parts.append(f"<{name}/>")
+        else:
+            parts.append(f"<{name}>")
+            _write(content, parts, contents)
+            parts[-1] += f"</{name}>"
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text

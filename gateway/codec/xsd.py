@@ -28,7 +28,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the schema forbids.
 
     ``path``: local names from the validated element down, the n-th of several of one name with ``[n]``; ``line``: in
-    the document that was read, 0 for an element that was built; ``reason``: libxml2's words without the value.
+    the document that was read, 0 or 1 for an element that was built; ``reason``: libxml2's words without the value.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
     def __str__(self) -> str:
-        place = f"{self.path} (line {self.line})" if self.line else self.path
+        place = f"{self.path} (line {self.line})" if self.line > 1 else self.path
         return f"{place}: {self.reason}"
 
 

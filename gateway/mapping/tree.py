@@ -1,8 +1,8 @@
 """Nested messages: one row per official element in the order of the schema, records in, a tree of texts out.
 
 For XML, where the order of elements is part of the contract. A tree is (name, content, pointer): the content is a text,
-bytes of a file or further trees, the pointer says which field of the record it came from. Invariant: what is absent in the record is
-absent in the message; a row never invents a value.
+the bytes of a file, or further trees; the pointer says which field it came from, seen from the tree around it. Invariant:
+what is absent in the record is absent in the message; a row never invents a value.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -21,7 +20,9 @@ from gateway.mapping.formats import VIETNAM, Unfit, text
 
 Tree: TypeAlias = "tuple[str, str | bytes | tuple[Tree, ...], str]"
 Source: TypeAlias = "str | Callable[[Any], object]"
+_Compiled: TypeAlias = "tuple[str, Callable[[Any], Any], tuple[Row, ...], dict[Any, str], str]"
 _MANY = (list, tuple)
+_TABLES: dict[int, tuple[tuple[Row, ...], list[_Compiled]]] = {}
 _STEP = re.compile(r"(.+?)(?:\[([0-9]+)\])?$")
 
 
@@ -41,26 +42,31 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def tree(name: str, rows: tuple[Row, ...], record: object, pointer: str = "") -> Tree:
-    """The element ``name`` with what ``rows`` make of ``record``, which stands at ``pointer`` in the document."""
+    """The element ``name`` with what ``rows`` make of ``record``, which stands at ``pointer``."""
     children: list[Tree] = []
-    for row in rows:
-        value = _reader(row.source)(record)
+    add = children.append
+    for element, take, inner, codes, place in _compiled(rows):
+        value = take(record)
         if value is None or value == "":
             continue
-        relative = row.pointer or _relative(row.source)
-        place = f"{pointer}/{relative}" if relative else pointer
         if isinstance(value, _MANY):
-            children += [_child(row, item, f"{place}/{number}") for number, item in enumerate(value)]
+            for number, item in enumerate(value):
+                here = f"{place}/{number}"
+                add(
+                    tree(element, inner, item, here)
+                    if inner
+                    else (element, _leaf(element, codes, item), here)
+                )
+        elif inner:
+            add(tree(element, inner, value, place))
         else:
-            children.append(_child(row, value, place))
+            add((element, _leaf(element, codes, value), place))
     return (name, tuple(children), pointer)
 
 
 def written(value: object) -> str:
     """``value`` as XML Schema wants its type; instants in Vietnam time (construction §4.1)."""
     match value:
-        case str():  # nine of ten values
-            return text(value).strip()
         case bool():
             return "true" if value else "false"
         case datetime():
@@ -74,7 +80,7 @@ def written(value: object) -> str:
 def pointer_at(top: Tree, path: str) -> str:
     """The pointer of the element at ``path`` (``HoSo/ThuaDat[2]``, the first step being ``top`` itself), or of the
     nearest one around it that there is."""
-    place = top
+    place, pointers = top, [top[2]]
     for step in path.split("/")[1:]:
         match = _STEP.fullmatch(step)
         if match is None or not isinstance(place[1], tuple):
@@ -84,21 +90,23 @@ def pointer_at(top: Tree, path: str) -> str:
         if not 0 < number <= len(same):
             break
         place = same[number - 1]
-    return place[2]
+        pointers.append(place[2])
+    return "".join(f"/{each}" for each in pointers if each)
 
 
-def _child(row: Row, value: object, pointer: str) -> Tree:
-    if row.rows:
-        return tree(row.name, row.rows, value, pointer)
-    if isinstance(value, bytes):
-        return (row.name, value, pointer)
-    coded = row.codes or isinstance(value, StrEnum)
-    return (row.name, _code(row, value) if coded else written(value), pointer)
+def _compiled(rows: tuple[Row, ...]) -> list[_Compiled]:
+    """``rows`` as they are walked for every message: taken apart once. Tables live as long as the process."""
+    known = _TABLES.get(id(rows))
+    if known is None:
+        made = [
+            (row.name, _reader(row.source), row.rows, row.codes, row.pointer or _relative(row.source))
+            for row in rows
+        ]
+        known = _TABLES[id(rows)] = (rows, made)  # the table itself is kept, so that nobody else gets its id
+    return known[1]
 
 
-@cache
 def _reader(source: Source) -> Callable[[Any], Any]:
-    """``source`` as a function; tables are few and live as long as the process."""
     if not isinstance(source, str):
         return source
     if "." not in source:
@@ -116,15 +124,24 @@ def _reader(source: Source) -> Callable[[Any], Any]:
     return read
 
 
-@cache
 def _relative(source: Source) -> str:
     return source.replace(".", "/") if isinstance(source, str) else ""
 
 
-def _code(row: Row, value: object) -> str:
-    code = row.codes.get(value)
+def _leaf(name: str, codes: dict[Any, str], value: object) -> str | bytes:
+    if codes:
+        return _code(name, codes, value)
+    if type(value) is str:  # nine of ten values
+        return text(value).strip()
+    if isinstance(value, StrEnum):
+        return _code(name, codes, value)
+    return value if isinstance(value, bytes) else written(value)
+
+
+def _code(name: str, codes: dict[Any, str], value: object) -> str:
+    code = codes.get(value)
     if code is None:
-        raise Unfit("no_code", f"a value that {row.name} has a code for", "extend the table of codes")
+        raise Unfit("no_code", f"a value that {name} has a code for", "extend the table of codes")
     return code
 
 
