@@ -10,6 +10,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class CaseKind(StrEnum):
     QUERY = "query"
     READ = "read"
     CREDENTIAL = "credential"
+    PROGRESS = "progress"
+    FEED = "feed"
     CALLBACK = "callback"
 
 
@@ -55,12 +58,13 @@ class RecordedDelivery(
 class RecordedContext(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """A ``Context`` as a file has it."""
+    """A ``Context`` as a file has it. ``files``: contents, whose digests are reckoned."""
 
     now: datetime
     credentials: dict[str, str] = {}
     memory: dict[str, str] = {}
     catalogues: dict[str, dict[str, Any]] = {}
+    files: list[Body] = []
 
 
 class RecordedRequest(
@@ -87,7 +91,8 @@ class RecordedResponse(
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One recorded case. ``outcome``: one per delivery, or the reading, grant or callback.
 
-    ``operation`` names the operation, the read, the credential layer, or nothing for a callback. ``variant`` is
+    ``operation`` names the operation, the read, the credential layer, or nothing. ``parameters`` of a read are its own,
+    of a question about progress the ``dossier``, of one for a feed the ``cursor``. ``variant`` is
     the variant of the specification that the case belongs to. Without ``request`` only the reading of the answer
     is compared.
     """
@@ -164,6 +169,7 @@ def context(case: Case) -> Context:
         credentials=recorded.credentials,
         memory=recorded.memory,
         catalogues=recorded.catalogues,
+        files={sha256(content).hexdigest(): content for content in map(raw, recorded.files)},
     )
 
 

@@ -56,6 +56,11 @@ def record(subject: Subject, wanted: Wanted) -> Case:
             return _read(subject, wanted)
         case CaseKind.CREDENTIAL:
             return _credential(subject, wanted)
+        case CaseKind.PROGRESS | CaseKind.FEED:
+            raise NotFoundError(
+                f"{wanted.operation!r}: a question about progress or a feed hangs on what a lane remembers; write its "
+                "case from one that is there"
+            )
         case CaseKind.CALLBACK:
             raise NotFoundError("a callback has no request of ours: record it with `record_callback`")
 
@@ -222,7 +227,10 @@ def _case(
 
 def _lent(context: Context) -> RecordedContext:
     return RecordedContext(
-        now=context.now, credentials=dict(context.credentials), memory=dict(context.memory)
+        now=context.now,
+        credentials=dict(context.credentials),
+        memory=dict(context.memory),
+        files=[shown(content) for _, content in sorted(context.files.items())],
     )
 
 

@@ -119,6 +119,7 @@ class Rehearsal:
             credentials=dict(self.credentials),
             memory=dict(memory),
             catalogues=self.catalogues,
+            files=self.subject.files,
         )
 
     def start(self) -> Rehearsal:

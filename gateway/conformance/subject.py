@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,7 @@ from gateway.port import Adapter, AdapterModule, Secret, Simulator
 
 SPECIFICATION = Path("spec", "conformance.toml")
 SAMPLES = Path("spec", "samples.jsonl")
+FILES = Path("spec", "files")
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,7 +86,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """One adapter in one configuration. ``now`` lies after everything that happened in the samples."""
+    """One adapter in one configuration. ``now`` lies after everything that happened in the samples.
+
+    ``files``: everything in ``spec/files``, by lower-case SHA-256, as the hub would lend it.
+    """
 
     name: str
     source: Source
@@ -95,6 +100,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[Dossier, ...]
     now: datetime
     orders: tuple[Order, ...] = ()
+    files: Mapping[str, bytes] = {}
 
     def build(self) -> Adapter:
         """A fresh adapter, which plans the orders of its specification."""
@@ -131,6 +137,7 @@ def load(source: Source, extra_samples: tuple[Dossier, ...] = ()) -> Subject:
         samples=samples,
         now=max(_instants(samples)) + timedelta(hours=1),
         orders=read_orders(home),
+        files=read_files(home),
     )
 
 
@@ -143,6 +150,15 @@ def read_specification(home: Path) -> Specification:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Specification)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigurationError(f"{path}: {error}; see docs/adapter-guide.md") from error
+
+
+def read_files(home: Path) -> dict[str, bytes]:
+    """The files of ``spec/files`` of the adapter at ``home``, by lower-case SHA-256; none when it has no such folder."""
+    folder = home / FILES
+    if not folder.is_dir():
+        return {}
+    contents = (path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
+    return {sha256(content).hexdigest(): content for content in contents}
 
 
 @contextmanager

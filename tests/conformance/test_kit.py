@@ -2,8 +2,10 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -11,12 +13,22 @@ import pytest
 import adapters
 from gateway.conformance import CHECKS, findings_of, load, sources
 from gateway.conformance.__main__ import main
+from gateway.conformance.checks.encoding import well_formed_requests
 from gateway.conformance.checks.wellformed import malformed
 from gateway.conformance.hostile import STATUSES, garbage, twisted, wrecked
-from gateway.conformance.recorded import CaseKind, cases, plain, raw, shown
+from gateway.conformance.recorded import (
+    Case,
+    CaseKind,
+    RecordedContext,
+    cases,
+    context,
+    plain,
+    raw,
+    shown,
+)
 from gateway.conformance.recorder import Wanted, record
 from gateway.conformance.samples import built_in, earlier_versions
-from gateway.conformance.subject import attached
+from gateway.conformance.subject import attached, read_files
 from gateway.domain.dossier import (
     ApplicantKind,
     Channel,
@@ -28,7 +40,7 @@ from gateway.domain.dossier import (
     ReturnMethod,
     Reuse,
 )
-from gateway.domain.errors import ConfigurationError, NotFoundError
+from gateway.domain.errors import CannotEncode, ConfigurationError, NotFoundError
 from gateway.domain.outcome import Accepted, Deferred
 from gateway.domain.plausibility import implausible
 from gateway.domain.status import Status
@@ -248,3 +260,48 @@ def test_command_refuses_an_unknown_adapter(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["no_such_adapter", "--tree", TREE])
     assert "no_such_adapter" in capsys.readouterr().err
+
+
+def test_files_of_a_specification_are_lent_by_their_digest(tmp_path):
+    (tmp_path / "spec" / "files").mkdir(parents=True)
+    (tmp_path / "spec" / "files" / "don.pdf").write_bytes(b"mau")
+
+    assert read_files(tmp_path) == {sha256(b"mau").hexdigest(): b"mau"}
+    assert read_files(tmp_path / "nowhere") == {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "flaw"),
+    [
+        ({"sha256": "A" * 64, "url": "https://kho.example/1"}, "lower-case"),
+        ({"sha256": "a" * 64, "url": ""}, "address"),
+        ({"sha256": "a" * 64, "url": "https://kho.example/1", "most": "20 MB"}, "most is no number"),
+        ({"sha256": "a" * 64, "url": "https://kho.example/1", "size": "11", "most": "1024"}, None),
+    ],
+)
+def test_file_that_is_asked_for_must_be_one_that_the_hub_can_fetch(reference, parameters, flaw):
+    class Asks:
+        def __getattr__(self, name):
+            return getattr(reference.module.build(reference.settings), name)
+
+        def encode(self, deliveries, context):
+            if context.files:
+                return reference.module.build(reference.settings).encode(deliveries, context)
+            raise CannotEncode("its file is missing", missing=[("file", parameters)])
+
+        encode_query = encode
+
+    module = SimpleNamespace(
+        build=lambda settings: Asks(), simulate=reference.module.simulate, manifest=reference.module.manifest
+    )
+    lent = msgspec.structs.replace(reference, module=module, files={"a" * 64: b"mau"})
+
+    flaws = [str(each.what) for each in well_formed_requests(lent)]
+
+    assert any(flaw in each for each in flaws) if flaw else not flaws
+
+
+def test_recorded_case_lends_its_files_by_their_digest():
+    case = Case(note="", context=RecordedContext(now=datetime(2026, 1, 1, tzinfo=UTC), files=["mau"]))
+
+    assert context(case).files == {sha256(b"mau").hexdigest(): b"mau"}

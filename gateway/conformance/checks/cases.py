@@ -20,7 +20,8 @@ from gateway.conformance.recorded import (
 )
 from gateway.conformance.subject import Subject
 from gateway.conformance.trial import Returned, attempt
-from gateway.port import Adapter, CredentialLayer, WireRequest, WireResponse
+from gateway.domain.errors import NotFoundError
+from gateway.port import Adapter, CredentialLayer, Feeds, Follows, WireRequest, WireResponse
 
 NOTHING = RecordedRequest(method="POST", url="")
 
@@ -78,7 +79,7 @@ def encode(adapter: Adapter, case: Case) -> object:
     return result.value if isinstance(result, Returned) else result
 
 
-def _request(adapter: Adapter, case: Case) -> WireRequest | None:
+def _request(adapter: Adapter, case: Case) -> WireRequest | None:  # noqa: PLR0911 - one a kind
     lent = context(case)
     batch = deliveries(case, adapter.manifest.name)
     match case.kind:
@@ -90,11 +91,15 @@ def _request(adapter: Adapter, case: Case) -> WireRequest | None:
             return adapter.encode_read(case.operation, case.parameters, lent)
         case CaseKind.CREDENTIAL:
             return _layer(adapter, case.operation).request(lent.credentials)
+        case CaseKind.PROGRESS:
+            return _following(adapter).encode_progress(case.parameters["dossier"], lent)
+        case CaseKind.FEED:
+            return _feeding(adapter).encode_feed(case.parameters["cursor"], lent)
         case CaseKind.CALLBACK:
             return None
 
 
-def interpret(adapter: Adapter, case: Case) -> object:
+def interpret(adapter: Adapter, case: Case) -> object:  # noqa: PLR0911 - one a kind
     """What the adapter makes of the answer (or of the inbound call) of ``case``."""
     lent = context(case)
     batch = deliveries(case, adapter.manifest.name)
@@ -108,8 +113,24 @@ def interpret(adapter: Adapter, case: Case) -> object:
             return adapter.interpret_read(case.operation, case.parameters, answer)
         case CaseKind.CREDENTIAL:
             return _layer(adapter, case.operation).read(answer)
+        case CaseKind.PROGRESS:
+            return _following(adapter).interpret_progress(case.parameters["dossier"], answer, lent)
+        case CaseKind.FEED:
+            return _feeding(adapter).interpret_feed(case.parameters["cursor"], answer, lent)
         case CaseKind.CALLBACK:
             return adapter.read_callback(inbound(case.request or NOTHING), lent)
+
+
+def _following(adapter: Adapter) -> Follows:
+    if not isinstance(adapter, Follows):
+        raise NotFoundError("a case of kind progress, and nobody is asked about dossiers")
+    return adapter
+
+
+def _feeding(adapter: Adapter) -> Feeds:
+    if not isinstance(adapter, Feeds):
+        raise NotFoundError("a case of kind feed, and there is no feed")
+    return adapter
 
 
 def _layer(adapter: Adapter, name: str) -> CredentialLayer:

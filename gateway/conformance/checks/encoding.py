@@ -5,7 +5,8 @@ Invariant: every request an adapter can make from the samples is compared, crede
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 
@@ -18,8 +19,10 @@ from gateway.conformance.probe import Surroundings, run
 from gateway.conformance.rehearsal import Rehearsal, batches, deliveries
 from gateway.conformance.subject import Subject
 from gateway.conformance.trial import Raised, Refused, Returned, Tally, attempt
+from gateway.domain.errors import FILE
 from gateway.port import Adapter, Context, WireRequest
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 Encoding = tuple[str, Callable[[], WireRequest]]
 
 _ELSEWHERE = (
@@ -46,7 +49,8 @@ def well_formed_requests(subject: Subject) -> Iterator[Flaw]:
     """Every request can be sent; what ``check`` has nothing against can be encoded, or says what it misses."""
     tally = Tally()
     rehearsal = Rehearsal(subject).start()
-    bare = dict(encodings(subject, unchecked=False))
+    nothing_lent = msgspec.structs.replace(fixed_context(subject, rehearsal.adapter), files={})
+    bare = dict(encodings(subject, unchecked=False, lent=nothing_lent))
     for name, call in encodings(subject, unchecked=False, lent=rehearsal.context({})):
         where, _, example = name.partition(" | ")
         match attempt(call):
@@ -63,15 +67,29 @@ def well_formed_requests(subject: Subject) -> Iterator[Flaw]:
 
 
 def _silent(without: Returned[WireRequest] | Refused | Raised, adapter: Adapter) -> Iterator[str]:
-    """What is wrong where a request can be made only with catalogues that the hub may not have fetched yet."""
+    """What is wrong where a request can be made only with catalogues or files that the hub may not have yet."""
     if not isinstance(without, Refused):
         return
     declared = {read.name: set(read.parameters) for read in adapter.manifest.reads if read.catalogue}
     if not without.error.missing:
-        yield "cannot be encoded before its catalogues are fetched, and does not say which it misses"
+        yield "cannot be encoded before its catalogues and files are fetched, and does not say which it misses"
     for catalogue, parameters in without.error.missing:
+        if catalogue == FILE:
+            yield from _unfetchable(parameters)
+            continue
         if declared.get(catalogue) != set(parameters):
             yield f"misses catalogue {catalogue!r} with {sorted(parameters)}, which no read of the manifest gives"
+
+
+def _unfetchable(parameters: Mapping[str, str]) -> Iterator[str]:
+    """What keeps the hub from fetching a file that an adapter asks for."""
+    if not _DIGEST.fullmatch(parameters.get("sha256", "")):
+        yield "misses a file without its SHA-256 in lower-case hexadecimal"
+    if not parameters.get("url"):
+        yield "misses a file without its address"
+    for name in {"size", "most"} & set(parameters):
+        if not parameters[name].isdecimal():
+            yield f"misses a file whose {name} is no number"
 
 
 def digests(subject: Subject) -> dict[str, str]:
@@ -116,4 +134,4 @@ def encodings(subject: Subject, *, unchecked: bool = True, lent: Context | None 
 def fixed_context(subject: Subject, adapter: Adapter) -> Context:
     """A context that depends on nothing but the adapter's declarations; its credentials are canaries."""
     credentials = {layer.name: f"CANARY-credential-{layer.name}-7d1f" for layer in adapter.credentials}
-    return Context(now=subject.now, credentials=credentials)
+    return Context(now=subject.now, credentials=credentials, files=subject.files)
