@@ -91,8 +91,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Codes of answers (rows: mappings/judicial_records_g1/responses; §12 U4):
 
-    success_codes, configuration_codes, missing_codes, refused_codes   done; refused by our configuration; the dossier is
-    not known; refused for its data. Every other code is asked about.
+    success_codes          done
+    configuration_codes    refused by our configuration
+    missing_codes          the dossier is not known
+    refused_codes          refused for its data; every code in none of these lists is asked about
     """
 
     base_url: str
