@@ -62,7 +62,7 @@ class ConstructionSimulator:
 
     def __init__(self, config: SimulatorConfig | None = None) -> None:
         self._config = config or SimulatorConfig()
-        self._door = Doorkeeper(self._config.access)
+        self._door = Doorkeeper(self._config.access, base=self._config.base)
         self._token_path = _path(getattr(self._config.access, "token_url", ""))
         self._world = World(self._config, self._config.day_seconds)
 

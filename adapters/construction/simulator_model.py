@@ -29,7 +29,8 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What the stand-in knows and how fast it works.
 
     ``agencies``: beginnings of codes of units that it serves; ``provinces``: codes of places; empty lets all in.
-    ``path_11``, ``path_12``: of the two bindings, which may be one. ``day_seconds``: how long a working day takes.
+    ``path_11``, ``path_12``: of the two bindings, which may be one; ``base``: the address before them, as callers know
+    it, for hashes over addresses. ``day_seconds``: how long a working day takes.
     ``house_days``, ``change_days``: promises for houses, of kinds 1 to 5 and of 6 and 7; ``work_days``,
     ``grand_days``: other works of grades III and IV, and above; ``planning_days``. ``fault_status``: of HTTP, for every
     fault; 0 as the contract has it. ``page``: changes in an answer where the caller names no number.
@@ -39,6 +40,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     provinces: tuple[str, ...] = ("99",)
     path_11: str = "/bxd/CapPhepXayDung"
     path_12: str = "/bxd/CapPhepXayDung12"
+    base: str = ""
     access: Access = OpenAccess()
     proof: Proof | None = None
     files: FileLimits = FileLimits()

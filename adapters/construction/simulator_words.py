@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
+from functools import cache
 
 from msgspec import Struct
 
@@ -17,6 +18,8 @@ from gateway.codec.xml import Element
 
 SPACE = "http://www.moc.gov.vn/capphepxaydung/1.0"
 Q = f"{{{SPACE}}}"
+_NAME = len(Q)
+_ATTACHMENT = f"{Q}TepDinhKem"
 VIETNAM = timezone(timedelta(hours=7))
 DONE = "Giao dịch thành công"
 NOT_DONE = "Giao dịch không thành công"
@@ -141,6 +144,7 @@ def read_instant(text: str) -> datetime:
     return at.replace(tzinfo=VIETNAM) if at.tzinfo is None else at
 
 
+@cache
 def path(steps: str) -> str:
     """``A/B`` in the contract's namespace, for searches."""
     return "/".join(Q + step for step in steps.split("/"))
@@ -161,13 +165,13 @@ def is_true(word: str) -> bool:
     return word in {"true", "1"}
 
 
-def kept(element: Element, *, without: frozenset[str] = frozenset({"NoiDung"})) -> Tree:
-    """``element`` as a tree of names and texts; no content of files, and nothing of other namespaces."""
-    name = _name(element)
-    inner = [child for child in element if str(child.tag).startswith(Q) and _name(child) not in without]
-    if not inner:
-        return leaf(name, (element.text or "").strip())
-    return (name, tuple(kept(child, without=without) for child in inner), "")
+def kept(element: Element) -> Tree:
+    """``element`` as a tree of names and texts; no attachments, and nothing of other namespaces."""
+    name = str(element.tag)[_NAME:]
+    inner = tuple(
+        kept(child) for child in element if (tag := str(child.tag)).startswith(Q) and tag != _ATTACHMENT
+    )
+    return (name, inner or (element.text or "").strip(), "")
 
 
 def named(tree: Tree, name: str) -> Tree:
@@ -193,7 +197,3 @@ def said(tree: Tree, *steps: str) -> str:
             return ""
         tree = found[0]
     return tree[1] if isinstance(tree[1], str) else ""
-
-
-def _name(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
