@@ -11,6 +11,7 @@ from adapters.judicial_records.settings import Settings
 from gateway.access import secret_fields, secret_headers
 from gateway.port import Capacity, Manifest, Operation, OperationKind
 from mappings.judicial_records import SECRET_FIELDS
+from mappings.judicial_records.personal import PERSONAL_FIELDS
 from mappings.judicial_records.submit import SUBMIT as SUBMITTED
 from mappings.judicial_records.telling import TELL as TOLD
 
@@ -41,6 +42,7 @@ manifest = Manifest(
     title_vi="Cấp phiếu lý lịch tư pháp",
     contract="judicial_records",
     operations=(_SUBMIT, _TELL),
+    personal_fields=PERSONAL_FIELDS,
     secret_fields=SECRET_FIELDS,
     secret_headers=("authorization", "cookie", "set-cookie", "lgspaccesstoken"),
     capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=32 * 1024 * 1024),

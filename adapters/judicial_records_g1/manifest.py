@@ -11,6 +11,8 @@ from adapters.judicial_records_g1.settings import Settings
 from gateway.access import secret_fields, secret_headers
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from mappings.judicial_records_g1 import SECRET_FIELDS
+from mappings.judicial_records_g1.personal import PERSONAL_FIELDS
+from mappings.judicial_records_g1.submit import SUBMIT as SUBMITTED
 
 SUBMIT = "submit"
 LIST = "list"
@@ -20,6 +22,7 @@ _SUBMIT = Operation(
     name=SUBMIT,
     kind=OperationKind.SNAPSHOT,
     title="Ask the centre for a certificate",
+    calls=(SUBMITTED.name,),
     source="judicial_records §5, nhanHoSoDangKy; asked about by traTrangThaiHs",
     queryable=True,
 )
@@ -37,6 +40,7 @@ manifest = Manifest(
     contract="judicial_records",
     operations=(_SUBMIT,),
     reads=(_LIST,),
+    personal_fields=PERSONAL_FIELDS,
     secret_fields=SECRET_FIELDS,
     secret_headers=("authorization", "cookie", "set-cookie", "lgspaccesstoken"),
     capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=4 * 1024 * 1024),

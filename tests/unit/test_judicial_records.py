@@ -590,3 +590,11 @@ def test_the_stand_in_knows_each_issuer_by_its_own_key() -> None:
         replace(settings, successors=(replace(apart, centre=replace(apart.centre, auth_key=Secret("sai"))),))
     )
     assert lane.ask().code == "configuration:100"
+
+
+def test_personal_elements_are_spelt_as_they_leave_or_come() -> None:
+    leaving = frozenset[str]().union(*(table.names() for table in TABLES.values()))
+    coming = Path("mappings/judicial_records/filing.py").read_text(encoding="utf-8")
+    for name in build(SETTINGS).manifest.personal_fields:
+        known = name in leaving or f'"{name}"' in coming or f'"{{prefix}}{name[3:]}"' in coming
+        assert known or name == "nuqNoiDKKS", name

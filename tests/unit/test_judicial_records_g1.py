@@ -361,3 +361,8 @@ def test_the_configuration_in_the_readme_works() -> None:
     )
     assert [layer.name for layer in build(chosen).credentials] == ["access"]
     assert "mo-phong" not in repr(chosen)
+
+
+def test_every_personal_element_is_one_of_the_contracts() -> None:
+    names = frozenset[str]().union(*(table.names() for table in TABLES.values()))
+    assert set(build(SETTINGS).manifest.personal_fields) <= names
