@@ -254,21 +254,17 @@ def apply(
 
 
 async def _carried_out(way: Way, request: RepairRequest) -> RepairDone:
-    from gateway.cli.opening import opened, require_free
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.giving import give
     from gateway.statussync.repair import RepairDone
 
-    if way.url is None:
-        require_free(way.settings, instead="give the order through its API: --url URL --key-file FILE")
-        async with opened(way.settings) as gateway:
-            return await gateway.repairs.carry_out(request)
     body: dict[str, Any] = {
         name: getattr(request, name)
         for name in ("reason", "destination", "dossier", "kind", "allow_backwards", "dry_run", "limit")
     }
     body["ids"] = [str(each) for each in request.ids]
-    async with connected(way.url, read_key(way.key, way.key_file)) as remote:
-        return await remote.post("/v1/drift/apply", body, RepairDone)
+    return await give(
+        way, lambda gateway: gateway.repairs.carry_out(request), "/v1/drift/apply", body, RepairDone
+    )
 
 
 def _lines(done: RepairDone) -> list[str]:
@@ -316,16 +312,12 @@ def tolerate(drift: DriftId, *, by: Changing) -> None:
 
 
 async def _tolerated(by: Changing, drift: int) -> Tolerated:
-    from gateway.cli.opening import opened, require_free
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.giving import give
     from gateway.statussync.repair import Tolerated
     from gateway.storage.drift_repairs import Tolerance
 
-    way = by.way
     order = Tolerance(drift=drift, **by.instruction)
-    if way.url is None:
-        require_free(way.settings, instead="give the order through its API: --url URL --key-file FILE")
-        async with opened(way.settings) as gateway:
-            return await gateway.repairs.tolerate(order)
-    async with connected(way.url, read_key(way.key, way.key_file)) as remote:
-        return await remote.post(f"/v1/drift/{drift}/tolerate", {"reason": order.reason}, Tolerated)
+    path = f"/v1/drift/{drift}/tolerate"
+    return await give(
+        by.way, lambda gateway: gateway.repairs.tolerate(order), path, {"reason": order.reason}, Tolerated
+    )

@@ -286,17 +286,16 @@ def resolve(
 
 
 async def _resolved(by: Changing, item: int) -> Resolved:
-    from gateway.cli.opening import opened, require_free
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.giving import give
     from gateway.payments.reconcile import Resolved
     from gateway.storage.reconciliation import Resolution
 
-    way = by.way
     order = Resolution(item=item, **by.instruction)
-    if way.url is None:
-        require_free(way.settings, instead=_INSTEAD)
-        async with opened(way.settings) as gateway:
-            return await gateway.payments.reconciliation.resolve(order)
-    async with connected(way.url, read_key(way.key, way.key_file)) as remote:
-        path = f"/v1/payment-reconciliations/items/{item}/resolve"
-        return await remote.post(path, {"reason": order.reason}, Resolved)
+    path = f"/v1/payment-reconciliations/items/{item}/resolve"
+    return await give(
+        by.way,
+        lambda gateway: gateway.payments.reconciliation.resolve(order),
+        path,
+        {"reason": order.reason},
+        Resolved,
+    )
