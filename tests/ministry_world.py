@@ -10,17 +10,22 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
 import requests
 import zeep
 from zeep.transports import Transport
+from zeep.wsdl import Document
 
+import adapters.construction.simulator as stand_in
 from adapters.construction.simulator import ConstructionSimulator, SimulatorConfig
 from gateway.sandbox import FaultPlan, FaultRule, Sandbox, serve_sandbox
 
 NAME = "ministry"
+SPEC = Path(stand_in.__file__).with_name("spec")
 SPACE = "http://www.moc.gov.vn/capphepxaydung/1.0"
 Q = f"{{{SPACE}}}"
 NOW = datetime(2026, 11, 25, 1, 5, tzinfo=UTC)
@@ -59,7 +64,8 @@ class Ministry:
     def __init__(self, sandbox: Sandbox, clock: Clock) -> None:
         self.sandbox = sandbox
         self.clock = clock
-        self._clients: dict[str, zeep.Client] = {}
+        self._clients: dict[int, zeep.Client] = {}
+        self._transport = Transport(session=session(), cache=None)
         self._http = httpx.AsyncClient(trust_env=False)
 
     @property
@@ -81,20 +87,18 @@ class Ministry:
         rule = FaultRule(fault=fault, service=service, **{"first_n": 1, **changes})
         self.sandbox.use_plan(NAME, FaultPlan(rules=(rule,)))
 
-    async def client(self, version: str = "1.1", wsse: Any = None) -> Any:
-        """Zeep's proxy of the port, made from the description that the ministry serves."""
-        key = f"{version}{id(wsse) if wsse is not None else ''}"
-        if key not in self._clients:
-            self._clients[key] = await asyncio.to_thread(self._load, wsse)
-        return self._clients[key].bind(
-            "CapPhepXayDungService", f"CapPhepXayDungSoap{version.replace('.', '')}"
-        )
+    def client(self, version: str = "1.1", wsse: Any = None) -> Any:
+        """Zeep's proxy of the port at the ministry's address."""
+        if id(wsse) not in self._clients:
+            self._clients[id(wsse)] = zeep.Client(description(), transport=self._transport, wsse=wsse)
+        binding = f"{Q}CapPhepXayDungSoap{version.replace('.', '')}Binding"
+        return self._clients[id(wsse)].create_service(binding, self.url + ENDS[version])
 
     async def ask(
         self, operation: str, *, version: str = "1.1", call: str = "", wsse: Any = None, **body: Any
     ) -> Any:
         """Call an operation with zeep; ``call``: MaYeuCau, a fresh one where none is given."""
-        proxy = await self.client(version, wsse)
+        proxy = self.client(version, wsse)
         return await asyncio.to_thread(proxy[operation], ThongTinChung=self.caller(call), **body)
 
     def caller(self, call: str = "", unit: str = "H99.99.99") -> dict[str, Any]:
@@ -114,14 +118,23 @@ class Ministry:
 
     async def close(self) -> None:
         await self._http.aclose()
-        for client in self._clients.values():
-            client.transport.session.close()
+        self._transport.session.close()
 
-    def _load(self, wsse: Any) -> zeep.Client:
-        session = requests.Session()
-        session.trust_env = False
-        address = f"{self.url}{ENDS['1.1']}?wsdl"
-        return zeep.Client(address, transport=Transport(session=session, cache=None), wsse=wsse)
+
+@cache
+def description() -> Document:
+    """Zeep's reading of the pinned description, once a run; a test of its own loads the one that the ministry serves."""
+    transport = Transport(session=session(), cache=None)
+    read = Document(str(SPEC / "CapPhepXayDung.wsdl"), transport)
+    transport.session.close()
+    return read
+
+
+def session() -> requests.Session:
+    """One that looks at no settings of this machine."""
+    made = requests.Session()
+    made.trust_env = False
+    return made
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import tracemalloc
@@ -11,8 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+import zeep
 from lxml import etree
 from zeep.exceptions import Fault
+from zeep.transports import Transport
 
 import adapters.construction.simulator as stand_in
 from adapters.construction.simulator import ConstructionSimulator, SimulatorConfig
@@ -34,6 +37,7 @@ from tests.ministry_world import (
     ministry,
     paper,
     question,
+    session,
     work,
 )
 
@@ -463,6 +467,20 @@ async def test_the_description_is_the_pinned_one_with_the_addresses_of_the_minis
         assert schema.content == (SPEC / "CapPhepXayDung.xsd").read_bytes()
         assert wsdl.text.count(world.url) == 2
         assert "localhost" not in wsdl.text
+
+
+async def test_a_stranger_needs_nothing_but_the_address_of_the_description():
+    async with ministry() as world:
+        client = await asyncio.to_thread(
+            zeep.Client,
+            f"{world.url}/bxd/CapPhepXayDung?wsdl",
+            transport=Transport(session=session(), cache=None),
+        )
+        for port in ("CapPhepXayDungSoap11", "CapPhepXayDungSoap12"):
+            ask = client.bind("CapPhepXayDungService", port).LayDanhMuc
+            answer = await asyncio.to_thread(ask, ThongTinChung=world.caller(), LoaiDanhMuc="3")
+            assert [each.Ma for each in answer.Muc] == ["DB", "I", "II", "III", "IV"]
+        client.transport.session.close()
 
 
 # Files
