@@ -11,7 +11,7 @@ from datetime import datetime
 
 from adapters.construction.simulator_decisions import answer_planning, grant, refuse
 from adapters.construction.simulator_model import PLANNING, Case, Notice, World, works_of
-from adapters.construction.simulator_words import said
+from adapters.construction.simulator_words import said, whole
 
 # Deeds with their time, as a part of the promise.
 _APPRAISAL = ((0.07, "receive"), (0.14, "appraise"))
@@ -116,7 +116,7 @@ def _stop(world: World, case: Case, at: datetime) -> None:
 
 
 def _charge(world: World, case: Case, at: datetime) -> None:
-    fee = said(case.told, "LePhi", "SoTien") or "75000"
+    fee = whole(said(case.told, "LePhi", "SoTien")) or 75_000
     world.move(case, "6", at, reason=f"Nộp lệ phí {fee} đồng")
 
 

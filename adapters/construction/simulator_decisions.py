@@ -11,13 +11,25 @@ from decimal import Decimal
 
 from adapters.construction.simulator_files import issued
 from adapters.construction.simulator_model import Case, World, works_of
-from adapters.construction.simulator_words import day, inner, leaf, local_day, named, node, option, said
+from adapters.construction.simulator_words import (
+    day,
+    inner,
+    leaf,
+    local_day,
+    named,
+    node,
+    option,
+    read_day,
+    said,
+    whole,
+)
 from gateway.codec.tree import Tree
 
 KINDS = {"1": "1", "2": "1", "3": "1", "4": "2", "5": "3", "6": "4", "7": "5"}
 """LoaiThuTuc to LoaiGiayPhep."""
 CHANGES = frozenset({"5", "6", "7"})
 SIGNER = "PHẠM VĂN MẪU"
+_LARGEST = Decimal(10) ** 15
 _TOPICS = (
     ("4", "HaTangKyThuat", "Cấp nước, thoát nước theo quy hoạch"),
     ("5", "KienTrucCanhQuan", "Theo quy chế quản lý kiến trúc"),
@@ -30,10 +42,8 @@ def grant(world: World, case: Case, at: datetime) -> None:
     old = _child(request, "GiayPhepGoc")
     held = world.permits.get(said(old, "SoGiayPhep"))
     if case.request == "6":
-        before = (
-            int(said(held, "LanGiaHan") or 0) if held is not None else int(said(request, "LanGiaHan")) - 1
-        )
-        if int(said(request, "LanGiaHan")) != before + 1:
+        times = whole(said(request, "LanGiaHan"))
+        if held is not None and times != whole(_of(held, "LanGiaHan")) + 1:
             refuse(world, case, at, "Số lần gia hạn không đúng")
             return
     permit = _permit(world, case, at, held)
@@ -121,7 +131,7 @@ def _start_until(case: Case, at: datetime, old: Tree, held: Tree | None) -> date
     if case.request not in CHANGES:
         return _in_a_year(local_day(at))
     told = said(old, "NgayHetHieuLucKhoiCong") or _of(held, "NgayHetHieuLucKhoiCong")
-    until = date.fromisoformat(told) if told else _in_a_year(date.fromisoformat(said(old, "NgayCap")))
+    until = read_day(told) if told else _in_a_year(read_day(said(old, "NgayCap")))
     return _in_a_year(until) if case.request == "6" else until
 
 
@@ -160,11 +170,12 @@ def _planned(parcel: str) -> str:
 
 
 def area(corners: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
-    """The area of a polygon in square metres, to the hundredth; 0 for fewer than three corners."""
+    """The area of a polygon in square metres, to the hundredth; 0 for fewer than three corners, and beyond the earth's."""
     if len(corners) < 3:
         return Decimal(0)
     pairs = zip(corners, [*corners[1:], corners[0]], strict=True)
-    return (abs(sum((x * v - u * y for (x, y), (u, v) in pairs), Decimal(0))) / 2).quantize(Decimal("0.01"))
+    doubled = abs(sum((x * v - u * y for (x, y), (u, v) in pairs), Decimal(0)))
+    return (doubled / 2).quantize(Decimal("0.01")) if doubled < _LARGEST else Decimal(0)
 
 
 def boundary(case: Case) -> list[tuple[Decimal, Decimal]]:

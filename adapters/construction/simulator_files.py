@@ -12,7 +12,7 @@ import hashlib
 from msgspec import Struct
 
 from adapters.construction.simulator_message import Asked
-from adapters.construction.simulator_words import Refused, every, leaf, node, text
+from adapters.construction.simulator_words import Refused, every, leaf, node, text, whole
 from gateway.codec.tree import Tree
 from gateway.codec.xml import Element
 
@@ -50,7 +50,7 @@ def papers(asked: Asked, place: str, limits: FileLimits) -> tuple[Paper, ...]:
 
 
 def _taken(element: Element, asked: Asked, place: str, limits: FileLimits) -> Paper:
-    kind, declared = text(element, "MaGiayTo"), int(text(element, "KichThuoc"))
+    kind, declared = text(element, "MaGiayTo"), whole(text(element, "KichThuoc"))
     if text(element, "LoaiTep") not in MEDIA_TYPES:
         raise Refused("500", fields=[(f"{place}/LoaiTep", "Định dạng tệp không được chấp nhận")])
     if declared > limits.each:

@@ -32,8 +32,10 @@ from adapters.construction.simulator_words import (
     node,
     parts,
     path,
+    read_day,
     read_instant,
     text,
+    whole,
 )
 from gateway.codec.tree import Tree
 from gateway.codec.xml import Element
@@ -49,6 +51,10 @@ def file_permit(world: World, asked: Asked) -> Parts:
     _require_place(world, record, "DiaDiem")
     if found := rules.filing(record, asked.unit):
         raise Refused("500", fields=found)
+    for name in ("NgayCap", "NgayHetHieuLucKhoiCong"):
+        place = f"NoiDungDeNghi/GiayPhepGoc/{name}"
+        if text(record, place):
+            read_day(text(record, place), f"HoSo/{place}")
     attached = papers(asked, "HoSo/TepDinhKem", world.config.files)
     owner = text(record, "ChuDauTu/SoDinhDanh") or text(record, "ChuDauTu/MaSoDoanhNghiep")
     number, request = text(record, "MaHoSo"), text(record, "LoaiThuTuc")
@@ -60,7 +66,7 @@ def file_permit(world: World, asked: Asked) -> Parts:
         unit=asked.unit,
         told=kept(record),
         received_at=asked.now,
-        promised_at=read_instant(text(record, "NgayHenTra")),
+        promised_at=read_instant(text(record, "NgayHenTra"), "HoSo/NgayHenTra"),
         script=script_for(owner, world, number),
         days=_promise(world, record, request),
         papers=list(attached),
@@ -87,7 +93,7 @@ def ask_planning(world: World, asked: Asked) -> Parts:
         unit=asked.unit,
         told=kept(record),
         received_at=asked.now,
-        promised_at=read_instant(text(record, "NgayHenTra")),
+        promised_at=read_instant(text(record, "NgayHenTra"), "YeuCau/NgayHenTra"),
         script=world.scripts.get(number, ""),
         days=world.config.planning_days,
         papers=list(attached),
@@ -107,7 +113,7 @@ def states(world: World, asked: Asked) -> Parts:
 def changes(world: World, asked: Asked) -> Parts:
     """LayDanhSachThayDoi: without a cursor, from the first change that nobody has acknowledged."""
     cursor = text(asked.element, "ConTro")
-    most = int(text(asked.element, "SoBanGhi") or world.config.page)
+    most = whole(text(asked.element, "SoBanGhi")) or world.config.page
     start = _position(world, cursor) if cursor else 0
     rows: list[Tree] = []
     while start < len(world.log) and len(rows) < most:

@@ -19,6 +19,7 @@ from gateway.codec.xml import Element
 SPACE = "http://www.moc.gov.vn/capphepxaydung/1.0"
 Q = f"{{{SPACE}}}"
 _NAME = len(Q)
+_YEARS = range(1900, 2200)
 _ATTACHMENT = f"{Q}TepDinhKem"
 VIETNAM = timezone(timedelta(hours=7))
 DONE = "Giao dịch thành công"
@@ -138,10 +139,27 @@ def local_day(at: datetime) -> date:
     return at.astimezone(VIETNAM).date()
 
 
-def read_instant(text: str) -> datetime:
-    """An xs:dateTime that the schema has let through; one without a zone is Vietnam's."""
-    at = datetime.fromisoformat(text.strip())
+def read_instant(text: str, place: str = "") -> datetime:
+    """An xs:dateTime; one without a zone is Vietnam's. The schema lets years through that no register has: Refused."""
+    wrong = Refused("500", fields=[(place, "Thời điểm không hợp lệ")])
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as fault:
+        raise wrong from fault
+    if at.year not in _YEARS:
+        raise wrong
     return at.replace(tzinfo=VIETNAM) if at.tzinfo is None else at
+
+
+def read_day(text: str, place: str = "") -> date:
+    """An xs:date, whatever zone it names. Refused as in ``read_instant``."""
+    return read_instant(text.strip()[:10], place).date()
+
+
+def whole(text: str) -> int:
+    """A number that the schema lets be whole and not negative; of one beyond all measure only that it is large."""
+    digits = text.strip().partition(".")[0].lstrip("+-0") or "0"
+    return int(digits[:18])
 
 
 @cache
@@ -171,7 +189,7 @@ def kept(element: Element) -> Tree:
     inner = tuple(
         kept(child) for child in element if (tag := str(child.tag)).startswith(Q) and tag != _ATTACHMENT
     )
-    return (name, inner or (element.text or "").strip(), "")
+    return (name, inner or element.text or "", "")
 
 
 def named(tree: Tree, name: str) -> Tree:

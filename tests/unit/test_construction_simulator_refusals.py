@@ -668,3 +668,72 @@ async def test_planning_is_refused_by_its_own_rules():
             "YeuCau/NguoiYeuCau/MaSoDoanhNghiep",
             "YeuCau/TepDinhKem",
         ]
+
+
+def _filed(**texts: str) -> bytes:
+    """The complete application of the examples with other texts, by the names of the elements."""
+    papers = [(each, b"x") for each in ("DON", "DAT", "BAN_VE_NHA_O", "CAM_KET")]
+    root = etree.fromstring(_filing(*papers))
+    for name, text in texts.items():
+        for element in root.iter(f"{Q}{name}"):
+            element.text = text
+    return etree.tostring(root)
+
+
+EXTREMES = {
+    "a promise in another age": ({"NgayHenTra": "12026-12-04T17:00:00+07:00"}, "500"),
+    "a promise before our era": ({"NgayHenTra": "-0044-03-15T12:00:00Z"}, "500"),
+    "a promise at midnight's end": ({"NgayHenTra": "2026-12-04T24:00:00+07:00"}, "500"),
+    "a promise at the end of time": ({"NgayHenTra": "9999-12-31T23:59:59-14:00"}, "500"),
+    "a size of five thousand digits": ({"KichThuoc": "9" * 5000}, "303"),
+    "a size with a sign": ({"KichThuoc": "+1"}, "ok"),
+    "storeys beyond counting": ({"SoTang": "9" * 5000}, "ok"),
+    "an area beyond the earth": ({"TongDienTichSan": "9" * 5000}, "ok"),
+    "a name of blanks": ({"Ten": " "}, "ok"),
+    "an amount with a point": ({"SoTien": "75000."}, "ok"),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+async def test_what_only_the_schema_allows_does_no_harm(name):
+    texts, expected = EXTREMES[name]
+    async with ministry() as world:
+        world.order("script", code=NUMBER, outcome="fee" if "SoTien" in texts else "permit")
+        assert code(await world.post(_filed(**texts))) == expected
+        world.clock.days(7)
+        if expected == "ok" and "SoTien" not in texts:
+            body = (
+                f'<LayKetQua xmlns="{SPACE}">{common(call="ket-qua-01")}<MaHoSo>{NUMBER}</MaHoSo></LayKetQua>'
+            )
+            assert code(await world.post(wrapped(body))) == "ok"
+        assert "invalid_answer" not in world.record()["calls"]["outcomes"]
+
+
+@pytest.mark.parametrize(
+    ("day", "said"), [("2024-02-29+07:00", "1"), ("9999-12-31", "500"), ("-0001-01-01", "500")]
+)
+async def test_dates_of_old_permits_are_read_before_they_are_needed(day, said):
+    async with ministry() as world:
+        record = change("6", {**PERMIT, "NgayCap": "2024-02-29"}, NUMBER, LanGiaHan=1)
+        proxy = world.client()
+        message = proxy._client.create_message(proxy, "NopHoSo", ThongTinChung=world.caller(), HoSo=record)
+        next(message.iter(f"{Q}NgayCap")).text = day
+        answer = await world.post(etree.tostring(message))
+        if said == "500":
+            assert code(answer) == "500"
+            return
+        world.clock.days(7)
+        permit = (await world.ask("LayKetQua", MaHoSo=NUMBER)).GiayPhep
+        assert permit.NgayHetHieuLucKhoiCong.isoformat() == "2026-02-28"
+
+
+async def test_an_outline_as_large_as_the_sky_is_no_area():
+    async with ministry() as world:
+        far = Decimal(10) ** 30
+        body = question()
+        corners = [{"X": Decimal(0), "Y": Decimal(0)}, {"X": far, "Y": Decimal(0)}, {"X": far, "Y": far}]
+        body["ViTri"] = {**body["ViTri"], "RanhGioi": {"HeToaDo": "VN-2000", "Diem": corners}}
+        await world.ask("YeuCauThongTinQuyHoach", YeuCau=body)
+        world.clock.days(15)
+        told_ = (await world.ask("LayThongTinQuyHoach", MaHoSo="H99.17-261125-0007")).ThongTinQuyHoach
+        assert told_.ODat[0].DienTich == Decimal("120.50")
