@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from adapters.construction.simulator_admin import administer
 from adapters.construction.simulator_answers import (
     Said,
     answer_tree,
@@ -40,7 +41,7 @@ from adapters.construction.simulator_message import (
     version_of,
 )
 from adapters.construction.simulator_model import SimulatorConfig, World
-from adapters.construction.simulator_record import Heard, administer, note, record
+from adapters.construction.simulator_record import Heard, note, record
 from adapters.construction.simulator_registers import LOOKUPS
 from adapters.construction.simulator_services import SERVICES
 from adapters.construction.simulator_spoilt import BYTES, TREES
