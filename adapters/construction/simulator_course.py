@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from adapters.construction.simulator_decisions import answer_planning, grant, refuse
+from adapters.construction.simulator_elements import said, whole
 from adapters.construction.simulator_model import PLANNING, Case, Notice, World, works_of
-from adapters.construction.simulator_words import said, whole
 
 # Deeds with their time, as a part of the promise.
 _APPRAISAL = ((0.07, "receive"), (0.14, "appraise"))

@@ -9,20 +9,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from adapters.construction.simulator_elements import inner, named, read_day, said, whole
 from adapters.construction.simulator_files import issued
 from adapters.construction.simulator_model import Case, World, works_of
-from adapters.construction.simulator_words import (
-    day,
-    inner,
-    leaf,
-    local_day,
-    named,
-    node,
-    option,
-    read_day,
-    said,
-    whole,
-)
+from adapters.construction.simulator_words import day, leaf, local_day, node, option
 from gateway.codec.tree import Tree
 
 KINDS = {"1": "1", "2": "1", "3": "1", "4": "2", "5": "3", "6": "4", "7": "5"}

@@ -11,8 +11,9 @@ import hashlib
 
 from msgspec import Struct
 
+from adapters.construction.simulator_elements import every, text, whole
 from adapters.construction.simulator_message import Asked
-from adapters.construction.simulator_words import Refused, every, leaf, node, text, whole
+from adapters.construction.simulator_words import Refused, leaf, node
 from gateway.codec.tree import Tree
 from gateway.codec.xml import Element
 

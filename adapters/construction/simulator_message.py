@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from adapters.construction.simulator_words import SPACE, Refused, every, text
+from adapters.construction.simulator_elements import every, text
+from adapters.construction.simulator_words import SPACE, Refused
 from gateway.access import Access, XRoadAccess
 from gateway.codec import Unreadable, soap
 from gateway.codec.soap import Fault, Version

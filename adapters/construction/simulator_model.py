@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from adapters.construction.simulator_elements import inner
 from adapters.construction.simulator_files import FileLimits, Paper
 from adapters.construction.simulator_proof import Proof
-from adapters.construction.simulator_words import STATES, inner, instant, leaf, local_day, node, option
+from adapters.construction.simulator_words import STATES, instant, leaf, local_day, node, option
 from gateway.access import Access, OpenAccess
 from gateway.codec.tree import Tree
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from adapters.construction.simulator_decisions import area, boundary
+from adapters.construction.simulator_elements import parts, said
 from adapters.construction.simulator_message import Asked
 from adapters.construction.simulator_model import Case, World
-from adapters.construction.simulator_words import parts, said
 from gateway.port import SimulatedRequest
 
 JOURNAL = 10_000

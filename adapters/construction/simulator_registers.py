@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from adapters.construction.simulator_elements import said, text
 from adapters.construction.simulator_message import Asked
 from adapters.construction.simulator_model import World
-from adapters.construction.simulator_words import Refused, leaf, node, option, said, text
+from adapters.construction.simulator_words import Refused, leaf, node, option
 from gateway.codec.tree import Tree
 
 _CERTIFICATE = re.compile(r"([A-Z]{3})[- ]?([0-9]{8})")

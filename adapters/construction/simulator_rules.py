@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 
-from adapters.construction.simulator_words import every, is_true, text
+from adapters.construction.simulator_elements import every, is_true, text
 from gateway.codec.xml import Element
 
 Found = Iterator[tuple[str, str]]

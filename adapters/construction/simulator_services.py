@@ -12,6 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adapters.construction import simulator_rules as rules
 from adapters.construction.simulator_course import begin, script_for, supplied
+from adapters.construction.simulator_elements import (
+    every,
+    kept,
+    parts,
+    path,
+    read_day,
+    read_instant,
+    text,
+    whole,
+)
 from adapters.construction.simulator_files import papers
 from adapters.construction.simulator_message import Asked
 from adapters.construction.simulator_model import (
@@ -23,20 +33,7 @@ from adapters.construction.simulator_model import (
     open_case,
     own_number,
 )
-from adapters.construction.simulator_words import (
-    Refused,
-    every,
-    instant,
-    kept,
-    leaf,
-    node,
-    parts,
-    path,
-    read_day,
-    read_instant,
-    text,
-    whole,
-)
+from adapters.construction.simulator_words import Refused, instant, leaf, node
 from gateway.codec.tree import Tree
 from gateway.codec.xml import Element
 

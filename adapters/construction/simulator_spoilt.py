@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from adapters.construction.simulator_words import inner, instant, leaf, node, parts, read_instant
+from adapters.construction.simulator_elements import inner, parts, read_instant
+from adapters.construction.simulator_words import instant, leaf, node
 from gateway.codec.soap import Version
 from gateway.codec.tree import Tree
 from gateway.port import SimulatedResponse
