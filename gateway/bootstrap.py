@@ -31,6 +31,7 @@ from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.book import JobBook
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
+from gateway.messagelog.keys import open_contents
 from gateway.payments.cashier import Cashier
 from gateway.payments.desk import PaymentDesk
 from gateway.payments.follower import payment_follower
@@ -47,7 +48,7 @@ from gateway.progress.poll import Polls
 from gateway.progress.telling import Teller
 from gateway.reports.job import Desk as ReportDesk
 from gateway.reports.job import report_job
-from gateway.settings import DestinationSettings, Settings, database_url, decode
+from gateway.settings import DestinationSettings, Settings, database_url, decode, keys_folder
 from gateway.signing.keyring import Keyring, SigningSettings
 from gateway.signing.keyring import load as load_keyring
 from gateway.signing.seal import require as require_signing
@@ -164,7 +165,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     _require_networks(settings)
     rules = load_rules(settings.deadlines)  # before anything is opened: it may refuse the settings
     keyring = build_keyring(settings)
-    database = _open_database(database_url(settings.database), upgrade=upgrade, reading=reading)
+    database = _open_database(settings, upgrade=upgrade, reading=reading)
     hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
     destinations = _destinations(settings, hub, keyring, transports or {}, extra or {})
     translation = Translation.load(settings.sources.tables)
@@ -395,13 +396,18 @@ async def _clock(database: Database) -> SteadyClock:
     return clock
 
 
-def _open_database(url: str, *, upgrade: bool, reading: bool) -> Database:
+def _open_database(settings: Settings, *, upgrade: bool, reading: bool) -> Database:
+    url = database_url(settings.database)
     if reading:
-        database = ReadingDatabase(url)  # first: asking for the schema would create a missing SQLite file
+        database: Database = ReadingDatabase(
+            url
+        )  # first: asking for the schema would create a missing SQLite file
         _require_schema(url, upgrade=False)
-        return database
-    _require_schema(url, upgrade=upgrade)
-    return Database(url)
+    else:
+        _require_schema(url, upgrade=upgrade)
+        database = Database(url)
+    open_contents(database, keys_folder(settings))
+    return database
 
 
 def _require_schema(url: str, *, upgrade: bool) -> None:

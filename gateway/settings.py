@@ -23,6 +23,8 @@ from gateway.port import Capacity, Secret
 _T = TypeVar("_T")
 PREFIX = "LIENTHONG_"
 DEFAULT_FILE = "lienthong.toml"
+KEYS_FOLDER = "lienthong-keys"
+_SQLITE = "sqlite:///"
 _TEN_YEARS = 315_360_000  # seconds; also keeps infinity out, which no date can be moved by
 Seconds = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
 Pause = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
@@ -142,6 +144,14 @@ class LogSettings(_Section, frozen=True, kw_only=True):
 
     level: str = "info"
     format: Annotated[str, Meta(pattern="^(json|console)$")] = "console"
+
+
+class EvidenceSettings(_Section, frozen=True, kw_only=True):
+    """The proof of the message log. ``keys``: the folder of its keys, the same on every machine; left out, one beside the
+    SQLite database, and none for a server: contents are written in clear then, and nothing is proven.
+    """
+
+    keys: str | None = None
 
 
 class SourceSettings(_Section, frozen=True, kw_only=True):
@@ -283,6 +293,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     webhooks: WebhookSettings = WebhookSettings()
     files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     sources: SourceSettings = SourceSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
     lag: LagSettings = LagSettings()
@@ -315,6 +326,14 @@ def decode(document: Mapping[str, Any], kind: type[_T], environment: Mapping[str
         return msgspec.convert(dict(document), kind, dec_hook=hook)
     except msgspec.ValidationError as fault:
         raise ConfigurationError(f"configuration: {fault}") from fault
+
+
+def keys_folder(settings: Settings) -> Path | None:
+    """Where the keys of the message log are; None: nowhere."""
+    if settings.evidence.keys is not None:
+        return Path(settings.evidence.keys)
+    url = settings.database.url
+    return Path(url.removeprefix(_SQLITE)).parent / KEYS_FOLDER if url.startswith(_SQLITE) else None
 
 
 def database_url(settings: DatabaseSettings) -> str:

@@ -15,13 +15,13 @@ from adapters.payment_platform.simulator_mac import sealed
 from gateway.codec import canonical
 from gateway.delivery.destination import Destination, Hub
 from gateway.inbound.callbacks import Callbacks
-from gateway.messagelog.entry import stored_body
 from gateway.port import CallbackRequest, Secret, WireResponse
 from gateway.settings import DeliverySettings, DestinationSettings
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import accept_dossiers
 from gateway.storage.payments import Opened, Opening, open_payments
+from tests.log_reading import logged_bodies
 from tests.storage.builders import acceptance
 from tests.unit import payment_world
 from tests.unit.payment_world import CONFIRM, NOW, REFERENCE, SECRET
@@ -128,8 +128,7 @@ class DoorWorld:
         return self.rows("SELECT kind, status, outcome, code, dossier_code FROM message ORDER BY id")
 
     def bodies(self) -> list[bytes]:
-        rows = self.rows("SELECT encoding, body FROM message_body ORDER BY message_id")
-        return [stored_body(encoding, bytes(body)) for encoding, body in rows]
+        return logged_bodies(self.database)
 
     def money(self) -> tuple[Any, ...]:
         """Everything that a refused call must leave as it is."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from adapters.national_portal.settings import Settings
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
+from mappings.national_portal.personal import PERSONAL_FIELDS
 from mappings.national_portal.reads import QUESTIONS, STORE_ENDPOINTS
 
 DOSSIER = "dossier"
@@ -58,6 +59,7 @@ manifest = Manifest(
         )
         for question in QUESTIONS
     ),
+    personal_fields=PERSONAL_FIELDS,
     secret_fields=("session", "password", "access_token", "refresh_token", "client_secret", "token"),
     secret_headers=("authorization", "cookie", "set-cookie", "proxy-authorization"),
     capacity=Capacity(),

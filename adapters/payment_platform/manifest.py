@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from adapters.payment_platform.settings import Settings
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from mappings.payment_platform.land import KEY_FIELD
+from mappings.payment_platform.personal import PERSONAL_FIELDS
 from mappings.payment_platform.reading import CARD_FIELDS
 
 INIT = "init"
@@ -46,6 +47,7 @@ manifest = Manifest(
             parameters=_ASKED,
         ),
     ),
+    personal_fields=PERSONAL_FIELDS,
     secret_fields=(*CARD_FIELDS, KEY_FIELD),
     secret_headers=("authorization", "cookie", "set-cookie", "proxy-authorization"),
     capacity=Capacity(connect_timeout=5.0, read_timeout=30.0, max_response_bytes=16 * 1024 * 1024),

@@ -15,7 +15,8 @@ from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import DossierCode, Instant
 from gateway.domain.errors import NotFoundError
-from gateway.messagelog.entry import stored_body
+from gateway.messagelog.content import Missing
+from gateway.messagelog.search import MessageLog
 from gateway.storage import queries_messages
 from gateway.storage.queries_messages import Direction, MessageFilter, MessageView
 
@@ -50,13 +51,18 @@ class RawQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. The body stands as text where it is UTF-8, else in Base64; both null when it is no longer kept."""
+    """One entry. The body stands as text where it is UTF-8, else in Base64; both null when it cannot be shown, and
+    ``body_missing`` says why: no longer kept, erased, its master key not at hand, damaged. ``intact``: it is what was
+    logged. ``personal_fields``: names of the fields in it that hold personal data."""
 
     message: MessageView
     headers: list[tuple[str, str]]
     body_kept: bool
     body_text: str | None
     body_base64: str | None
+    body_missing: Missing | None
+    intact: bool
+    personal_fields: list[str]
 
 
 async def list_messages(api: Api, call: Call) -> Answer:
@@ -84,14 +90,11 @@ async def list_messages(api: Api, call: Call) -> Answer:
 async def get_message(api: Api, call: Call) -> Answer:
     """One log entry, or the bytes of its body."""
     number = int(call.path["message"])
-    question = functools.partial(queries_messages.stored_message, message_id=number)
-    found = await api.gateway.database.read(question)
-    if found is None:
-        raise NotFoundError(f"there is no log entry {number}")
-    body = None if found.encoding is None else stored_body(found.encoding, found.body)
+    found = await MessageLog(api.gateway.database).fetch(str(number))
+    body = None if found.missing else found.body
     if call.query_as(RawQuery).raw:
         if body is None:
-            raise NotFoundError(f"the body of log entry {number} is no longer kept")
+            raise NotFoundError(f"the body of log entry {number} cannot be shown: {found.missing}")
         name = f'attachment; filename="message-{number}.bin"'
         return Answer(content=body, media_type=BYTES, headers=(("content-disposition", name),))
     text, encoded = (None, None) if body is None else text_or_base64(body)
@@ -101,5 +104,8 @@ async def get_message(api: Api, call: Call) -> Answer:
         body_kept=body is not None,
         body_text=text,
         body_base64=encoded,
+        body_missing=found.missing,
+        intact=found.intact,
+        personal_fields=found.personal,
     )
     return Answer(value=detail)

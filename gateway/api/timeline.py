@@ -12,8 +12,9 @@ from gateway.api.dossiers import stored
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
-from gateway.messagelog.entry import stored_body
+from gateway.messagelog.content import Unreadable, read
 from gateway.storage import queries_timeline
+from gateway.storage.contents import Contents
 from gateway.storage.queries_timeline import (
     ActionEntry,
     AttemptEntry,
@@ -86,16 +87,16 @@ async def get_timeline(api: Api, call: Call) -> Answer:
     last = queries_timeline.timeline_key(found[-1]) if found else None
     page = TimelinePage(
         code=code,
-        items=[_shown(item) for item in found],
+        items=[_shown(item, api.gateway.database.contents) for item in found],
         next=next_cursor(kind, found, query.limit, last),
     )
     return Answer(value=page)
 
 
-def _shown(entry: StoredEntry) -> TimelineEntry:
+def _shown(entry: StoredEntry, contents: Contents | None) -> TimelineEntry:
     if not isinstance(entry, ReceivedVersion):
         return entry
-    glance = _glance(entry)
+    glance = _glance(entry, contents)
     return VersionEntry(
         id=entry.id,
         at=entry.at,
@@ -105,10 +106,11 @@ def _shown(entry: StoredEntry) -> TimelineEntry:
     )
 
 
-def _glance(entry: ReceivedVersion) -> _Glance | None:
-    if entry.encoding is None:
+def _glance(entry: ReceivedVersion, contents: Contents | None) -> _Glance | None:
+    content = read(entry.stored, entry.size, contents)
+    if isinstance(content, Unreadable):
         return None
     try:
-        return msgspec.json.decode(stored_body(entry.encoding, entry.body), type=_Glance)
+        return msgspec.json.decode(content.body, type=_Glance)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -136,7 +136,15 @@ def show(
         sys.stdout.flush()
     elif as_json:
         body = None if found.body is None else found.body.decode("utf-8", "replace")
-        print_json({"entry": found.view, "headers": found.headers, "body": body, "intact": found.intact})
+        print_json(
+            {
+                "entry": found.view,
+                "headers": found.headers,
+                "body": body,
+                "intact": found.intact,
+                "missing": found.missing,
+            }
+        )
     else:
         _print(found)
     if found.body is not None and not found.intact:
@@ -166,7 +174,7 @@ def _print(found: LogEntry) -> None:
     for name, value in found.headers:
         print(f"{name}: {value}")
     print()
-    print("(the body is no longer kept)" if found.body is None else pretty(found.body), flush=True)
+    print(f"(no body: {found.missing})" if found.body is None else pretty(found.body), flush=True)
     if found.body is not None and not found.intact:
         complain("the stored body is not the one that was logged: its digest differs")
 

@@ -79,10 +79,12 @@ def require_free(settings: Settings, *, instead: str) -> None:
 @contextmanager
 def reading(settings: Settings) -> Iterator[Database]:
     """The database alone, for reading."""
-    from gateway.settings import database_url
+    from gateway.messagelog.keys import open_contents
+    from gateway.settings import database_url, keys_folder
     from gateway.storage.reading import ReadingDatabase
 
     database = ReadingDatabase(database_url(settings.database))
+    open_contents(database, keys_folder(settings))
     try:
         yield database
     finally:

@@ -156,6 +156,7 @@ class Carriage:
         destination = self._destination
         abouts = [self._about(rider, encoded.context) for rider in riders]
         first = request_entry(destination.scope, abouts[0], encoded.request, secrets=destination.secrets())
+        first = msgspec.structs.replace(first, shared=len(riders) > 1)
         messages = [first, *(companion_entry(about, first) for about in abouts[1:])]
         return tuple(
             start_of(rider.lane, rider.worker, (rider.queued,), "send", about=about, message=message)

@@ -79,6 +79,7 @@ class Destination:
             channel=name,
             secret_fields=adapter.manifest.secret_fields,
             secret_headers=adapter.manifest.secret_headers,
+            personal_fields=adapter.manifest.personal_fields,
         )
         self._longest_silence = self.capacity.read_timeout
         self._exchange_seconds = EXCHANGE_SECONDS.labels(name)

@@ -18,6 +18,7 @@ from gateway.codec.record import RecordReader
 from gateway.deadlines.account import account_of
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.maintenance import VIETNAM
+from gateway.domain.declarations import PERSONAL_FIELDS
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import RecordError
 from gateway.domain.plausibility import implausible
@@ -37,7 +38,11 @@ from gateway.storage.intake import (
 from gateway.storage.rows import MessageRow
 from gateway.telemetry import ACCEPTED, REFUSED
 
-_SCOPE = Scope(channel="api", secret_headers=("authorization", "cookie", "x-api-key"))
+_SCOPE = Scope(
+    channel="api",
+    secret_headers=("authorization", "cookie", "x-api-key"),
+    personal_fields=PERSONAL_FIELDS,
+)
 
 
 class Translation(Protocol):

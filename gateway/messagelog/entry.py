@@ -1,38 +1,40 @@
 """Making log entries: redacted, compressed, each with its RFC 9162 leaf hash.
 
-The leaf commits to a canonical header (who, when, where to, which dossier) and to the digest of the stored body, so
-the body can live, and one day die, apart from the proof. Invariant: the same entry always gives the same leaf.
+The leaf commits to a canonical header (who, when, which dossier, what came of it) and, with salts, to the content
+(address, headers, body), so that the content can live, and one day die, apart from the proof. Invariant: the same row
+always gives the same leaf.
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
-import zstandard
 
+from gateway.messagelog.content import head_of, pack
+from gateway.messagelog.personal import cutter
 from gateway.messagelog.redaction import redact_body, redact_headers, redact_url
 from gateway.port.wire import WireRequest, WireResponse
+from gateway.proof.commitment import SEED_BYTES, committed
 from gateway.storage.instants import to_micros
 from gateway.storage.log import SealedRow
 from gateway.storage.rows import MessageRow
 
 LEAF_PREFIX = b"\x00"  # RFC 9162 §2.1.1
-COMPRESS_FROM_BYTES = 128
-_LEVEL = -3  # two thirds of the time of level 1 for a tenth more bytes, measured on records of 4 KB
-_local = threading.local()
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What all entries of one channel share: its name and what must never be stored in clear."""
+    """What all entries of one channel share: its name, what must never be stored, and where personal data stands."""
 
     channel: str
     secret_fields: tuple[str, ...] = ()
     secret_headers: tuple[str, ...] = ()
+    personal_fields: tuple[str, ...] = ()
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +93,8 @@ def companion_entry(about: About, first: MessageRow) -> MessageRow:
         dossier_code=about.dossier,
         attempt_id=about.attempt,
         request_id=first.id,
-        encoding="identity",
         body=b"",
+        shared=False,
     )
     return msgspec.structs.replace(row, leaf=leaf_of(row))
 
@@ -113,17 +115,15 @@ def _entry(  # noqa: PLR0913 - the parts of an HTTP message
     url: str | None = None,
     status: int | None = None,
 ) -> MessageRow:
-    digest = hashlib.sha256(body).digest()
     listed = msgspec.json.encode(headers).decode()
-    at = to_micros(about.at)
-    header = (
-        *(about.id, at, about.direction, kind, scope.channel, about.operation, about.dossier, about.attempt),
-        *(about.request_id, method, url, status, listed, digest.hex(), len(body), about.outcome, about.code),
-    )
-    encoding, stored = _compress(body)
-    return MessageRow(
+    head = head_of(method, url, listed)
+    fields = cutter(scope.personal_fields)
+    content = head + body
+    cuts = () if fields is None else fields.cuts(content, len(head))
+    seed = os.urandom(SEED_BYTES)
+    row = MessageRow(
         id=about.id,
-        at=at,
+        at=to_micros(about.at),
         direction=about.direction,
         kind=kind,
         channel=scope.channel,
@@ -135,49 +135,36 @@ def _entry(  # noqa: PLR0913 - the parts of an HTTP message
         url=url,
         status=status,
         headers=listed,
-        body_digest=digest,
+        body_digest=committed(content, cuts, seed),
         body_size=len(body),
         outcome=about.outcome,
         code=about.code,
-        leaf=leaf_hash(header),
-        encoding=encoding,
-        body=stored,
+        leaf=b"",
+        body=pack(seed, cuts, body),
     )
+    msgspec.structs.force_setattr(row, "leaf", leaf_of(row))  # nobody has seen it yet
+    return row
 
 
-_LEAF_FIELDS = (
-    *("id", "at", "direction", "kind", "channel", "operation", "dossier_code", "attempt_id"),
-    *("request_id", "method", "url", "status", "headers", "body_digest", "body_size", "outcome", "code"),
-)
+_ABOUT = ("id", "at", "direction", "kind", "channel", "operation", "dossier_code", "attempt_id", "request_id")
+_RESULT = ("status", "body_digest", "body_size", "outcome", "code")
+_FIELDS: Mapping[int, tuple[str, ...]] = {
+    # before contents could be erased, address, headers and the body's digest stood in the header itself
+    1: (*_ABOUT, "method", "url", "status", "headers", "body_digest", "body_size", "outcome", "code"),
+    2: ("form", *_ABOUT, *_RESULT),
+}
+_VALUES = {form: attrgetter(*names) for form, names in _FIELDS.items()}
+
+
+FORMS = frozenset(_FIELDS)
 
 
 def leaf_of(row: MessageRow | SealedRow) -> bytes:
-    """The leaf hash that the header of ``row`` gives."""
-    values = [getattr(row, name) for name in _LEAF_FIELDS]
-    return leaf_hash([value.hex() if isinstance(value, bytes) else value for value in values])
+    """The leaf hash that the header of ``row`` gives. KeyError: it is of a form that is not known."""
+    values = _VALUES[row.form](row)
+    return leaf_hash([value.hex() if value.__class__ is bytes else value for value in values])
 
 
 def leaf_hash(header: Sequence[str | int | None]) -> bytes:
     """RFC 9162 §2.1.1 leaf hash of a header: SHA-256 over 0x00 and its canonical JSON array."""
     return hashlib.sha256(LEAF_PREFIX + msgspec.json.encode(header)).digest()
-
-
-def _compress(body: bytes) -> tuple[str, bytes]:
-    if len(body) < COMPRESS_FROM_BYTES:
-        return "identity", body
-    compressor = getattr(_local, "compressor", None)
-    if compressor is None:
-        compressor = _local.compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    packed: bytes = compressor.compress(body)
-    return ("zstd", packed) if len(packed) < len(body) else ("identity", body)
-
-
-def stored_body(encoding: str, body: bytes) -> bytes:
-    """The body as it was stored, unpacked."""
-    match encoding:
-        case "identity":
-            return body
-        case "zstd":
-            return zstandard.ZstdDecompressor().decompress(body)
-        case other:
-            raise ValueError(f"unknown body encoding {other!r}")

@@ -7,15 +7,14 @@ never unpacked to more than its entry says that it has.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal, TypeAlias
 
 import msgspec
-import zstandard
 
-from gateway.messagelog.entry import leaf_of, stored_body
+from gateway.messagelog.content import Content, Missing, Unreadable, head_of, read
+from gateway.messagelog.entry import FORMS, leaf_of
 from gateway.storage.database import Database
 from gateway.storage.log import SealedRow, in_sequence, last_sequence
 
@@ -37,7 +36,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of the log was checked: up to ``seq`` of ``last``, ``checked`` entries so far in all.
 
-    ``bodiless``: entries so far whose body is no longer kept, so that only their header could be checked.
+    ``bodiless``: entries so far whose content is not there or was erased, so that only their header could be checked.
     """
 
     seq: int
@@ -59,9 +58,10 @@ def verify_leaves(database: Database, from_seq: int = 1) -> Iterator[Progress]:
         rows = database.ask(partial(in_sequence, first=following, limit=AT_ONCE))
         faults: list[Fault] = []
         for row in rows:
-            faults += _faults(row, following)
+            content = read(row.stored, row.body_size, database.contents)
+            faults += _faults(row, following, content)
             following = row.seq + 1
-            bodiless += row.body is None and row.body_size > 0
+            bodiless += isinstance(content, Unreadable)
         checked += len(rows)
         if not rows:
             faults.append(
@@ -71,31 +71,14 @@ def verify_leaves(database: Database, from_seq: int = 1) -> Iterator[Progress]:
         yield Progress(seq=following - 1, last=last, checked=checked, bodiless=bodiless, faults=tuple(faults))
 
 
-def _faults(row: SealedRow, expected: int) -> Iterator[Fault]:
+def _faults(row: SealedRow, expected: int, content: Content | Unreadable) -> Iterator[Fault]:
     if row.seq != expected:
         missing = f"{expected} to {row.seq - 1}" if row.seq - 1 > expected else str(expected)
         yield Fault(seq=row.seq, id=row.id, kind="gap", detail=f"missing before it: {missing}")
-    if leaf_of(row) != row.leaf:
+    if row.form not in FORMS or leaf_of(row) != row.leaf:
         yield Fault(seq=row.seq, id=row.id, kind="leaf", detail="the header does not give its leaf hash")
-    if row.body is not None:
-        reason = _wrong_body(row, row.encoding or "identity", row.body)
-    else:
-        reason = None if row.body_size or row.body_digest == _EMPTY else "it is empty but has a digest"
-    if reason is not None:
-        yield Fault(seq=row.seq, id=row.id, kind="body", detail=reason)
-
-
-_EMPTY = hashlib.sha256(b"").digest()
-
-
-def _wrong_body(row: SealedRow, encoding: str, packed: bytes) -> str | None:
-    """What is wrong with the stored body; None when it is the one that was logged."""
-    try:
-        if encoding == "zstd" and zstandard.frame_content_size(packed) != row.body_size:
-            return "its packed size is another one"
-        body = stored_body(encoding, packed)
-    except (zstandard.ZstdError, ValueError) as fault:
-        return f"it cannot be unpacked: {fault}"
-    if len(body) != row.body_size or hashlib.sha256(body).digest() != row.body_digest:
-        return "it does not give its digest"
-    return None
+    if isinstance(content, Unreadable):
+        if content.why is Missing.DAMAGED:
+            yield Fault(seq=row.seq, id=row.id, kind="body", detail=content.detail)
+    elif not content.gives(row.form, row.body_digest, head_of(row.method, row.url, row.headers)):
+        yield Fault(seq=row.seq, id=row.id, kind="body", detail="it does not give its digest")

@@ -5,19 +5,16 @@ Invariant: what is handed out is what was stored, and whether that is still what
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 
 import msgspec
-import zstandard
 
 from gateway.domain.errors import NotFoundError
-from gateway.messagelog.entry import stored_body
+from gateway.messagelog.content import Missing, Unreadable, head_of, read
 from gateway.storage.database import Database
 from gateway.storage.queries_messages import (
     MessageFilter,
     MessageView,
-    StoredMessage,
     messages,
     stored_message,
 )
@@ -33,12 +30,15 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry, whole. ``body`` None: it is no longer kept. ``intact``: the body gives its logged digest."""
+    """One entry, whole. ``body`` None: it cannot be shown, and ``missing`` says why. ``intact``: it is what was logged.
+    ``personal``: the fields in it that name a person."""
 
     view: MessageView
     headers: list[tuple[str, str]]
     body: bytes | None
     intact: bool
+    missing: Missing | None = None
+    personal: list[str] = []
 
 
 class MessageLog:
@@ -64,21 +64,22 @@ class MessageLog:
         found = await self._database.read(partial(stored_message, message_id=_number(entry)))
         if found is None:
             raise _unknown(entry)
-        body = _unpacked(found)
-        intact = body is not None and hashlib.sha256(body).hexdigest() == found.view.body_sha256
-        return LogEntry(view=found.view, headers=found.headers, body=body, intact=intact)
-
-
-def _unpacked(found: StoredMessage) -> bytes | None:
-    """The stored bytes; those that cannot be unpacked as they lie, for whoever has to look into it."""
-    if found.encoding is None:
-        return None
-    try:
-        if found.encoding == "zstd" and zstandard.frame_content_size(found.body) != found.view.body_size:
-            return found.body
-        return stored_body(found.encoding, found.body)
-    except (zstandard.ZstdError, ValueError):
-        return found.body
+        content = read(found.stored, found.view.body_size, self._database.contents)
+        if isinstance(content, Unreadable):
+            damaged = (
+                content.packed if content.why is Missing.DAMAGED else None
+            )  # for whoever has to look into it
+            return LogEntry(
+                view=found.view, headers=found.headers, body=damaged, intact=False, missing=content.why
+            )
+        head = head_of(found.view.method, found.view.url, found.listed)
+        return LogEntry(
+            view=found.view,
+            headers=found.headers,
+            body=content.body,
+            intact=content.gives(found.view.form, bytes.fromhex(found.view.commitment), head),
+            personal=[cut.label for cut in content.cuts],
+        )
 
 
 def _number(entry: str) -> int:

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.storage.committer import Committer, LoopCommitter, ThreadCommitter
+from gateway.storage.contents import Contents
 from gateway.storage.identity import Identifiers
 from gateway.storage.sql import Dialect, Statement
 
@@ -60,12 +61,15 @@ UNAVAILABLE = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.Inter
 class Transaction:
     """One open write transaction. Statements run at once; nothing is visible to others before the commit."""
 
-    __slots__ = ("_cursor", "dialect", "identifiers")
+    __slots__ = ("_cursor", "contents", "dialect", "identifiers")
 
-    def __init__(self, cursor: Any, dialect: Dialect, identifiers: Identifiers) -> None:
+    def __init__(
+        self, cursor: Any, dialect: Dialect, identifiers: Identifiers, contents: Contents | None
+    ) -> None:
         self._cursor = cursor
         self.dialect = dialect
         self.identifiers = identifiers
+        self.contents = contents
 
     def run(self, statement: Statement, parameters: Parameters) -> int:
         """Run it; the number of rows it touched."""
@@ -107,7 +111,13 @@ Operation = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
 
 
 class Database:
-    """An open database. ``write`` and ``apply`` are group-committed; ``read`` never blocks a writer."""
+    """An open database. ``write`` and ``apply`` are group-committed; ``read`` never blocks a writer.
+
+    ``contents``: the keys of the message log; None: contents are written in clear, and encrypted ones are not read.
+    """
+
+    contents: Contents | None = None
+    writes = True
 
     def __init__(
         self, url: str, *, identifiers: Identifiers | None = None, writers: int | None = None
@@ -137,7 +147,7 @@ class Database:
         cursor = connection.cursor()
         if self.dialect == "sqlite":
             cursor.execute("BEGIN IMMEDIATE")
-        return Transaction(cursor, self.dialect, self.identifiers)
+        return Transaction(cursor, self.dialect, self.identifiers, self.contents)
 
     async def apply(self, operation: Operation, item: Any) -> Any:
         """Run ``operation`` on ``item`` together with everything of its kind that is queued; durable on return.

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from gateway.storage.identity import lowest_identifier
 from gateway.storage.instants import from_micros
-from gateway.storage.log import BODY_OWNER
+from gateway.storage.log import STORED_BODY, StoredBody, stored_body, with_body
 from gateway.storage.queries import within
-from gateway.storage.schema import message, message_body
+from gateway.storage.schema import message
 
 Direction: TypeAlias = Literal["in", "out"]
 # Identifiers follow the wall clock, entries the steady one: after a clock was set back they differ for a while.
@@ -36,7 +36,8 @@ class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry without its body. ``sequence``: its gapless number, null until it is sealed (a moment).
-    ``body_sha256`` and ``leaf`` in hexadecimal; ``leaf`` is the RFC 9162 leaf hash."""
+    ``commitment`` and ``leaf`` in hexadecimal: what the entry commits to (of form 1 the body's SHA-256, of form 2 the root
+    over its salted parts), and the RFC 9162 leaf hash."""
 
     id: str
     sequence: int | None
@@ -54,17 +55,18 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None
     code: str | None
     body_size: int
-    body_sha256: str
+    commitment: str
     leaf: str
+    form: int
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry with its headers and its body as stored. ``encoding`` None: the body is no longer kept."""
+    """One entry with its headers, as they are listed in the log, too, and its content as it is kept."""
 
     view: MessageView
     headers: list[tuple[str, str]]
-    encoding: str | None
-    body: bytes
+    listed: str
+    stored: StoredBody
 
 
 VIEW_COLUMNS = tuple(column for column in message.c if column.name != "headers")
@@ -115,20 +117,12 @@ def _about(dossier: str) -> sa.CompoundSelect[Any]:
 def stored_message(connection: sa.Connection, message_id: int) -> StoredMessage | None:
     """One entry; None when there is none."""
     row = connection.execute(
-        sa.select(message, message_body.c.encoding, message_body.c.body)
-        .outerjoin(message_body, message_body.c.message_id == BODY_OWNER)
-        .where(message.c.id == message_id)
+        sa.select(message, *STORED_BODY).select_from(with_body(message)).where(message.c.id == message_id)
     ).one_or_none()
     if row is None:
         return None
     headers = msgspec.json.decode(row.headers, type=list[tuple[str, str]])
-    empty = row.body_size == 0
-    return StoredMessage(
-        view=message_view(row),
-        headers=headers,
-        encoding="identity" if empty else row.encoding,
-        body=b"" if row.body is None else bytes(row.body),
-    )
+    return StoredMessage(view=message_view(row), headers=headers, listed=row.headers, stored=stored_body(row))
 
 
 def message_view(row: sa.Row[Any]) -> MessageView:
@@ -150,8 +144,9 @@ def message_view(row: sa.Row[Any]) -> MessageView:
         outcome=row.outcome,
         code=row.code,
         body_size=row.body_size,
-        body_sha256=bytes(row.body_digest).hex(),
+        commitment=bytes(row.body_digest).hex(),
         leaf=bytes(row.leaf).hex(),
+        form=row.form,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
+from gateway.storage.log import STORED_BODY, StoredBody, stored_body, with_body
 from gateway.storage.operator_log import lane_target
 from gateway.storage.payment_views import PaymentGlance, SettlementView
 from gateway.storage.queries import lane_ids
@@ -30,7 +31,7 @@ from gateway.storage.queries_messages import VIEW_COLUMNS as MESSAGE_COLUMNS
 from gateway.storage.queries_messages import MessageView, message_view
 from gateway.storage.queries_payment import settlement_view
 from gateway.storage.queries_payments import GLANCE_COLUMNS, glances
-from gateway.storage.schema import attempt, delivery, event, lane, message, message_body, operator_action
+from gateway.storage.schema import attempt, delivery, event, lane, message, operator_action
 from gateway.storage.schema_payment import payment_request, settlement
 from gateway.storage.schema_status import sync_lag
 
@@ -43,10 +44,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class ReceivedVersion(Entry, frozen=True, kw_only=True, tag="version"):
-    """A version came in. ``body`` as stored in the log under ``encoding`` (None: no longer kept)."""
+    """A version came in, as a record of ``size`` bytes; ``stored``: as the log keeps it."""
 
-    encoding: str | None
-    body: bytes
+    size: int
+    stored: StoredBody
 
 
 class LagView(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,13 +172,13 @@ _IS_VERSION = sa.and_(
 def _versions(code: str, page: _Page) -> Iterator[StoredEntry]:
     columns = message.c
     question = (
-        sa.select(columns.id, columns.at, message_body.c.encoding, message_body.c.body)
-        .outerjoin(message_body, message_body.c.message_id == columns.id)
+        sa.select(columns.id, columns.at, columns.body_size, *STORED_BODY)
+        .select_from(with_body(message))
         .where(columns.dossier_code == code, _IS_VERSION)
     )
     for row in page(question, columns.at, columns.id):
         yield ReceivedVersion(
-            id=str(row.id), at=from_micros(row.at), encoding=row.encoding, body=bytes(row.body or b"")
+            id=str(row.id), at=from_micros(row.at), size=row.body_size, stored=stored_body(row)
         )
 
 

@@ -26,6 +26,8 @@ READERS = 2
 class ReadingDatabase(Database):
     """Like ``Database``, but ``apply`` and ``write`` are refused."""
 
+    writes = False
+
     def __init__(self, url: str) -> None:
         # The writing half of ``Database`` (lock, committer) is what must not be opened here.
         self.url = make_url(url)

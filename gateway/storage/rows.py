@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gateway.storage.contents import CLEAR, Kept
 from gateway.storage.sql import insert_rows
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the message log with its stored body; made by ``gateway.messagelog``."""
+    """One entry of the message log with its content, packed; made by ``gateway.messagelog``.
+
+    ``shared``: the content is of several dossiers; ``body`` empty: it is kept with another entry.
+    """
 
     id: int
     at: int
@@ -27,8 +31,8 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     body_digest: bytes
     body_size: int
     leaf: bytes
-    encoding: str
     body: bytes
+    form: int = 2
     dossier_code: str | None = None
     attempt_id: int | None = None
     request_id: int | None = None
@@ -37,6 +41,7 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     outcome: str | None = None
     code: str | None = None
+    shared: bool = False
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,18 +55,23 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     destination: str | None = None
 
 
-_MESSAGE_COLUMNS = tuple(name for name in MessageRow.__struct_fields__ if name not in {"encoding", "body"})
+_MESSAGE_COLUMNS = tuple(name for name in MessageRow.__struct_fields__ if name not in {"body", "shared"})
 _message_values = attrgetter(*_MESSAGE_COLUMNS)
 _INSERT_MESSAGE = insert_rows("message", _MESSAGE_COLUMNS)
-_INSERT_BODY = insert_rows("message_body", ("message_id", "encoding", "body"))
+_INSERT_BODY = insert_rows("message_body", ("message_id", "encoding", "body", "key_id"))
 _INSERT_EVENT = insert_rows("event", EventRow.__struct_fields__)
 
 
 def insert_messages(transaction: Transaction, rows: Iterable[MessageRow]) -> None:
-    """Append log entries; an empty body has no row of its own."""
+    """Append log entries, their contents encrypted where this process has keys."""
     listed = list(rows)
     transaction.many(_INSERT_MESSAGE, [_message_values(row) for row in listed])
-    transaction.many(_INSERT_BODY, [(row.id, row.encoding, row.body) for row in listed if row.body])
+    with_content = [row for row in listed if row.body]
+    if transaction.contents is None:
+        kept: list[Kept] = [(row.id, CLEAR, row.body, None) for row in with_content]
+    else:
+        kept = transaction.contents.encrypted(transaction, with_content)
+    transaction.many(_INSERT_BODY, kept)
 
 
 def insert_events(transaction: Transaction, rows: Iterable[EventRow]) -> None:

@@ -235,6 +235,7 @@ message = Table(
     Column("outcome", Text),
     Column("code", Text),
     Column("leaf", LargeBinary, nullable=False),
+    Column("form", Integer, nullable=False, server_default="1"),
     CheckConstraint("direction IN ('out', 'in')", name="direction"),
     CheckConstraint(one_of("kind", ("request", "response", "no_answer")), name="kind"),
 )
@@ -253,7 +254,24 @@ message_body = Table(
     Column("message_id", _Id, primary_key=True, autoincrement=False),
     Column("encoding", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("key_id", BigInteger),
 )
+
+content_key = Table(
+    "content_key",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("scope", Text, nullable=False),
+    Column("wrapped", LargeBinary),
+    Column("master", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("destroyed_at", BigInteger),
+    CheckConstraint("(wrapped IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed"),
+)
+content_key.append_constraint(
+    _partial("uq_content_key_scope", "scope", where="destroyed_at IS NULL", unique=True)
+)
+Index("ix_content_key_master", content_key.c.master)
 
 event = Table(
     "event",

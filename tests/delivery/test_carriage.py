@@ -127,8 +127,8 @@ async def test_bytes_of_a_shared_call_are_stored_once_and_found_from_every_dossi
         sharing.database.ask(lambda connection, entry=entry: stored_message(connection, entry))
         for entry, _ in requests
     ]
-    assert len({each.body for each in shown}) == 1
-    assert shown[0].body
+    assert len({each.stored.body for each in shown}) == 1
+    assert shown[0].stored.body
     await sharing.database.write(upkeep.seal)
     progress = list(verify_leaves(sharing.database))
     assert (progress[-1].checked, progress[-1].bodiless, [step.faults for step in progress]) == (6, 0, [()])

@@ -12,6 +12,7 @@ from gateway.port import Denied
 from gateway.storage.lanes import claim_lanes
 from tests.delivery.conftest import Running, planned
 from tests.delivery.partner import SessionLayer, StubAdapter
+from tests.log_reading import logged_bodies
 
 
 class Doubtful:
@@ -268,10 +269,7 @@ async def test_password_that_a_refused_login_repeats_is_told_to_nobody(more_engi
 
 
 def _logged(engine, needle):
-    from gateway.messagelog.entry import stored_body
-
-    rows = engine.rows("SELECT encoding, body FROM message_body")
-    return [body for encoding, packed in rows if needle in (body := stored_body(encoding, bytes(packed)))]
+    return [body for body in logged_bodies(engine.database) if needle in body]
 
 
 @pytest.mark.parametrize("move", ["flip", "expired"])

@@ -12,8 +12,9 @@ import pytest
 from gateway.domain.dossier import Applicant, ApplicantKind, Fee, FeeKind, Identity, IdentityKind, Procedure
 from gateway.domain.errors import ConflictError, NotFoundError, RecordError
 from gateway.domain.payment_order import OrderItem, OrderPayer
-from gateway.messagelog.entry import stored_body
 from gateway.payments.cashier import Cashier, PaymentWish
+from gateway.storage.schema import message
+from tests.log_reading import logged_bodies
 from tests.payment_gateway import ACTOR, AMOUNT, DOSSIER, FEES, NAME, payment_gateway
 from tests.unit import portal
 
@@ -69,14 +70,12 @@ async def test_what_leaves_is_what_was_previewed_byte_for_byte(world):
     same = await world.gateway.payments.cashier.preview(wish())
     await world.work()
 
-    [(encoding, request)] = world.rows(
-        "SELECT b.encoding, b.body FROM message_body AS b JOIN message AS m ON m.id = b.message_id "
-        "WHERE m.operation = 'init' AND m.kind = 'request'"
-    )
+    sent = (message.c.operation == "init", message.c.kind == "request")
+    [request] = logged_bodies(world.gateway.database, *sent)
     assert preview.order.reference == made.reference
     assert same.result == "going_on"
     assert preview.request == same.request
-    assert stored_body(encoding, bytes(request)) == preview.request.body
+    assert request == preview.request.body
 
 
 async def test_the_same_wish_gives_the_same_attempt_however_often_and_at_once(world):

@@ -11,15 +11,17 @@ from prometheus_client import REGISTRY
 from gateway.delivery.pipeline import LaneRun
 from gateway.domain.errors import NotFoundError, StorageUnavailable
 from gateway.domain.job import RunStopped
-from gateway.messagelog.entry import About, Scope, no_answer_entry, stored_body
+from gateway.messagelog.entry import About, Scope, no_answer_entry
 from gateway.payments.sweep import PATIENCE
 from gateway.storage import following, payment_following, upkeep
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import Claim, claim_lanes
 from gateway.storage.operators import operate
 from gateway.storage.orders import Pause, Resolve, Skip
+from gateway.storage.schema import message
 from gateway.storage.sql import Statement
 from gateway.storage.takeover import Reap, reap_lanes
+from tests.log_reading import logged_bodies
 from tests.payment_gateway import ACTOR, AMOUNT, DOSSIER, NAME, Context, payment_gateway
 from tests.unit import portal
 
@@ -371,11 +373,8 @@ async def test_question_carries_the_first_time_verbatim(world):
     world.clock.move(hours=13)
     await world.sweep()
 
-    bodies = world.rows(
-        "SELECT b.encoding, b.body FROM message_body AS b JOIN message AS m ON m.id = b.message_id "
-        "WHERE m.operation = 'payment' AND m.kind = 'request'"
-    )
-    [question] = [stored_body(encoding, bytes(body)) for encoding, body in bodies]
+    asked = (message.c.operation == "payment", message.c.kind == "request")
+    [question] = logged_bodies(world.gateway.database, *asked)
     assert f'"ThoiGianGD":"{asked_at}"'.encode() in question
     assert b'"LoaiBanTin":"QUERY"' in question
 

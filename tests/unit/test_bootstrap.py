@@ -7,6 +7,7 @@ import pytest
 
 from gateway.bootstrap import secrets_in
 from gateway.port import Secret
+from tests.log_reading import logged_bodies
 
 
 class Inner(msgspec.Struct):
@@ -35,11 +36,9 @@ def test_every_secret_of_a_section_is_found():
 
 async def test_password_that_a_partner_echoes_is_not_stored(tmp_path, monkeypatch):
     import httpx
-    import sqlalchemy as sa
 
     from gateway.bootstrap import open_gateway
     from gateway.delivery.catalogues import ask
-    from gateway.messagelog.entry import stored_body
     from gateway.settings import Settings, decode
 
     monkeypatch.setenv("ECHO_PASSWORD", "mat-khau-rat-dai")
@@ -62,10 +61,7 @@ async def test_password_that_a_partner_echoes_is_not_stored(tmp_path, monkeypatc
     gateway = await open_gateway(decode(document, Settings), transports={"national_portal": echo})
     try:
         await ask(gateway.destinations["national_portal"], "procedures", {})
-        rows = gateway.database.ask(
-            lambda connection: connection.execute(sa.text("SELECT encoding, body FROM message_body")).all()
-        )
-        bodies = [stored_body(encoding, bytes(body)) for encoding, body in rows]
+        bodies = logged_bodies(gateway.database)
         assert any(b"you said" in body for body in bodies)
         assert all(b"mat-khau-rat-dai" not in body for body in bodies)
     finally:

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from gateway.domain.errors import StorageUnavailable
-from gateway.messagelog.entry import stored_body
 from gateway.port import BroughtFile, CallbackRequest, WireResponse
 from gateway.storage.database import Database
+from tests.log_reading import logged_bodies
 from tests.unit.inbound_world import World, answer
 
 
@@ -22,8 +22,7 @@ def world(sqlite_url):
 
 
 def bodies(world):
-    rows = world.rows("SELECT encoding, body FROM message_body ORDER BY message_id")
-    return [stored_body(encoding, bytes(body)) for encoding, body in rows]
+    return logged_bodies(world.database)
 
 
 def document(given):

@@ -1,0 +1,116 @@
+"""The folder of keys: master keys that wrap the keys of contents. Made on the first start, needed on every later one.
+
+A master key is ``master-<n>.key``, 32 random bytes in Base64; the highest number wraps what is new, the others open what
+they wrapped. Invariant: no key is made while the database knows one that is not here, so that a folder that got lost,
+or was not copied to another machine, is noticed before anything is encrypted with another key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from gateway.domain.errors import ConfigurationError
+from gateway.messagelog.vault import KEY_BYTES, Vault, fingerprint
+from gateway.storage.contents import Contents, masters_in_use
+from gateway.storage.database import Database
+
+log = structlog.get_logger(__name__)
+_NAME = re.compile(r"master-([1-9]\d{0,5})\.key")
+
+
+def open_vault(folder: Path, known: Iterable[str]) -> Vault:
+    """The master keys in ``folder``, and a first one where there is none. ``known``: fingerprints of those that the
+    database needs. Raises ConfigurationError."""
+    masters = _masters(folder)
+    lost = sorted(set(known) - {fingerprint(key) for key in masters.values()})
+    if lost:
+        raise ConfigurationError(
+            f"evidence.keys: {folder} lacks the master key {', '.join(lost)}, with which contents of this database are "
+            "encrypted; copy the folder of keys from the machine that has it, or from its backup"
+        )
+    return _vault(masters or {1: add_master(folder, 1)})
+
+
+def _vault(masters: Mapping[int, bytes]) -> Vault:
+    return Vault({fingerprint(key): key for key in masters.values()}, fingerprint(masters[max(masters)]))
+
+
+def open_contents(database: Database, folder: Path | None) -> None:
+    """Give ``database`` the keys of its log's contents; without a ``folder`` they are written in clear. One that is only
+    read gets the keys that there are. Raises ConfigurationError, and closes the database then."""
+    if folder is None:
+        log.warning("contents_are_not_encrypted", cure="name a folder for the keys: evidence.keys")
+        return
+    try:
+        if database.writes:
+            database.contents = Contents(open_vault(folder, database.ask(masters_in_use)))
+        elif masters := _masters(folder):
+            database.contents = Contents(_vault(masters))
+    except ConfigurationError:
+        database.close()
+        raise
+
+
+def add_master(folder: Path, number: int) -> bytes:
+    """Make master key ``number``; the one that is there when another process was faster. Raises ConfigurationError."""
+    path = folder / f"master-{number}.key"
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, path)  # whole, or not at all
+        fresh.unlink()
+        _synchronise(folder)
+    except OSError as fault:
+        raise ConfigurationError(f"evidence.keys: {folder}: cannot make a master key: {fault}") from fault
+    return _read(path)
+
+
+def newest_master(folder: Path) -> int:
+    """The number of the newest master key in ``folder``; 0 for none."""
+    return max(_masters(folder), default=0)
+
+
+def _masters(folder: Path) -> dict[int, bytes]:
+    try:
+        names = [(int(match[1]), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+    except FileNotFoundError:
+        return {}
+    except OSError as fault:
+        raise ConfigurationError(f"evidence.keys: {folder} cannot be read: {fault}") from fault
+    return {number: _read(path) for number, path in names}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigurationError(f"evidence.keys: {path} can be read by others; run: chmod 600 {path}")
+        key = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except (OSError, binascii.Error) as fault:
+        raise ConfigurationError(f"evidence.keys: {path} cannot be read: {fault}") from fault
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(
+            f"evidence.keys: {path}: got {len(key)} bytes, expected {KEY_BYTES} in Base64"
+        )
+    return key
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

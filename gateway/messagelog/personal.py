@@ -1,0 +1,71 @@
+"""Where personal data stands in a message: the values of named fields, in JSON, XML, forms and addresses.
+
+What is found can be taken out of an export, or out of the log itself, while the rest still proves. What is not found
+stays in the frame, which can be taken out as a whole. Invariant: cuts are in order and do not overlap. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from gateway.proof.commitment import Cut
+
+MOST_CUTS = 2_000
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class Cutter:
+    """What finds the fields called ``names``: exactly so in JSON and forms, under any prefix in XML."""
+
+    __slots__ = ("_form", "_json", "_xml")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        unfit = [name for name in names if not _NAME.fullmatch(name)]
+        if unfit or not names:
+            raise ValueError(f"names of personal fields: got {unfit}, expected at least one, like full_name")
+        known = _branches(sorted(set(names))).encode() + rb"(?![\w.-])"
+        text, number = rb'"([^"\\]++(?:\\.[^"\\]*+)*+|(?:\\.[^"\\]*+)++)"', rb"(-?\d[\d.]*+)"
+        self._json = re.compile(rb'"' + known + rb'"\s*+:\s*+(?:' + text + b"|" + number + b")", re.DOTALL)
+        self._xml = re.compile(rb"<(?:[\w.-]++:)?+" + known + rb"(?:\s[^<>]*+)?(?<!/)>([^<]++)<")
+        self._form = re.compile(rb"(?:(?<=[?&])|(?<![^\n]))" + known + rb"=([^&\s]++)")
+
+    def cuts(self, content: bytes, body: int) -> tuple[Cut, ...]:
+        """The personal values in ``content``, whose address is its first line and whose body begins at ``body``; beyond
+        ``MOST_CUTS`` none is looked for any more."""
+        first = content[body : body + 64].lstrip()[:1]
+        fields = self._json if first in (b"{", b"[") else self._xml if first == b"<" else self._form
+        found: list[Cut] = []
+        for pattern, start, end in ((self._form, 0, content.find(b"\n")), (fields, body, len(content))):
+            for match in pattern.finditer(content, start, end):
+                begin, stop = match.span(match.lastindex or 1)
+                found.append(Cut(begin, stop - begin, _label(content, match.start())))
+                if len(found) == MOST_CUTS:
+                    return tuple(found)
+        return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def cutter(names: tuple[str, ...]) -> Cutter | None:
+    """What finds the fields called ``names``; None for none. ValueError when one is no name."""
+    return Cutter(names) if names else None
+
+
+_LABEL = re.compile(rb'"?+(?:<(?:[\w.-]+:)?)?([A-Za-z0-9_.-]+)')
+
+
+def _label(content: bytes, start: int) -> str:
+    """The name of the field that begins at ``start``."""
+    found = _LABEL.match(content, start)
+    return found[1].decode() if found is not None else ""
+
+
+def _branches(names: list[str]) -> str:
+    """A pattern for ``names``, in order, that looks at each letter once and takes the longest."""
+    if len(names) == 1:
+        return re.escape(names[0])
+    starts: dict[str, list[str]] = {}
+    for name in names:
+        starts.setdefault(name[:1], []).append(name[1:])
+    options = [re.escape(first) + _branches(rest) for first, rest in starts.items() if first]
+    return "(?:" + "|".join(options) + ")" + ("?+" if "" in starts else "")

@@ -1,0 +1,98 @@
+"""Committing to a message so that every personal value in it can be taken out later and the rest still proves.
+
+The content of a message is cut: personal values on one side, the frame around them on the other. Each part is hashed
+with a salt of its own, and the root is a hash of those hashes. Whoever gets a part with its salt can check it; whoever
+gets only its hash learns nothing, not even by guessing. Invariant: the same content, cuts and seed give the same root.
+
+    salts          SHAKE-256(seed), 16 bytes each, the frame's first
+    frame          SHA-256(0x10 || salt || JSON [[start,length,label],…] || LF || content without the values)
+    value          SHA-256(0x11 || salt || label || 0x00 || value)
+    root           SHA-256(0x12 || frame || value || …)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+SEED_BYTES = 32
+SALT_BYTES = 16
+FRAME, VALUE, ROOT = b"\x10", b"\x11", b"\x12"
+
+
+class Cut(NamedTuple):
+    """A personal value: where it begins in the content, how many bytes it has, and the name of its field.
+
+    Cuts stand in ascending order and do not overlap; a label is ``[A-Za-z0-9_.:-]+``.
+    """
+
+    start: int
+    length: int
+    label: str
+
+
+class Part(NamedTuple):
+    """A part of a content and the salt that hides it."""
+
+    salt: bytes
+    content: bytes
+
+
+class Parts(NamedTuple):
+    """A content taken apart: the frame and, for each cut, the value."""
+
+    frame: Part
+    values: tuple[Part, ...]
+
+
+def taken_apart(content: bytes, cuts: Sequence[Cut], seed: bytes) -> Parts:
+    """The parts of ``content``, with their salts."""
+    salts = hashlib.shake_256(seed).digest(SALT_BYTES * (1 + len(cuts)))
+    pieces, values, end = [], [], 0
+    for number, (start, length, _) in enumerate(cuts, start=1):
+        pieces.append(content[end:start])
+        end = start + length
+        values.append(Part(salts[SALT_BYTES * number : SALT_BYTES * (number + 1)], content[start:end]))
+    pieces.append(content[end:])
+    return Parts(Part(salts[:SALT_BYTES], b"".join(pieces)), tuple(values))
+
+
+def put_together(frame: bytes, cuts: Sequence[Cut], values: Sequence[bytes]) -> bytes:
+    """The content that ``taken_apart`` took apart, or one with other ``values`` in their places."""
+    pieces: list[bytes] = []
+    taken = end = 0
+    for (start, length, _), value in zip(cuts, values, strict=True):
+        begin = start - end + taken
+        pieces += (frame[taken:begin], value)
+        taken, end = begin, start + length
+    return b"".join((*pieces, frame[taken:]))
+
+
+def frame_commitment(salt: bytes, cuts: Sequence[Cut], frame: bytes) -> bytes:
+    """What hides the frame."""
+    places = ",".join([f'[{start},{length},"{label}"]' for start, length, label in cuts])
+    return hashlib.sha256(b"".join((FRAME, salt, b"[", places.encode(), b"]\n", frame))).digest()
+
+
+def value_commitment(salt: bytes, label: str, value: bytes) -> bytes:
+    """What hides one value."""
+    return hashlib.sha256(b"".join((VALUE, salt, label.encode(), b"\x00", value))).digest()
+
+
+def root(frame: bytes, values: Sequence[bytes]) -> bytes:
+    """What an entry of the log commits to, by the commitments of its parts."""
+    return hashlib.sha256(b"".join((ROOT, frame, *values))).digest()
+
+
+def committed(content: bytes, cuts: Sequence[Cut], seed: bytes) -> bytes:
+    """The root of ``content``."""
+    parts = taken_apart(content, cuts, seed)
+    frame = frame_commitment(parts.frame.salt, cuts, parts.frame.content)
+    return root(
+        frame,
+        [
+            value_commitment(part.salt, cut.label, part.content)
+            for cut, part in zip(cuts, parts.values, strict=True)
+        ],
+    )

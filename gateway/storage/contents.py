@@ -1,0 +1,138 @@
+"""Encrypting the contents of log entries where they are written: one key per dossier, made when the first entry comes.
+
+Entries without a dossier share a key per channel and month; a call that carries several dossiers has one of its own, so
+that destroying one dossier's key takes nothing from another's. Invariant: a key is in the database, wrapped, before
+anything that it encrypts is; a destroyed key encrypts nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import sqlalchemy as sa
+
+from gateway.storage.instants import from_micros
+from gateway.storage.log import StoredBody
+from gateway.storage.schema import content_key
+from gateway.storage.sql import Statement, insert
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Transaction
+    from gateway.storage.rows import MessageRow
+
+MOST_KEPT = 20_000
+ENCRYPTED, CLEAR = "encrypted", "clear"
+Kept: TypeAlias = tuple[int, str, bytes, int | None]
+"""A content as it is kept: entry, encoding, bytes, key."""
+_KEYS = Statement(
+    "SELECT scope, id, wrapped, master FROM content_key WHERE destroyed_at IS NULL AND scope IN_ARRAY(:scopes)"
+)
+_ADD = insert(
+    "content_key",
+    ("id", "scope", "wrapped", "master", "created_at"),
+    suffix="ON CONFLICT (scope) WHERE destroyed_at IS NULL DO NOTHING",
+)
+
+
+class DataKey(Protocol):
+    """The key of one scope (``gateway.messagelog.vault``)."""
+
+    def encrypt(self, entry: int, content: bytes) -> bytes:
+        """Encrypted for ``entry``."""
+
+    def decrypt(self, entry: int, encrypted: bytes) -> bytes:
+        """Decrypted; ValueError when it was not encrypted for ``entry``."""
+
+
+class Keys(Protocol):
+    """Makes and opens data keys (``gateway.messagelog.vault``)."""
+
+    @property
+    def current(self) -> str:
+        """The name of the master key that wraps new keys."""
+
+    def make(self) -> tuple[DataKey, bytes]:
+        """A new key, and the same wrapped."""
+
+    def unwrap(self, wrapped: bytes, master: str) -> DataKey:
+        """A wrapped key. KeyError, ValueError."""
+
+
+class Contents:
+    """The keys of one process, as they are used."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self._known: OrderedDict[int, DataKey] = OrderedDict()
+
+    def encrypted(self, transaction: Transaction, rows: Sequence[MessageRow]) -> list[Kept]:
+        """What is kept of ``rows``."""
+        keys = self._keys_of(transaction, rows)
+        found: list[Kept] = []
+        for row in rows:
+            number, key = keys[scope_of(row)]
+            found.append((row.id, ENCRYPTED, key.encrypt(row.id, row.body), number))
+        return found
+
+    def decrypted(self, stored: StoredBody) -> bytes:
+        """The content of ``stored``. KeyError: its master key is not here. ValueError: it is not what was
+        encrypted."""
+        number, wrapped, master = stored.key, stored.wrapped, stored.master
+        if number is None or wrapped is None or master is None or stored.body is None:
+            raise ValueError("it was encrypted with a key that is not there")
+        key = self._known.get(number)
+        if key is None:
+            key = self._keep(number, self.keys.unwrap(wrapped, master))
+        return key.decrypt(stored.owner, stored.body)
+
+    def _keys_of(
+        self, transaction: Transaction, rows: Iterable[MessageRow]
+    ) -> dict[str, tuple[int, DataKey]]:
+        # asked every time: another process may have destroyed one, and nothing may be encrypted with it any more
+        instants = {scope_of(row): row.at for row in rows}
+        keys = self._stored(transaction, instants)
+        lacking = sorted(
+            instants.keys() - keys.keys()
+        )  # in order, so that two processes do not wait for each other
+        if lacking:
+            for scope in lacking:
+                self._make(transaction, scope, instants[scope])
+            keys |= self._stored(transaction, lacking)
+        return keys
+
+    def _stored(self, transaction: Transaction, scopes: Iterable[str]) -> dict[str, tuple[int, DataKey]]:
+        found = {}
+        for scope, number, wrapped, master in transaction.all(_KEYS, {"scopes": transaction.array(scopes)}):
+            key = self._known.get(number)
+            if key is None:
+                key = self._keep(number, self.keys.unwrap(bytes(wrapped), master))
+            found[scope] = (number, key)
+        return found
+
+    def _make(self, transaction: Transaction, scope: str, at: int) -> None:
+        _, wrapped = self.keys.make()
+        row = {"id": transaction.identifiers.next(), "scope": scope, "wrapped": wrapped}
+        transaction.run(_ADD, {**row, "master": self.keys.current, "created_at": at})
+
+    def _keep(self, number: int, key: DataKey) -> DataKey:
+        self._known[number] = key
+        if len(self._known) > MOST_KEPT:
+            self._known.popitem(last=False)
+        return key
+
+
+def masters_in_use(connection: sa.Connection) -> list[str]:
+    """The master keys that contents need, by their fingerprints."""
+    question = sa.select(content_key.c.master).where(content_key.c.destroyed_at.is_(None)).distinct()
+    return list(connection.execute(question).scalars())
+
+
+def scope_of(row: MessageRow) -> str:
+    """Whose key encrypts the content of ``row``."""
+    if row.shared:
+        return f"call:{row.id}"
+    if row.dossier_code is not None:
+        return f"dossier:{row.dossier_code}"
+    return f"channel:{row.channel}:{from_micros(row.at):%Y-%m}"
