@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, delivering, drifting, paying, reporting, signing
+from bench import accepting, delivering, drifting, ministries, paying, reporting, signing
 
 RESULTS = Path(__file__).parent / "results"
 Suite = Callable[[int, bool], list[dict[str, Any]]]
@@ -33,6 +33,7 @@ SUITES: dict[str, Suite] = {
     "drift": drifting.drift,
     "callback": paying.callback,
     "signing": signing.signing,
+    "ministries": ministries.ministries,
 }
 
 

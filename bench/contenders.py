@@ -20,7 +20,7 @@ import uvloop
 
 from bench import load
 from bench.partner import record_of
-from gateway.delivery.destination import Hub
+from gateway.delivery.destination import Destination, Hub
 from gateway.port import Capacity
 from gateway.wire.client import Answered, HttpClient
 from gateway.worker import Worker
@@ -47,7 +47,11 @@ async def fill(plan: Plan) -> dict[str, Any]:
 async def gateway(plan: Plan) -> dict[str, Any]:
     """Deliver what is queued, from the agreed instant ``start_at`` on; at most ``most`` seconds."""
     hub = load.open_hub(plan["database"])
-    destination = load.destination(hub, plan["partner"])
+    return await drained(hub, load.destination(hub, plan["partner"]), plan)
+
+
+async def drained(hub: Hub, destination: Destination, plan: Plan) -> dict[str, Any]:
+    """Let a worker deliver everything that is queued for ``destination``, which is called ``bench``; close everything."""
     worker = Worker(hub, {"bench": destination})
     process = psutil.Process()
     await asyncio.sleep(max(0.0, plan.get("start_at", 0.0) - time.time()))

@@ -116,12 +116,14 @@ async def enqueue(hub: Hub, number: int, messages: int, *, name: str = "bench", 
                 snapshot=False,
             )
         )
-    await hub.database.apply(accept_dossiers, _acceptance(number, name, tuple(planned), due_at))
+    lane = LanePlan(destination=name, partner_codes=(), deliveries=tuple(planned))
+    await hub.database.apply(accept_dossiers, acceptance(f"H99.{name}-{number:07d}", lane, due_at))
 
 
-def _acceptance(number: int, name: str, planned: tuple[PlannedDelivery, ...], due_at: int) -> Acceptance:
+def acceptance(code: str, lane: LanePlan, due_at: int) -> Acceptance:
+    """A new dossier with one lane; ``due_at`` orders it among the others."""
     row = DossierRow(
-        code=f"H99.{name}-{number:07d}",
+        code=code,
         source="bench",
         version=1,
         status="received",
@@ -135,5 +137,4 @@ def _acceptance(number: int, name: str, planned: tuple[PlannedDelivery, ...], du
         digest=b"-",
         record=b"{}",
     )
-    lane = LanePlan(destination=name, partner_codes=(), deliveries=planned)
     return Acceptance(dossier=row, lanes=(lane,), now=time.time_ns() // 1000)
