@@ -66,6 +66,25 @@ class Simulator(Protocol):
         """Admin actions outside the contract (seed, expire sessions, set limits)."""
 
 
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the signature of a request. ``refusal``: the reason, which the fault names; empty when all is
+    well. ``signer``: who it was."""
+
+    refusal: str = ""
+    signer: str = ""
+
+
+class Proof(Protocol):
+    """Judges requests and signs answers for a stand-in, which carries no signing library; pure but for a memory of
+    nonces."""
+
+    def judge(self, body: bytes, *, operation: str, now: datetime) -> Judged:
+        """Whether ``body`` is signed as ``operation`` demands; any bytes, never raises."""
+
+    def seal(self, body: bytes, *, operation: str, now: datetime) -> bytes:
+        """The answer as it leaves; the same bytes where answers are not signed."""
+
+
 @runtime_checkable
 class CallsOut(Protocol):
     """A simulator that also calls: it says what is due, the sandbox sends it and tells what came back."""
