@@ -22,6 +22,7 @@ from gateway.mapping import VIETNAM
 from gateway.port import Planned
 
 CANDIDATES = 20
+_ANY = "one-door"  # the source that a record has when it says none
 _FIRST, _COUNT = 10_000, 89_999  # §3: 10000 to 99998
 
 # §6: the step that must be there, which state the dossier must be in, which instant it happened at.
@@ -128,12 +129,12 @@ def _snapshot(dossier: Dossier) -> Planned:
 
 
 def _versioned(operation: str, shown: Dossier, *, since: datetime | None) -> Planned:
-    """The portal never sees the version: a version that changes nothing else is the same report to it."""
+    """The portal sees neither the version nor the source: what changes nothing else is the same report to it."""
     return Planned(
         operation=operation,
         key=str(shown.version),
         payload=canonical.encode(shown),
-        fingerprint=canonical.encode(replace(shown, version=1)),
+        fingerprint=canonical.encode(replace(shown, version=1, source=_ANY)),
         happened_at=since,
     )
 

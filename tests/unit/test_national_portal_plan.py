@@ -36,6 +36,17 @@ def test_steps_of_one_instant_keep_the_order_of_the_record() -> None:
     assert [key for operation, key in planned(record) if operation == "step"] == ["r", "b", "a"]
 
 
+def test_who_has_made_a_version_is_no_news_to_the_portal() -> None:
+    """A ministry's report makes a version whose source is the ministry."""
+    own = portal.returned()
+    told = msgspec.structs.replace(
+        own, version=own.version + 1, source="construction", steps=portal.steps()[:2]
+    )
+    ended = msgspec.structs.replace(told, summary="khác")
+    marks = [portal.adapter().plan(each)[0].fingerprint for each in (own, told, ended)]
+    assert marks[0] == marks[1] != marks[2]
+
+
 def test_a_snapshot_does_not_carry_the_steps_and_a_step_carries_only_itself() -> None:
     snapshot, first, *_ = portal.adapter().plan(portal.returned())
     assert msgspec.json.decode(snapshot.payload, type=Dossier) == portal.returned(steps=[])
