@@ -15,8 +15,9 @@ from gateway.cli.options import AsJson, Config, examples
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
-    from gateway.port import Simulator
+    from gateway.port import AdapterModule, Simulator
     from gateway.sandbox import Latency, Sandbox
     from gateway.settings import Settings
 
@@ -135,9 +136,23 @@ def stand_in(name: str, settings: Settings) -> Simulator:
     module = registry.load(name)
     for destination, section in settings.destination.items():
         if (section.adapter or destination) == name:
-            return module.simulate(adapter_settings(destination, section))
+            return _simulated(module, adapter_settings(destination, section), settings)
     source = next(each for each in sources() if each.like == name and not each.variant)
     return load(source).simulate()
+
+
+def _simulated(module: AdapterModule, own: Any, settings: Settings) -> Simulator:
+    """The stand-in for ``own`` settings; where messages are signed, somebody who judges them beside it."""
+    import inspect
+
+    from gateway.bootstrap import build_keyring
+    from gateway.sandbox.proof import proof_for
+
+    if "proof" not in inspect.signature(module.simulate).parameters:
+        return module.simulate(own)
+    proof = proof_for(module.build(own).manifest, build_keyring(settings))
+    simulate: Callable[..., Simulator] = module.simulate
+    return simulate(own, proof=proof)
 
 
 def issued(folder: Path | None, *, clients: bool) -> ssl.SSLContext | None:

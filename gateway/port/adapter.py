@@ -143,4 +143,7 @@ class AdapterModule(Protocol):
 
     @staticmethod
     def simulate(settings: Any) -> Simulator:
-        """A stand-in for the partner, for the sandbox and the conformance kit."""
+        """A stand-in for the partner, for the sandbox and the conformance kit.
+
+        One of messages that may be signed takes ``proof`` besides (``gateway.port.simulator.Proof``).
+        """
