@@ -10,11 +10,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from gateway.sandbox import Authority
+from gateway.signing import wsse
+from gateway.signing.expectation import Expectation
+from gateway.signing.findings import Verified
+from gateway.signing.keys import certificates_in
 from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong, some_dossiers
 
 COMMANDS = (
@@ -346,6 +352,51 @@ def test_encode_takes_files_from_a_folder_and_names_those_that_are_missing(confi
     assert found.code == 0, found.err
     (shown,) = json.loads(found.out)["toKhai"]["fileHoSo"]
     assert shown == {"tenLoaiFile": "Căn cước.pdf", "tenFile": "DinhKem.pdf", "noiDungFile": "[redacted]"}
+
+
+PERMITS = ROOT / "adapters" / "construction" / "spec"
+SIGNED = """
+[destination.construction.settings]
+url = "https://bxd.h99.example/bxd/CapPhepXayDung"
+unit = "H99.99.99"
+
+[destination.construction.settings.signing]
+profile = "wsse_x509"
+key = "h99"
+"""
+
+
+def encode_permit(folder, settings, *more):
+    (folder / "permits.toml").write_text(settings)
+    piped = (PERMITS / "samples.jsonl").read_bytes().splitlines()[0]
+    arguments = ("encode", "construction", "NopHoSo", "-", "--files", PERMITS / "files", "--raw", *more)
+    return lienthong(*arguments, "-c", folder / "permits.toml", stdin=piped)
+
+
+def test_encode_prints_a_signed_envelope_that_verifies(tmp_path):
+    now = datetime.now(UTC)
+    holder = Authority(now).signer("H99")
+    (tmp_path / "h99.crt").write_bytes(holder.certificate)
+    (tmp_path / "h99.key").write_bytes(holder.key)
+    key = f'[[signing.keys.h99]]\nkind = "pem"\ncertificate = "{tmp_path}/h99.crt"\nkey = "{tmp_path}/h99.key"\n'
+    ran = encode_permit(tmp_path, SIGNED + key)
+    assert ran.code == 0, ran.err
+    trusted = tuple(certificates_in(tmp_path / "h99.crt"))
+    found = wsse.verify(ran.out.encode().rstrip(b"\n"), Expectation(trusted=trusted, now=datetime.now(UTC)))
+    assert isinstance(found, Verified), found
+    assert b"NopHoSo" in found.content
+    assert b"H99.99.99-261125-0001" in found.content
+
+
+def test_encode_without_the_key_says_so_and_shows_nothing_but_on_request(tmp_path):
+    refused = encode_permit(tmp_path, SIGNED)
+    shown = encode_permit(tmp_path, SIGNED, "--unsigned")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'h99'" in refused.err
+    assert "--unsigned" in refused.err
+    assert shown.code == 0, shown.err
+    assert "NopHoSo" in shown.out
+    assert "Signature" not in shown.out
 
 
 # adapters, clients

@@ -6,12 +6,14 @@ Invariant: only files that a demo made are ever removed; a folder named by the u
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 import gateway
 from gateway.domain.errors import ConfigurationError
+from gateway.sandbox import Authority
 
 DATABASE = "lienthong.db"
 CONFIGURATION = "lienthong.toml"
@@ -22,6 +24,8 @@ _SECRETS = {
     "payment-secret.txt": "payment-secret.txt",
     "judicial-key.txt": "judicial-key.txt",
 }
+# keys for signatures, made when the demo begins: ours, and the ministry's for its answers
+_SIGNERS = {"h99": "Tỉnh H99 (bản trình diễn)", "ministry": "Bộ Xây dựng (mô phỏng)"}
 _OURS = (
     DATABASE,
     f"{DATABASE}-wal",
@@ -29,6 +33,7 @@ _OURS = (
     f"{DATABASE}.lock",
     CONFIGURATION,
     *_SECRETS,
+    *(f"{name}.{kind}" for name in _SIGNERS for kind in ("crt", "key")),
     LOG,
 )
 _EXAMPLES = Path(gateway.__file__).resolve().parents[1] / "examples"
@@ -37,7 +42,10 @@ _USUAL_DATABASE = "sqlite:///sandbox.db"
 _USUAL_PORTAL = "http://127.0.0.1:8788"
 _USUAL_PLATFORM = "127.0.0.1:8789"
 _USUAL_STORE = "127.0.0.1:8795"
-_USUAL_MINISTRIES = {"judicial_records": "http://127.0.0.1:8790"}
+_USUAL_MINISTRIES = {
+    "judicial_records": "http://127.0.0.1:8790",
+    "construction": "http://127.0.0.1:8796",
+}
 # from here on an example is taken
 _PLATFORM = "[destination.payment_platform.settings]\n"
 _MINISTRIES = "[files]\n"
@@ -77,7 +85,7 @@ def configure(folder: Path, addresses: Addresses) -> Path:
     for name, source in _SECRETS.items():
         (folder / name).write_bytes(example(source).read_bytes())
         (folder / name).chmod(0o600)
-    text = _behind("sandbox.toml") + _paying() + _behind("ministries.toml", _MINISTRIES)
+    text = _behind("sandbox.toml") + _paying() + _behind("ministries.toml", _MINISTRIES) + _signing(folder)
     path = folder / CONFIGURATION
     path.write_text(_replaced(text, _changes(folder, addresses)), encoding="utf-8")
     return path
@@ -86,7 +94,7 @@ def configure(folder: Path, addresses: Addresses) -> Path:
 def _changes(folder: Path, addresses: Addresses) -> Mapping[str, str]:
     """What stands in the examples, and what the demo needs instead."""
     changes = {f'"examples/{source}"': f'"{folder / name}"' for name, source in _SECRETS.items()}
-    changes |= {f'"{_USUAL_MINISTRIES[name]}"': f'"{url}"' for name, url in addresses.ministries.items()}
+    changes |= {f'"{_USUAL_MINISTRIES[name]}': f'"{url}' for name, url in addresses.ministries.items()}
     return changes | {
         f'"{_USUAL_DATABASE}"': f'"sqlite:///{folder / DATABASE}"',
         f'"{_USUAL_PORTAL}/': f'"{addresses.portal}/',
@@ -106,6 +114,27 @@ def _replaced(text: str, changes: Mapping[str, str]) -> str:
 def _paying() -> str:
     """The payment platform's part; asked soon, since nobody waits two minutes in a demo."""
     return _behind("payments.toml", _PLATFORM).replace(_PLATFORM, _PLATFORM + _IMPATIENCE)
+
+
+def _signing(folder: Path) -> str:
+    """Both keys, and that calls to the ministry of construction are signed, as its answers are."""
+    keys = [
+        f'[[signing.keys.{name}]]\nkind = "pem"\ncertificate = "{folder / name}.crt"\nkey = "{folder / name}.key"\n'
+        for name in _SIGNERS
+    ]
+    trusted = f'[signing.trusted]\nministry = ["{folder / "ministry.crt"}"]\n'
+    section = '[destination.construction.settings.signing]\nprofile = "wsse_x509"\nkey = "h99"\ntrusted = "ministry"\n'
+    return "\n".join([*keys, trusted, section])
+
+
+def make_keys(folder: Path, now: datetime) -> None:
+    """New keys for signatures, worth nothing beyond this demo."""
+    authority = Authority(now)
+    for name, subject in _SIGNERS.items():
+        holder = authority.signer(subject)
+        (folder / f"{name}.crt").write_bytes(holder.certificate)
+        (folder / f"{name}.key").touch(mode=0o600)
+        (folder / f"{name}.key").write_bytes(holder.key)
 
 
 def _behind(name: str, begin: str = "") -> str:

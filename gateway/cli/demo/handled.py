@@ -28,6 +28,8 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     sent_files: int
     result_files: int
     portal: int
+    signed: int = 0
+    unsigned: int = 0
     lost: int
     twice: int
     out_of_order: int
@@ -36,7 +38,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     def holds(self) -> bool:
         """Everything came back, and nothing of it is wrong."""
         complete = self.asked == self.results == self.result_files == self.portal > 0
-        wrong = self.lost or self.twice or self.out_of_order
+        wrong = self.lost or self.twice or self.out_of_order or self.unsigned
         return complete and self.supplemented > 0 and self.sent_files == self.attached and not wrong
 
     def document(self) -> dict[str, Any]:

@@ -24,9 +24,11 @@ from gateway.bootstrap import Gateway
 from gateway.cli.comparison import Verdict, compare
 from gateway.cli.demo.errand import round_of
 from gateway.cli.demo.handled import Handled
-from gateway.cli.demo.ministry import MINISTRIES, Case, Ministry, Seen, paper
+from gateway.cli.demo.ministry import MINISTRIES, Ministry, Officers, Seen
 from gateway.cli.demo.partner import NAME, Partner
 from gateway.cli.demo.reading import read_figures
+from gateway.cli.demo.requests import Case, attachments, scanned
+from gateway.cli.demo.stand import Stand
 from gateway.cli.demo.store import Store
 from gateway.codec import canonical
 from gateway.delivery.intake import Submission
@@ -35,6 +37,7 @@ from gateway.domain.dossier import (
     Applicant,
     ApplicantKind,
     Channel,
+    Document,
     Dossier,
     Identity,
     IdentityKind,
@@ -73,15 +76,23 @@ async def ask_ministries(
     ``seen`` is told how many results are back, by ministry.
     """
     chance = random.Random(seed)  # noqa: S311 - which invented person asks for what is no secret
+    # lists of changes are read once, before there is any: here every dossier is asked about by itself
+    await round_of(gateway, "progress-feed")
     asked: list[_Asked] = []
+    officers: list[tuple[Stand, Officers]] = []
     for name, stand in partner.ministries.items():
-        await stand.administer(*MINISTRIES[name].pace)
-        asked += await _hand_over(gateway, MINISTRIES[name], chance, store)
+        ministry = MINISTRIES[name]
+        await stand.administer(ministry.begin.action, ministry.begin.order)
+        asked += await _hand_over(gateway, ministry, chance, store)
+        if ministry.officers is not None:
+            officers.append((stand, ministry.officers(ministry.asked)))
     loop = asyncio.get_running_loop()
     limit = loop.time() + PATIENCE_SECONDS
     while loop.time() < limit:
+        for stand, office in officers:
+            for order in office.orders(await stand.record()):
+                await stand.administer(order.action, order.order)
         await round_of(gateway, "progress-poll")
-        await round_of(gateway, "progress-feed")
         for each in asked:
             await _answer(gateway, each)
         done = await _finished(gateway, asked)
@@ -99,8 +110,11 @@ async def _hand_over(
     chance.shuffle(wants)
     found = []
     for place, supplement in enumerate(wants):
-        case = Case(number=FIRST_NUMBER + place, supplement=supplement, chance=chance, store=store)
-        dossier = _dossier(ministry, case, gateway.hub.clock())
+        now = gateway.hub.clock()
+        case = Case(
+            number=FIRST_NUMBER + place, supplement=supplement, on=now.date(), chance=chance, store=store
+        )
+        dossier = _dossier(ministry, case, now)
         await _submit(gateway, dossier)
         found.append(_Asked(ministry=ministry, case=case, code=dossier.code))
     return found
@@ -160,7 +174,12 @@ async def _answer(gateway: Gateway, asked: _Asked) -> None:
     if dossier.status != Status.SUPPLEMENT_REQUESTED:
         return
     now = gateway.hub.clock()
-    document = paper(asked.case, "bo-sung", "Giấy tờ bổ sung")
+    document = Document(
+        id=f"bo-sung-{asked.case.number}",
+        name="Giấy tờ bổ sung.pdf",
+        component_code=asked.ministry.component,
+        file=scanned(asked.case, "Giấy tờ bổ sung"),
+    )
     *before, wanted = dossier.supplements
     brought = msgspec.structs.replace(
         wanted, received_at=now, received_by=OFFICER, received_note="Đã bổ sung", documents=[document]
@@ -224,7 +243,7 @@ def _handled(
     ours = {code: attachments(dossier) for code, dossier in dossiers.items()}
     back = {code: _results(dossier) for code, dossier in dossiers.items()}
     rounds = {code: 1 + _answered(dossier) for code, dossier in dossiers.items()}
-    issued = [code for code in dossiers if there[code].issued and there[code].issued == set(back[code])]
+    issued = [code for code in dossiers if there[code].issued and there[code].issued <= set(back[code])]
     return Handled(
         name=name,
         asked=len(dossiers),
@@ -234,6 +253,8 @@ def _handled(
         sent_files=sum(len(ours[code] & there[code].files) for code in dossiers),
         result_files=sum(there[code].issued <= fetched for code in issued),
         portal=verdict.in_step,
+        signed=sum(each.signed for each in there.values()),
+        unsigned=sum(each.unsigned for each in there.values()) if MINISTRIES[name].signed else 0,
         lost=sum(not each.taken for each in there.values()) + len(dossiers) - len(issued) + verdict.missing,
         twice=sum(
             max(0, there[code].taken - rounds[code]) + len(back[code]) - len(set(back[code]))
@@ -242,13 +263,6 @@ def _handled(
         + verdict.duplicated,
         out_of_order=sum(not ours[code] <= there[code].files for code in dossiers) + verdict.out_of_order,
     )
-
-
-def attachments(dossier: Dossier) -> frozenset[str]:
-    """Digests of everything that the applicant has handed in."""
-    brought = [each for supplement in dossier.supplements for each in supplement.documents]
-    files = [each.file for each in (*dossier.documents, *brought) if each.file is not None]
-    return frozenset(each.sha256 for each in files if each.sha256)
 
 
 def _results(dossier: Dossier) -> list[str]:

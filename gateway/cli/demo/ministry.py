@@ -6,57 +6,49 @@ Invariant: a ministry is a row here and a section of the example's configuration
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from gateway.cli.demo.store import Store
-from gateway.domain.declarations import Declaration, JudicialRecordDeclaration
-from gateway.domain.declarations.judicial_record import (
-    CertificateKind,
-    FiledThrough,
-    Gender,
-    IdentityPaper,
-    Person,
-    Place,
-    Relative,
-    Sojourn,
-)
-from gateway.domain.dossier import Document
+from gateway.cli.demo.requests import Case, Wish, certificate, permit
 
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One request that is to be invented. ``supplement``: the ministry will want more."""
-
-    number: int
-    supplement: bool
-    chance: Random
-    store: Store
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: the form, the papers with it, and who asks."""
-
-    applicant: str
-    paper: str
-    declaration: Declaration
-    documents: list[Document]
+_LONG_DAY, _SHORT_DAY = 3600.0, 1.05
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """A request by the ministry's own record: how often it was taken, digests of the files that it has and gave out."""
+    """A request by the ministry's own record: how often it was taken, digests of the files that it has and gave out.
+
+    ``signed``: calls about it whose signature the ministry has verified; ``unsigned``: others that it took.
+    """
 
     taken: int
     files: frozenset[str]
     issued: frozenset[str]
+    signed: int = 0
+    unsigned: int = 0
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An admin action of the stand-in."""
+
+    action: str
+    order: Mapping[str, Any] = {}
+
+
+class Officers(Protocol):
+    """Who moves requests on at the ministry, where the stand-in's own clock would be too slow for a demo."""
+
+    def orders(self, record: Mapping[str, Any]) -> list[Order]:
+        """What is to be done now, given the ministry's own record."""
 
 
 class Ministry(msgspec.Struct, frozen=True, kw_only=True):
     """One ministry: the destination and its stand-in are called ``name``.
 
-    ``procedure``, ``agency``: code and name, as the national portal knows them. ``asked``: how many requests,
-    ``supplements``: of how many it wants more. ``pace``: the admin action that makes it quick.
+    ``procedure``, ``agency``: code and name, as the national portal knows them; ``days``: until the promise. ``asked``:
+    how many requests, ``supplements``: of how many it wants more; ``component``: the code of the paper that it wants.
+    ``begin``: the first admin action; ``officers``: who goes on, given how many requests there will be. ``signed``: calls
+    are.
     """
 
     name: str
@@ -65,60 +57,35 @@ class Ministry(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     asked: int
     supplements: int
-    pace: tuple[str, Mapping[str, Any]]
     wish: Callable[[Case], Wish]
     seen: Callable[[Mapping[str, Any]], dict[str, Seen]]
+    begin: Order
+    officers: Callable[[int], Officers] | None = None
+    component: str | None = None
+    signed: bool = False
 
 
-_NAMES = ("Nguyễn Văn Thử", "Trần Thị Mẫu", "Lê Minh Phỏng", "Phạm Thu Giả", "Hoàng Gia Ẩn", "Vũ Hồng Nháp")
-_SUPPLEMENT = "9"  # the stand-in wants more of who has a paper that ends so
-_CLEAN = "0123456"
+class _Builders:
+    """Asks for more first, while a day is long and nobody is late; then a day takes a good second, so that every step has
+    a second of its own, by which the portal tells steps apart."""
 
+    def __init__(self, asked: int) -> None:
+        self._asked = asked
+        self._begun = False
 
-def paper(case: Case, name: str, title: str) -> Document:
-    """A paper with its file in the one-door system's store."""
-    body = case.chance.randbytes(2_000).hex()
-    content = f"%PDF-1.4\n% {title} {case.number}\n{body}\n%%EOF\n".encode()
-    return Document(id=f"{name}-{case.number}", name=f"{title}.pdf", file=case.store.put(content))
-
-
-def _certificate(case: Case) -> Wish:
-    chance = case.chance
-    name = chance.choice(_NAMES)
-    ending = _SUPPLEMENT if case.supplement else chance.choice(_CLEAN)
-    number = f"099{chance.randrange(10**5):05}{case.number % 1000:03}{ending}"
-    home = Place(
-        province="99",
-        province_name="Tỉnh Mô phỏng",
-        ward="00001",
-        ward_name="Phường Mẫu",
-        detail=f"Số {chance.randrange(1, 300)} đường Mẫu",
-    )
-    person = Person(
-        name=name.upper(),
-        gender=chance.choice(list(Gender)),
-        born_on=f"{chance.randrange(1960, 2007)}-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}",
-        birthplace=home,
-        residence=home,
-        paper=IdentityPaper(
-            kind="citizen_card", number=number, issued_on="2022-06-05", issued_by="Cơ quan cấp mẫu"
-        ),
-    )
-    declaration = JudicialRecordDeclaration(
-        certificate=chance.choice(list(CertificateKind)),
-        filed_through=FiledThrough.PROVINCE_PORTAL,
-        copies=chance.randrange(1, 4),
-        person=person,
-        father=Relative(name="NGUYỄN VĂN CHA"),
-        mother=Relative(name="TRẦN THỊ MẸ"),
-        purpose="1",
-        purpose_name="Xin việc làm",
-        sojourns=[
-            Sojourn(address=home, kind="1", since="2010-01", until="2026-10", occupation="Lao động tự do")
-        ],
-    )
-    documents = [paper(case, "can-cuoc", "Bản sao căn cước")]
-    return Wish(applicant=name, paper=number, declaration=declaration, documents=documents)
+    def orders(self, record: Mapping[str, Any]) -> list[Order]:
+        cases = record["dossiers"]
+        unasked = [
+            code for code, each in cases.items() if each["script"] == "supplement" and not each["notice"]
+        ]
+        if unasked:
+            return [Order(action="finish", order={"code": code}) for code in unasked]
+        if self._begun or len(cases) < self._asked:
+            return []
+        self._begun = True
+        others = [code for code, each in cases.items() if each["script"] != "supplement"]
+        anew = [Order(action="script", order={"code": code, "outcome": "permit"}) for code in others]
+        return [Order(action="pace", order={"day_seconds": _SHORT_DAY}), *anew]
 
 
 def _centre(record: Mapping[str, Any]) -> dict[str, Seen]:
@@ -128,7 +95,41 @@ def _centre(record: Mapping[str, Any]) -> dict[str, Seen]:
     }
 
 
+def _builders(record: Mapping[str, Any]) -> dict[str, Seen]:
+    calls = [each for each in record["calls"]["journal"] if each["outcome"] == "1"]
+    proven = {
+        code: [
+            bool(each["signature"] not in {"none", "unchecked"}) for each in calls if code in each["dossiers"]
+        ]
+        for code in record["dossiers"]
+    }
+    return {
+        code: Seen(
+            taken=1 + len(each["supplements"]),
+            files=frozenset(paper["sha256"] for paper in each["papers"]),
+            issued=frozenset([each["decision"]["sha256"]] if each["decision"] else ()),
+            signed=sum(proven[code]),
+            unsigned=len(proven[code]) - sum(proven[code]),
+        )
+        for code, each in record["dossiers"].items()
+    }
+
+
 _ROWS = (
+    Ministry(
+        name="construction",
+        procedure=("1.009910.000.00.00.H99", "Cấp giấy phép xây dựng mới"),
+        agency=("H99.04", "Sở Xây dựng"),
+        days=20,
+        asked=8,
+        supplements=2,
+        wish=permit,
+        seen=_builders,
+        begin=Order(action="pace", order={"day_seconds": _LONG_DAY}),
+        officers=_Builders,
+        component="CAM_KET",
+        signed=True,
+    ),
     Ministry(
         name="judicial_records",
         procedure=("1.009921", "Cấp phiếu lý lịch tư pháp số 1"),
@@ -136,9 +137,9 @@ _ROWS = (
         days=14,
         asked=12,
         supplements=3,
-        pace=("clock", {"seconds": 1.0}),
-        wish=_certificate,
+        wish=certificate,
         seen=_centre,
+        begin=Order(action="clock", order={"seconds": 1.0}),
     ),
 )
 MINISTRIES: Mapping[str, Ministry] = {each.name: each for each in _ROWS}

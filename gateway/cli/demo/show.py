@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ import msgspec
 from gateway.api.server import listening
 from gateway.bootstrap import Gateway
 from gateway.cli.demo import stage
-from gateway.cli.demo.folder import LOG, Addresses, configure, example
+from gateway.cli.demo.folder import LOG, Addresses, configure, example, make_keys
 from gateway.cli.demo.handled import Handled
 from gateway.cli.demo.ministries import ask_ministries
 from gateway.cli.demo.ministry import MINISTRIES
@@ -56,6 +57,7 @@ async def play(show: Show) -> Result:
     """The whole demo."""
     show.say("title")
     show.say("starting", faults=say(show.language, f"faults.{show.faults}"))
+    make_keys(show.folder, datetime.now(UTC))
     arguments = ["--config", str(configure(show.folder, Addresses())), "--port", "0"]
     arguments += ["--seed", str(show.seed), "--faults", show.faults]
     async with AsyncExitStack() as stack:

@@ -34,6 +34,7 @@ _HANDLED = {
     "sent_files": "sent_files",
     "result_files": "result_files",
     "portal_copies": "portal",
+    "signed_calls": "signed",
 }
 _WRONG = {"lost": "lost", "twice": "twice", "late_order": "out_of_order"}
 _CLASSES = tuple(str(verdict) for verdict in Verdict)

@@ -183,6 +183,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "result_files": ("Tệp kết quả đúng từng byte (SHA-256)", "Result files equal byte for byte (SHA-256)"),
     "portal_copies": ("Bản trên cổng quốc gia khớp", "Copies at the national portal in step"),
+    "signed_calls": (
+        "Lượt gọi có chữ ký số, cơ quan nhận đã xác minh",
+        "Signed calls, verified by who received them",
+    ),
     "lost": ("Mất (lost)", "lost"),
     "twice": ("Hai lần (twice)", "twice"),
     "late_order": ("Sai thứ tự (out of order)", "out of order"),
