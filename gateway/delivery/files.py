@@ -28,6 +28,7 @@ from gateway.wire.fetching import Errand, Fetcher, Missed
 log = structlog.get_logger(__name__)
 OPERATION = "file"
 ROUNDS = 4  # encodings of one turn, each of which may find something more that it needs
+FEW_BYTES = 64 * 1024  # by what the record says; what takes longer to read is read beside the loop
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # what another try would not change, without a change of the record or the settings
 _TOO_LARGE = frozenset({"answer_too_large"})
@@ -79,8 +80,7 @@ class FileKeeper:
             wanted = [_wanted(each) for each in missing]
         except CannotEncode as fault:
             return Rejected(code="cannot_encode", reason=str(fault), actor=Actor.PROVINCE)
-        digests = [bytes.fromhex(each.sha256) for each in wanted]
-        found = await self._database.read(partial(read_files, digests=digests))
+        found = await self._kept(wanted)
         for each in wanted:
             refusal = self._unacceptable(each, found.get(each.sha256))
             if refusal is not None:
@@ -92,6 +92,13 @@ class FileKeeper:
                 return fetched
             found[each.sha256] = fetched
         return found
+
+    async def _kept(self, wanted: Sequence[_Wanted]) -> dict[str, bytes]:
+        """What of ``wanted`` is kept already."""
+        question = partial(read_files, digests=[bytes.fromhex(each.sha256) for each in wanted])
+        sizes = [each.size for each in wanted if each.size is not None]
+        few = len(sizes) == len(wanted) and sum(sizes) <= FEW_BYTES
+        return await (self._database.glance(question) if few else self._database.read(question))
 
     async def _fetch(self, destination: str, dossier: str, wanted: _Wanted) -> bytes | Deferred | Rejected:
         errand = Errand(

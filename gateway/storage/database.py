@@ -165,6 +165,11 @@ class Database:
         """Ask ``question`` on a read-only connection, in a reader thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.ask, question)
 
+    async def glance(self, question: Callable[[sa.Connection], T]) -> T:
+        """Like ``read``, for a question that a few pages answer: SQLite's on the calling thread, because handing it to
+        another one takes longer than its answer."""
+        return self.ask(question) if self.dialect == "sqlite" else await self.read(question)
+
     def ask(self, question: Callable[[sa.Connection], T]) -> T:
         """Like ``read``, on the calling thread."""
         try:
