@@ -452,6 +452,14 @@ class Part(NamedTuple):
     content: bytes
 
 
+class Content(NamedTuple):
+    """A content in parts. A value that was taken out is given as its commitment, 32 bytes."""
+
+    cuts: Sequence[Cut]
+    frame: Part
+    values: Sequence[Part | bytes]
+
+
 def frame_commitment(salt: bytes, cuts: Sequence[Cut], frame: bytes) -> bytes:
     """SHA-256(0x10 || salt || JSON [[start,length,label],…] || LF || content without the values)."""
     places = ",".join([f'[{start},{length},"{label}"]' for start, length, label in cuts])
@@ -468,11 +476,10 @@ def content_root(frame: bytes, values: Sequence[bytes]) -> bytes:
     return hashlib.sha256(b"".join((b"\x12", frame, *values))).digest()
 
 
-def verify_content(
-    root: bytes, cuts: Sequence[Cut], frame: Part, values: Sequence[Part | bytes]
-) -> tuple[str, ...]:
-    """The content in these parts is the one behind ``root``. A value that was taken out is given as its commitment, 32
-    bytes; the labels of those are the answer. The cuts themselves are part of the frame's commitment."""
+def verify_content(root: bytes, content: Content) -> tuple[str, ...]:
+    """The content is the one behind ``root``; the labels of the values that were taken out of it. The cuts themselves
+    are part of the frame's commitment."""
+    cuts, frame, values = content
     _check_parts(cuts, frame, values)
     commitments = [
         value if isinstance(value, bytes) else value_commitment(value.salt, cut.label, value.content)
@@ -951,8 +958,11 @@ class Report:
         """Whether something was checked and all of it holds."""
         return bool(self.findings) and not any(finding.fault for finding in self.findings)
 
-    def prove(self, check: str, subject: str, proof: Callable[[], _T], told: str = "") -> _T | None:
-        """What ``proof`` proves, or None; either way noted as ``check`` (of CHECKS) of ``subject``."""
+    def prove(
+        self, check: str, subject: str, proof: Callable[[], _T], told: Callable[[_T], str] = lambda _: ""
+    ) -> _T | None:
+        """What ``proof`` proves, or None; either way noted as ``check`` (of CHECKS) of ``subject``. ``told``: what to say
+        of what was proven."""
         if check not in CHECKS:
             raise LookupError(check)
         try:
@@ -960,7 +970,7 @@ class Report:
         except Fault as fault:
             self.findings.append(Finding(check, subject, fault.code, fault.found))
             return None
-        self.findings.append(Finding(check, subject, "", told))
+        self.findings.append(Finding(check, subject, "", told(proven)))
         return proven
 
 
@@ -992,6 +1002,10 @@ def read_trust(data: bytes) -> Trust:
         key.kind != COSIGNATURE for key in trust.witnesses
     ):
         raise Fault("TRUST_MALFORMED", "a key of a log among the witnesses, or the other way round")
+    if not 0 <= trust.witnesses_needed <= len(trust.witnesses):
+        raise Fault(
+            "TRUST_MALFORMED", f"{trust.witnesses_needed} of {len(trust.witnesses)} witnesses are needed"
+        )
     return trust
 
 
@@ -1000,17 +1014,30 @@ def check_checkpoint(
 ) -> Checkpoint | None:
     """The checkpoint in ``note`` when the log has signed it; what witnesses and the authority of ``token`` say of it is
     in the report. Without pinned authorities nobody's word on the time is asked for."""
-    checkpoint = report.prove("CHECKPOINT", "checkpoint", lambda: verify_checkpoint(note, trust.logs))
+    checkpoint = report.prove("CHECKPOINT", "checkpoint", lambda: verify_checkpoint(note, trust.logs), _told)
     if checkpoint is None:
         return None
-    subject = f"{checkpoint.origin} at {checkpoint.size} entries"
-    if trust.witnesses_needed:
+    subject, needed = f"at {checkpoint.size} entries", trust.witnesses_needed
+    if needed:
         report.prove(
-            "WITNESSES", subject, lambda: verify_witnesses(note, trust.witnesses, trust.witnesses_needed)
+            "WITNESSES",
+            subject,
+            lambda: verify_witnesses(note, trust.witnesses, needed),
+            lambda signed: ", ".join(each.key.name for each in signed),
         )
     if trust.authorities:
-        report.prove("TIMESTAMP", subject, lambda: verify_anchor(checkpoint, token or b"", trust.authorities))
+        report.prove(
+            "TIMESTAMP",
+            subject,
+            lambda: verify_anchor(checkpoint, token or b"", trust.authorities),
+            lambda stamp: f"{stamp.at.isoformat()} by {stamp.authority}",
+        )
     return checkpoint
+
+
+def _told(checkpoint: Checkpoint) -> str:
+    made = f", made {checkpoint.at.isoformat()}" if checkpoint.at else ""
+    return f"{checkpoint.origin}, {checkpoint.size} entries, root {checkpoint.root.hex()}{made}"
 
 
 def verify_anchor(checkpoint: Checkpoint, token: bytes, authorities: Sequence[x509.Certificate]) -> Stamp:
@@ -1043,3 +1070,12 @@ def check_succession(report: Report, earlier: Checkpoint, later: Checkpoint, pro
         subject,
         lambda: verify_consistency(earlier.size, later.size, proof, earlier.root, later.root),
     )
+
+
+def check_content(report: Report, subject: str, root: bytes, content: Content) -> None:
+    """The content is the one that an entry with this ``root`` in its header committed to."""
+
+    def told(missing: tuple[str, ...]) -> str:
+        return f"without {', '.join(missing)}" if missing else "complete"
+
+    report.prove("CONTENT", subject, lambda: verify_content(root, content), told)
