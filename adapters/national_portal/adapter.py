@@ -169,6 +169,10 @@ class PortalAdapter:
     def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
         return record.expected(deliveries, self._tellings(context), self._layout)
 
+    def record_rules(self, context: Context) -> bytes:
+        on = local_date(context.now)
+        return record.rules(self._settings, self._codes, context.catalogues, on)
+
     def read_callback(self, request: CallbackRequest, context: Context) -> Callback:
         return callback.read(request, context, self._settings, self._codes)
 

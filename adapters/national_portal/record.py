@@ -6,7 +6,9 @@ success answer gives a record, and only its empty result, or its own words, say 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,7 +19,9 @@ from adapters.national_portal.settings import Settings
 from gateway.codec import Json
 from gateway.domain.delivery import Delivery
 from gateway.domain.status import Status
-from gateway.port import CannotRead, Expected, NoRecord, PartnerRecord, RecordReading, RecordStep
+from gateway.mapping import CodeTable
+from gateway.port import CannotRead, Expected, NoRecord, PartnerRecord, RecordReading, RecordStep, Secret
+from gateway.port.adapter import Catalogues
 from mappings.national_portal import lookup
 from mappings.national_portal.record_view import Layout, reported_status, step, view
 from mappings.national_portal.responses import Verdict
@@ -74,6 +78,21 @@ def expected(deliveries: Sequence[Delivery], build: Build, layout: Layout) -> Ex
         whole=snapshot is not None,
         ends=_ENDS if snapshot is not None and record.status in _ENDS else (),
     )
+
+
+def rules(settings: Settings, codes: Mapping[str, CodeTable], catalogues: Catalogues, on: date) -> bytes:
+    """Digest of everything that both of the above follow from on day ``on``, besides the dossier; no secret is in it."""
+    tables = {name: [(row, row.holds(on)) for row in table.rows] for name, table in codes.items()}
+    return hashlib.sha256(_rules.encode((settings, tables, catalogues))).digest()
+
+
+def _without(value: object) -> None:
+    """A secret is no rule: another password reads the same."""
+    if not isinstance(value, Secret):
+        raise NotImplementedError(f"a rule of type {type(value).__name__} has no digest")
+
+
+_rules = msgspec.json.Encoder(enc_hook=_without, order="sorted")
 
 
 class _Told(msgspec.Struct):

@@ -38,12 +38,14 @@ from gateway.port.progress import (
 )
 from gateway.port.record import (
     REPAIR_PREFIX,
+    Agreed,
     Expected,
     NoRecord,
     PartnerRecord,
     RecordReading,
     RecordStep,
     ShowsRecords,
+    TellsRules,
     record_reader,
 )
 from gateway.port.secret import Secret
@@ -56,6 +58,7 @@ __all__ = [
     "REPORTED_PREFIX",
     "Adapter",
     "AdapterModule",
+    "Agreed",
     "Answers",
     "AnswersPayers",
     "AttemptName",
@@ -107,6 +110,7 @@ __all__ = [
     "SimulatedRequest",
     "SimulatedResponse",
     "Simulator",
+    "TellsRules",
     "WireRequest",
     "WireResponse",
     "feeder",

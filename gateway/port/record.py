@@ -57,6 +57,10 @@ class NoRecord(msgspec.Struct, frozen=True, kw_only=True):
     learned: Mapping[str, str] = {}
 
 
+class Agreed(PartnerRecord, frozen=True, kw_only=True):
+    """The very answer that was in step before; nothing of it was read."""
+
+
 RecordReading = PartnerRecord | NoRecord | CannotRead
 
 
@@ -96,6 +100,21 @@ class ShowsRecords(Protocol):
     def expected_record(self, deliveries: Sequence[Delivery], context: Context) -> Expected | None:
         """What the partner has once ``deliveries``, all of one lane and in its order, were applied; None when they
         say nothing about a record. Raises CannotEncode and nothing else."""
+
+
+@runtime_checkable
+class TellsRules(Protocol):
+    """What an adapter that ``ShowsRecords`` may add, so that what was in step is not compared again until something
+    changes.
+
+    It promises that both sides are read by these rules, the deliveries and the lane's memory, and by an answer's
+    status, content type and body alone; by the clock only as far as the rules say.
+    """
+
+    def record_rules(self, context: Context) -> bytes:
+        """Everything else that ``expected_record`` and ``interpret_record`` follow from, as bytes that differ when it
+        does: settings, code tables as they hold on the day (in Việt Nam) of ``context.now``, ``context.catalogues``.
+        Of ``context`` nothing else is looked at. Pure; a digest, so that no secret is in it."""
 
 
 def record_reader(adapter: Adapter) -> ShowsRecords | None:

@@ -54,6 +54,12 @@ PARAMETERS = (
         default="60",
     ),
     Parameter(
+        name="full_after",
+        help="days after which a dossier is compared in full though nothing has changed; 0: always in full",
+        pattern="[0-9]{1,3}",
+        default="7",
+    ),
+    Parameter(
         name="patience",
         help="seconds without any answer after which the pass stops",
         pattern=_NUMBER,
@@ -145,6 +151,8 @@ def _limits(given: Mapping[str, str]) -> Limits:
         concurrency=int(given["concurrency"]),
         grace=float(given["grace"]),
         patience=float(given["patience"]),
+        # whoever asks about one dossier wants to know, and not to be reminded
+        full_after=0 if "dossier" in given else int(given["full_after"]),
     )
 
 

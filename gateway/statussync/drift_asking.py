@@ -13,8 +13,20 @@ from typing import Protocol, TypeAlias
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
-from gateway.port import Adapter, CannotRead, Expected, NoRecord, PartnerRecord, ShowsRecords
+from gateway.port import (
+    Adapter,
+    Agreed,
+    CannotRead,
+    Context,
+    Expected,
+    NoRecord,
+    PartnerRecord,
+    RecordReading,
+    ShowsRecords,
+    WireResponse,
+)
 from gateway.port.adapter import Catalogues
+from gateway.statussync.agreement import Recall, Rules
 from gateway.storage.intake import LanePlan
 from gateway.wire import asking
 from gateway.wire.asking import Question, Questioner, Unasked
@@ -79,6 +91,7 @@ class Inquiry:
     ) -> None:
         self.destination = destination
         self.plan = plan
+        self.rules = Rules(reader, partial(destination.context, _SIGNED_OUT, {}))
         self._reader = reader
         self._pace = pace or Pace(0)
         self._questioner = Questioner(destination, may_probe=may_probe)
@@ -88,14 +101,16 @@ class Inquiry:
         """The destination's name."""
         return self.destination.name
 
-    async def ask(self, dossier: str, memory: Mapping[str, str]) -> RecordAnswer:
-        """What the partner has of ``dossier``; ``memory`` is the lane's."""
+    async def ask(
+        self, dossier: str, memory: Mapping[str, str], recall: Recall | None = None
+    ) -> RecordAnswer:
+        """What the partner has of ``dossier``; ``memory`` is the lane's. Agreed, when ``recall`` recognises the answer."""
         await self._pace.turn()
         question: Question[PartnerRecord | NoRecord] = Question(
             operation=OPERATION,
             kind=(PartnerRecord, NoRecord),
             encode=partial(self._reader.encode_record, dossier),
-            read=partial(self._reader.interpret_record, dossier),
+            read=partial(self._read, dossier, recall),
             memory=memory,
             dossier=dossier,
         )
@@ -103,6 +118,13 @@ class Inquiry:
         if isinstance(told, CannotRead):
             return Unasked(code=told.code, reason=told.reason, answered=True)
         return told
+
+    def _read(
+        self, dossier: str, recall: Recall | None, response: WireResponse, context: Context
+    ) -> RecordReading:
+        if recall is not None and recall.recognises(response):
+            return Agreed()
+        return self._reader.interpret_record(dossier, response, context)
 
     async def expected(self, deliveries: Sequence[Delivery], memory: Mapping[str, str]) -> Expected | None:
         """What the partner has once ``deliveries`` were applied. CannotEncode when nobody can tell."""

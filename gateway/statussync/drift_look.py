@@ -16,7 +16,7 @@ from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
 from gateway.domain.status import Status
-from gateway.port import Expected, NoRecord, OperationKind, PartnerRecord
+from gateway.port import Agreed, Expected, NoRecord, OperationKind, PartnerRecord
 from gateway.statussync.compare import (
     NOTHING_UNDERWAY,
     Comparison,
@@ -28,7 +28,7 @@ from gateway.statussync.compare import (
 )
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer
 from gateway.storage.drift import Findings, Found, RepairPart, RepairPlan
-from gateway.storage.drift_lanes import LaneFile
+from gateway.storage.drift_lanes import LaneFile, LaneOutline
 from gateway.storage.intake import LanePlan
 from gateway.wire.asking import Unasked
 
@@ -83,10 +83,33 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     untold: Untold | None = None
 
 
-Look: TypeAlias = Seen | Silent
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """A look that saw what was in step before, with nothing changed since on either side."""
+
+    dossier: str
+    lane: LaneOutline
 
 
-async def look(inquiry: Inquiry, file: LaneFile, ask: Ask) -> Look:
+Compared: TypeAlias = Seen | Silent
+Look: TypeAlias = Compared | Remembered
+
+
+async def look_again(
+    inquiry: Inquiry, lane: LaneOutline, ask: Ask, load: Callable[[], Awaitable[LaneFile]]
+) -> Look:
+    """Ask first: if the partner shows what was in step with ``lane`` before, nothing else is done. If not, compare it
+    with what ``load`` gives."""
+    answer = await ask(lane.dossier, lane.memory)
+    if isinstance(answer, Agreed):
+        return Remembered(dossier=lane.dossier, lane=lane)
+
+    async def in_hand(_dossier: str, _memory: Mapping[str, str]) -> RecordAnswer:
+        return answer
+
+    return await look(inquiry, await load(), in_hand)
+
+
+async def look(inquiry: Inquiry, file: LaneFile, ask: Ask) -> Compared:
     """Compare what the lane ``file`` has told with what the partner shows now."""
     try:
         expected = await inquiry.expected(file.delivered, file.memory)
@@ -109,7 +132,7 @@ async def look(inquiry: Inquiry, file: LaneFile, ask: Ask) -> Look:
     )
 
 
-async def look_for_unknown(dossier: str, ask: Ask) -> Look:
+async def look_for_unknown(dossier: str, ask: Ask) -> Compared:
     """Ask about a dossier that has no lane: does the partner have what we have not?"""
     answer = await ask(dossier, {"partner_code": dossier})
     if isinstance(answer, Unasked):
@@ -117,7 +140,7 @@ async def look_for_unknown(dossier: str, ask: Ask) -> Look:
     return Seen(dossier=dossier, answer=answer, comparison=unknown_here(answer))
 
 
-async def look_for_untold(inquiry: Inquiry, record: bytes, ask: Ask) -> Look:
+async def look_for_untold(inquiry: Inquiry, record: bytes, ask: Ask) -> Compared:
     """Ask about a dossier of ours that has no lane, if the partner is to know it: does it, all the same?"""
     dossier = _dossiers.decode(record)
     adapter = inquiry.destination.adapter

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.domain.job import Summary
-from gateway.statussync.drift_look import Look, Seen, Silent
+from gateway.statussync.drift_look import Look, Remembered, Seen, Silent
 
 SHOWN = 20
 
 
 class Tally(msgspec.Struct):
-    """Counts of one run. ``expected``: dossiers that it is about, as far as anybody can tell."""
+    """Counts of one run. ``remembered``: those of ``in_step`` of which nothing has changed since they were compared in
+    full. ``expected``: dossiers that it is about, as far as anybody can tell."""
 
     looked: int = 0
     in_step: int = 0
+    remembered: int = 0
     differing: int = 0
     expected: int = 0
     opened: int = 0
@@ -36,6 +38,9 @@ class Tally(msgspec.Struct):
                 self.silent[look.why] += 1
                 if look.reason and len(self.unread) < SHOWN:
                     self.unread.append({"dossier": look.dossier, "reason": look.reason[:300]})
+            case Remembered():
+                self.in_step += 1
+                self.remembered += 1
             case Seen():
                 self._add_seen(destination, look)
 
@@ -65,6 +70,7 @@ class Tally(msgspec.Struct):
             "answer": "no" if differs else "yes",
             "looked": self.looked,
             "in_step": self.in_step,
+            "remembered": self.remembered,
             "differing": self.differing,
             "found": dict(self.found),
             "opened": self.opened,

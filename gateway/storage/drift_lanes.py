@@ -27,6 +27,29 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     settled: int
 
 
+_Told = tuple[Any, ...]
+"""A delivery but its payload: the columns below after the lane's, in that order. Thousands of them are read at once."""
+_COLUMNS = ("lane_id", "id", "operation", "key", "position", "state", "settled_at")
+
+
+class LaneOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """One lane without any payload. ``told``: every delivery that was not superseded, in the lane's order. ``settled_at``
+    as in ``LaneFile``."""
+
+    lane: int
+    destination: str
+    dossier: str
+    memory: dict[str, str]
+    stamp: Stamp
+    settled_at: int
+    told: list[_Told]
+
+    @property
+    def delivered(self) -> bool:
+        """Whether all of it was: nothing waits, and nothing was skipped."""
+        return all(each[4] == DeliveryState.DELIVERED for each in self.told)
+
+
 class LaneFile(msgspec.Struct, frozen=True, kw_only=True):
     """One lane. ``delivered`` and ``skipped``: every event, and the newest snapshot of each operation (a skipped one
     only where it is newer). ``open``: what is not settled. All in the lane's order.
@@ -53,15 +76,17 @@ class _Glance(msgspec.Struct):
     state: DeliveryState
 
 
-_COLUMNS = ("lane_id", "id", "operation", "key", "position", "state", "settled_at")
-_Told = tuple[Any, ...]
-"""The columns after the lane's, in that order: thousands of them are read at once."""
-
-
 def lane_files(
     connection: sa.Connection, destination: str, codes: Sequence[str], snapshots: frozenset[str]
 ) -> dict[str, LaneFile]:
     """The lanes of ``codes`` at ``destination`` by dossier; ``snapshots`` names the operations that are snapshots."""
+    return with_payloads(connection, lane_outlines(connection, destination, codes).values(), snapshots)
+
+
+def lane_outlines(
+    connection: sa.Connection, destination: str, codes: Sequence[str]
+) -> dict[str, LaneOutline]:
+    """The lanes of ``codes`` at ``destination`` by dossier, without what their deliveries tell."""
     columns = lane.c
     lanes: Sequence[Any] = connection.execute(
         sa.select(
@@ -69,13 +94,17 @@ def lane_files(
         ).where(columns.destination == destination, columns.dossier_code.in_(codes))
     ).all()
     glances = _glances(connection, [row.id for row in lanes])
-    chosen = {row.id: _chosen(glances.get(row.id, []), snapshots) for row in lanes}
-    wanted = [each.id for groups in chosen.values() for group in groups for each in group]
+    return {row.dossier_code: _outline(destination, row, glances.get(row.id, [])) for row in lanes}
+
+
+def with_payloads(
+    connection: sa.Connection, outlines: Iterable[LaneOutline], snapshots: frozenset[str]
+) -> dict[str, LaneFile]:
+    """``outlines`` with what a comparison reads of their deliveries, by dossier."""
+    chosen = [(each, _chosen(each.told, snapshots)) for each in outlines]
+    wanted = [each.id for _, groups in chosen for group in groups for each in group]
     payloads = _payloads(connection, wanted)
-    return {
-        row.dossier_code: _file(destination, row, glances.get(row.id, []), chosen[row.id], payloads)
-        for row in lanes
-    }
+    return {outline.dossier: _file(outline, groups, payloads) for outline, groups in chosen}
 
 
 def stamps(connection: sa.Connection, lanes: Sequence[int]) -> dict[int, Stamp]:
@@ -224,24 +253,30 @@ def _payloads(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, byt
     return found
 
 
-def _file(
-    destination: str,
-    row: sa.Row[Any],
-    rows: Sequence[_Told],
-    groups: _Groups,
-    payloads: dict[int, bytes],
-) -> LaneFile:
+def _outline(destination: str, row: sa.Row[Any], told: list[_Told]) -> LaneOutline:
     memory = msgspec.json.decode(row.memory, type=dict[str, str])
     if row.partner_code is not None:
         memory["partner_code"] = row.partner_code
-    settled = [each[-1] for each in rows if each[-1] is not None]
+    settled = [each[-1] for each in told if each[-1] is not None]
+    return LaneOutline(
+        lane=row.id,
+        destination=destination,
+        dossier=row.dossier_code,
+        memory=memory,
+        stamp=Stamp(next_position=row.next_position, settled=len(settled)),
+        settled_at=max(settled, default=0),
+        told=told,
+    )
+
+
+def _file(outline: LaneOutline, groups: _Groups, payloads: dict[int, bytes]) -> LaneFile:
     delivered, skipped, waiting = (
         [
             Delivery(
                 id=each.id,
-                lane=row.id,
-                destination=destination,
-                dossier=row.dossier_code,
+                lane=outline.lane,
+                destination=outline.destination,
+                dossier=outline.dossier,
                 operation=each.operation,
                 key=each.key,
                 position=each.position,
@@ -254,12 +289,12 @@ def _file(
         for group in groups
     )
     return LaneFile(
-        lane=row.id,
-        destination=destination,
-        dossier=row.dossier_code,
-        memory=memory,
-        stamp=Stamp(next_position=row.next_position, settled=len(settled)),
-        settled_at=max(settled, default=0),
+        lane=outline.lane,
+        destination=outline.destination,
+        dossier=outline.dossier,
+        memory=outline.memory,
+        stamp=outline.stamp,
+        settled_at=outline.settled_at,
         delivered=delivered,
         skipped=skipped,
         open=waiting,

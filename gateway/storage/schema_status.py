@@ -299,3 +299,13 @@ for _index in (
 ):
     drift.append_constraint(_index)
 Index("ix_drift_dossier_code", drift.c.dossier_code)
+
+# what the last full comparison that found a lane in step followed from, as digests of both sides
+drift_agreement = Table(
+    "drift_agreement",
+    metadata,
+    Column("lane_id", _Id, primary_key=True, autoincrement=False),
+    Column("ours", LargeBinary, nullable=False),
+    Column("theirs", LargeBinary, nullable=False),
+    Column("compared_at", BigInteger, nullable=False),
+)
