@@ -15,6 +15,7 @@ from gateway.port.signing import UNSIGNED, Answers, Profile, SigningPolicy
 from mappings.construction import operations
 from mappings.construction.calls import NAMESPACE
 from mappings.construction.lookups import CATALOGUES
+from mappings.construction.personal import PERSONAL_FIELDS
 
 SUBMIT = "submit"
 WITHDRAW = "withdraw"
@@ -87,6 +88,7 @@ manifest = Manifest(
     contract="construction",
     operations=(_SUBMIT, _WITHDRAW, _PLANNING),
     reads=_READS,
+    personal_fields=PERSONAL_FIELDS,
     capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=16 * 1024 * 1024),
 )
 
