@@ -61,8 +61,12 @@ def open_contents(database: Database, folder: Path | None) -> None:
 
 def add_master(folder: Path, number: int) -> bytes:
     """Make master key ``number``; the one that is there when another process was faster. Raises ConfigurationError."""
-    path = folder / f"master-{number}.key"
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    return make_key_file(folder / f"master-{number}.key")
+
+
+def make_key_file(path: Path) -> bytes:
+    """Make the key ``path``, or read the one that is there when another process was faster. Raises ConfigurationError."""
+    folder, fresh = path.parent, path.with_name(f".{path.name}.{os.getpid()}")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -75,8 +79,8 @@ def add_master(folder: Path, number: int) -> bytes:
         fresh.unlink()
         _synchronise(folder)
     except OSError as fault:
-        raise ConfigurationError(f"evidence.keys: {folder}: cannot make a master key: {fault}") from fault
-    return _read(path)
+        raise ConfigurationError(f"evidence.keys: {folder}: cannot make {path.name}: {fault}") from fault
+    return read_key_file(path)
 
 
 def newest_master(folder: Path) -> int:
@@ -91,10 +95,11 @@ def _masters(folder: Path) -> dict[int, bytes]:
         return {}
     except OSError as fault:
         raise ConfigurationError(f"evidence.keys: {folder} cannot be read: {fault}") from fault
-    return {number: _read(path) for number, path in names}
+    return {number: read_key_file(path) for number, path in names}
 
 
-def _read(path: Path) -> bytes:
+def read_key_file(path: Path) -> bytes:
+    """The key in ``path``, which nobody else can read. Raises ConfigurationError."""
     try:
         if path.stat().st_mode & 0o077:
             raise ConfigurationError(f"evidence.keys: {path} can be read by others; run: chmod 600 {path}")

@@ -1,0 +1,134 @@
+"""The keys that sign the log's checkpoints: Ed25519, ``log-<n>.key`` in the folder of keys, one after the other.
+
+The public halves are in the database, with the log's name (its origin, which never changes) and, from the second on, the
+note by which the key before handed over. Invariant: a key is made only where the database knows none, or by a rotation
+that the key before has signed; a key that the database knows and the folder lacks is named, never replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.domain.errors import ConfigurationError, ConflictError
+from gateway.messagelog.keys import make_key_file, read_key_file
+from gateway.proof.lienthong_verify import Fault
+from gateway.proof.note import Signer, signed
+from gateway.storage.checkpoints import LogKeyRow, add_key, log_keys
+from gateway.storage.database import Database
+from gateway.storage.instants import to_micros
+
+log = structlog.get_logger(__name__)
+_DEFAULT_ORIGIN = "lienthong/{}"
+_HANDOVER = "{origin}\nlog key {number}\n{key}\nfrom {size} entries\ntime {at}\n"
+
+
+class LogKeys:
+    """The log's keys in ``folder``, as the database knows them. ``origin`` None: the one that is given at the start."""
+
+    def __init__(
+        self, database: Database, folder: Path, clock: Callable[[], datetime], *, origin: str | None = None
+    ) -> None:
+        self._database = database
+        self._folder = folder
+        self._clock = clock
+        self._origin = origin
+        self._signers: dict[int, Signer] = {}
+
+    async def open(self) -> Signer:
+        """The newest key; a first one where the database knows none. Raises ConfigurationError, StorageUnavailable."""
+        known = await self._database.read(log_keys)
+        if not known:
+            await self._begin()
+            known = await self._database.read(log_keys)
+        if self._origin not in {None, known[0].origin}:
+            raise ConfigurationError(
+                f"evidence.origin: got {self._origin}, but this log is named {known[0].origin}; a log keeps its name, "
+                "since everybody who has pinned it knows it by that"
+            )
+        return self._signer(known[-1])
+
+    async def newest(self) -> tuple[int, Signer]:
+        """The newest key and its number, also one that another process has added. Raises as ``open`` does."""
+        known = await self._database.read(log_keys)
+        if not known:
+            return 1, await self.open()
+        return known[-1].number, self._signer(known[-1])
+
+    async def rotate(self, size: int) -> LogKeyRow:
+        """A new key, which the one before hands over to; checkpoints of more than ``size`` entries are signed by it.
+        Raises ConflictError when another process rotates, ConfigurationError, StorageUnavailable."""
+        number, before = await self.newest()
+        path = self._path(number + 1)
+        after = Signer.of_log(before.key.name, _private(make_key_file(path)))
+        at = self._clock()
+        text = _HANDOVER.format(
+            origin=before.key.name,
+            number=number + 1,
+            key=after.key.text,
+            size=size,
+            at=at.isoformat().replace("+00:00", "Z"),
+        )
+        row = LogKeyRow(
+            number=number + 1,
+            origin=before.key.name,
+            key=after.key.text,
+            made_at=to_micros(at),
+            handover=signed(text, before, after).decode(),
+        )
+        if not await self._database.write(partial(add_key, row=row)):
+            raise ConflictError(
+                "another process has given the log a new key just now; look: lienthong log key"
+            )
+        log.warning("log_key_was_replaced", number=row.number, key=row.key)
+        return row
+
+    async def _begin(self) -> None:
+        private = _private(make_key_file(self._path(1)))
+        public = private.public_key().public_bytes_raw()
+        origin = self._origin or _DEFAULT_ORIGIN.format(hashlib.sha256(public).hexdigest()[:8])
+        key = _named(origin, private).key.text
+        row = LogKeyRow(number=1, origin=origin, key=key, made_at=to_micros(self._clock()))
+        if await self._database.write(partial(add_key, row=row)):
+            log.info("log_key_was_made", origin=origin, key=key)
+
+    def _signer(self, row: LogKeyRow) -> Signer:
+        signer = self._signers.get(row.number)
+        if signer is None:
+            path = self._path(row.number)
+            if not os.path.lexists(path):
+                raise ConfigurationError(
+                    f"evidence.keys: {self._folder} lacks {path.name}, with which this database's log is signed; copy the "
+                    "folder of keys from the machine that has it, or from its backup"
+                )
+            signer = _named(row.origin, _private(read_key_file(path)))
+            if signer.key.text != row.key:
+                raise ConfigurationError(
+                    f"evidence.keys: {path} is another key than this database's log is signed with ({row.key}); it may "
+                    "belong to another database"
+                )
+            self._signers[row.number] = signer
+        return signer
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"log-{number}.key"
+
+
+def _named(origin: str, private: Ed25519PrivateKey) -> Signer:
+    try:
+        return Signer.of_log(origin, private)
+    except Fault as fault:
+        raise ConfigurationError(
+            f"evidence.origin: got {origin!r}, expected a name without spaces and plus signs, like log.h99.example/lienthong"
+        ) from fault
+
+
+def _private(seed: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(seed)
