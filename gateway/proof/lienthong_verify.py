@@ -203,9 +203,8 @@ class Key:
     @property
     def id(self) -> bytes:
         """The four bytes by which a signature line names the key."""
-        return hashlib.sha256(self.name.encode() + b"\n" + bytes((self.kind,)) + self.public).digest()[
-            :_KEY_ID
-        ]
+        named = self.name.encode() + b"\n" + bytes((self.kind,)) + self.public
+        return hashlib.sha256(named).digest()[:_KEY_ID]
 
     @property
     def text(self) -> str:
@@ -264,9 +263,7 @@ def read_note(data: bytes) -> Note:
         raise Fault("NOTE_MALFORMED", "it contains control characters")
     text, separator, lines = whole.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):
-        raise Fault(
-            "NOTE_MALFORMED", "expected a text, an empty line, signature lines and nothing after them"
-        )
+        raise Fault("NOTE_MALFORMED", "expected a text, an empty line, signature lines and no more")
     written = lines[:-1].split("\n")
     if len(written) > MAX_SIGNATURES:
         raise Fault("NOTE_MALFORMED", f"{len(written)} signatures, at most {MAX_SIGNATURES}")
@@ -525,32 +522,29 @@ _DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
     "2.16.840.1.101.3.4.2.2": hashes.SHA384(),
     "2.16.840.1.101.3.4.2.3": hashes.SHA512(),
 }
-_SHA256 = "2.16.840.1.101.3.4.2.1"
-# RSA (PKCS #1 v1.5) and ECDSA -> the digest; None: the one that the signer names beside it
-_SIGNATURES: Final[dict[str, str | None]] = {
+_SHA256, _SHA384, _SHA512 = _DIGESTS
+# signature algorithm -> digest; None: the one that the signer names beside it
+_RSA_PKCS1 = {
     "1.2.840.113549.1.1.1": None,
-    "1.2.840.113549.1.1.11": "2.16.840.1.101.3.4.2.1",
-    "1.2.840.113549.1.1.12": "2.16.840.1.101.3.4.2.2",
-    "1.2.840.113549.1.1.13": "2.16.840.1.101.3.4.2.3",
-    "1.2.840.10045.4.3.2": "2.16.840.1.101.3.4.2.1",
-    "1.2.840.10045.4.3.3": "2.16.840.1.101.3.4.2.2",
-    "1.2.840.10045.4.3.4": "2.16.840.1.101.3.4.2.3",
+    "1.2.840.113549.1.1.11": _SHA256,
+    "1.2.840.113549.1.1.12": _SHA384,
+    "1.2.840.113549.1.1.13": _SHA512,
 }
-_RSA_FAMILY, _ECDSA_FAMILY = "1.2.840.113549.", "1.2.840.10045."
+_ECDSA = {"1.2.840.10045.4.3.2": _SHA256, "1.2.840.10045.4.3.3": _SHA384, "1.2.840.10045.4.3.4": _SHA512}
 _MIN_RSA_BITS, _MIN_EC_BITS = 2048, 256
-_MAX_CHAIN = 8
+_MAX_CHAIN, _MAX_OID = 8, 64
 # What the library says of certificates that are none
 _UNREADABLE = (
     *(ValueError, TypeError, OverflowError, UnsupportedAlgorithm),
     *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
 )
 _UNDERSTOOD = frozenset(
-    {
+    (
         x509.OID_BASIC_CONSTRAINTS,
         x509.OID_KEY_USAGE,
         x509.OID_EXTENDED_KEY_USAGE,
         x509.OID_CERTIFICATE_POLICIES,
-    }
+    )
 )
 _GENERALIZED_TIME = re.compile(rb"(\d{14})(?:\.(\d{1,9}))?Z")
 
@@ -593,24 +587,25 @@ class _Der:
     """A reader of DER values; anything else than the value that is asked for is a fault."""
 
     def __init__(self, data: bytes) -> None:
-        self._rest = data
+        self._data, self._at = data, 0
 
     def next(self) -> tuple[int, bytes, bytes]:
         """Tag, content and all bytes of the next value. Lengths are definite and minimal (X.690 §10.1)."""
-        data = self._rest
-        if len(data) < 2 or data[0] & 0x1F == 0x1F:
+        data, begin = self._data, self._at
+        start = begin + 2
+        if len(data) < start or data[begin] & 0x1F == 0x1F:
             raise _malformed("a value ends too early or has a tag of several bytes")
-        length, start = data[1], 2
+        length = data[begin + 1]
         if length & 0x80:
-            start = 2 + (length & 0x7F)
-            length = int.from_bytes(data[2:start])
-            if not 3 <= start <= 6 or length < 0x80 or length < 1 << 8 * (start - 3):
+            octets = length & 0x7F
+            length = int.from_bytes(data[start : start + octets])
+            if not 1 <= octets <= 4 or length < 0x80 or length < 1 << 8 * (octets - 1):
                 raise _malformed("a length that is not DER")
-        end = start + length
-        if len(data) < end:
+            start += octets
+        self._at = start + length
+        if len(data) < self._at:
             raise _malformed("a value ends too early")
-        self._rest = data[end:]
-        return data[0], data[start:end], data[:end]
+        return data[begin], data[start : self._at], data[begin : self._at]
 
     def take(self, tag: int) -> bytes:
         """The content of the next value, which has to have this tag."""
@@ -621,13 +616,15 @@ class _Der:
 
     def optional(self, tag: int) -> bytes | None:
         """The content of the next value if it has this tag."""
-        return self.take(tag) if self._rest[:1] == bytes((tag,)) else None
+        return self.take(tag) if self._data[self._at : self._at + 1] == bytes((tag,)) else None
 
     def integer(self) -> int:
         return int.from_bytes(self.take(_INTEGER), signed=True)
 
     def oid(self) -> str:
         content = self.take(_OID)
+        if len(content) > _MAX_OID:
+            raise _malformed(f"an object identifier of {len(content)} bytes")
         numbers, number = [], 0
         for octet in content:
             number = number << 7 | octet & 0x7F
@@ -643,12 +640,12 @@ class _Der:
         return _Der(self.take(_SEQUENCE)).oid()
 
     def all(self) -> Iterator[tuple[int, bytes, bytes]]:
-        while self._rest:
+        while self._at < len(self._data):
             yield self.next()
 
     def end(self) -> None:
-        if self._rest:
-            raise _malformed(f"{len(self._rest)} bytes too many")
+        if self._at < len(self._data):
+            raise _malformed(f"{len(self._data) - self._at} bytes too many")
 
 
 @dataclass(frozen=True, slots=True)
@@ -686,20 +683,14 @@ def _envelope(token: bytes) -> _Envelope:
     signer.integer()
     named = _signer_name(signer)
     digest = signer.algorithm()
-    attributes = signer.optional(0xA0)
-    if attributes is None:
+    tag, _, attributes = signer.next()
+    if tag != 0xA0:
         raise _malformed("the signer has signed no attributes")
-    # RFC 5652 §5.4: signed is the SET itself, not the [0] that stands in its place
-    tag, _, written = _Der(_der(_SET, attributes)).next()
-    return _Envelope(
-        info,
-        certificates,
-        named,
-        digest,
-        bytes((tag,)) + written[1:],
-        signer.algorithm(),
-        signer.take(_OCTETS),
-    )
+    signed_attributes = (
+        bytes((_SET,)) + attributes[1:]
+    )  # RFC 5652 §5.4: with the tag of a SET, not that of the [0]
+    algorithm, signature = signer.algorithm(), signer.take(_OCTETS)
+    return _Envelope(info, certificates, named, digest, signed_attributes, algorithm, signature)
 
 
 def _signer_name(signer: _Der) -> tuple[bytes, int] | bytes:
@@ -792,10 +783,8 @@ def _check_attributes(envelope: _Envelope, certificate: x509.Certificate) -> Non
         raise Fault("TIMESTAMP_CHANGED", "what was signed was no TSTInfo")
     if _Der(found[_MESSAGE_DIGEST]).take(_OCTETS) != _digest(envelope.digest, envelope.info):
         raise Fault("TIMESTAMP_CHANGED", "the digest that was signed is another")
-    # SigningCertificateV2 ::= SEQUENCE { SEQUENCE OF ESSCertIDv2, … }, the signer's first
-    first = _Der(
-        _Der(_Der(_Der(found[_SIGNING_CERTIFICATE_V2]).take(_SEQUENCE)).take(_SEQUENCE)).take(_SEQUENCE)
-    )
+    named_certificates = _Der(_Der(found[_SIGNING_CERTIFICATE_V2]).take(_SEQUENCE)).take(_SEQUENCE)
+    first = _Der(_Der(named_certificates).take(_SEQUENCE))  # ESSCertIDv2: the first is the signer's
     named = first.optional(_SEQUENCE)
     algorithm = _SHA256 if named is None else _Der(named).oid()
     if first.take(_OCTETS) != _digest(algorithm, certificate.public_bytes(Encoding.DER)):
@@ -803,23 +792,13 @@ def _check_attributes(envelope: _Envelope, certificate: x509.Certificate) -> Non
 
 
 def _check_signature(envelope: _Envelope, certificate: x509.Certificate) -> None:
-    named, key = envelope.algorithm, certificate.public_key()
-    algorithm = _DIGESTS.get(_SIGNATURES.get(named, "") or envelope.digest)
-    if named not in _SIGNATURES or algorithm is None:
-        raise Fault("TIMESTAMP_ALGORITHM", f"signature algorithm {named}")
+    named, signature, key = envelope.algorithm, envelope.signature, certificate.public_key()
     try:
-        if (
-            isinstance(key, rsa.RSAPublicKey)
-            and named.startswith(_RSA_FAMILY)
-            and key.key_size >= _MIN_RSA_BITS
-        ):
-            key.verify(envelope.signature, envelope.attributes, padding.PKCS1v15(), algorithm)
-        elif (
-            isinstance(key, ec.EllipticCurvePublicKey)
-            and named.startswith(_ECDSA_FAMILY)
-            and key.key_size >= _MIN_EC_BITS
-        ):
-            key.verify(envelope.signature, envelope.attributes, ec.ECDSA(algorithm))
+        if isinstance(key, rsa.RSAPublicKey) and named in _RSA_PKCS1 and key.key_size >= _MIN_RSA_BITS:
+            digest = _DIGESTS[_RSA_PKCS1[named] or envelope.digest]
+            key.verify(signature, envelope.attributes, padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and named in _ECDSA and key.key_size >= _MIN_EC_BITS:
+            key.verify(signature, envelope.attributes, ec.ECDSA(_DIGESTS[_ECDSA[named]]))
         else:
             raise Fault("TIMESTAMP_ALGORITHM", f"{named} with the key of {_name(certificate)}")
     except InvalidSignature as fault:
@@ -845,36 +824,35 @@ def _check_chain(
     about which a verifier without a network cannot ask)."""
     path = [signer]
     while path[-1] not in roots:
-        issuers = (
-            each
-            for each in (*roots, *others)
-            if each not in path and _issued(each, path[-1], len(path) - 1, at)
-        )
-        issuer = next(issuers, None)
+        candidates = [
+            each for each in (*roots, *others) if each not in path and _may_issue(each, len(path), at)
+        ]
+        issuer = next((each for each in candidates if _issued(each, path[-1])), None)
         if issuer is None or len(path) == _MAX_CHAIN:
             raise Fault("TIMESTAMP_UNTRUSTED", f"nobody pinned vouches for {_name(path[-1])}")
         path.append(issuer)
 
 
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int, at: datetime) -> bool:
-    """Whether ``issuer`` may issue, over ``below`` authorities, and has issued ``certificate``."""
-    if not issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc:
-        return False
+def _may_issue(issuer: x509.Certificate, depth: int, at: datetime) -> bool:
+    """Whether ``issuer`` is an authority at ``at`` that may stand ``depth`` steps above a signer."""
     limits, usage = _extension(issuer, x509.BasicConstraints), _extension(issuer, x509.KeyUsage)
-    if limits is None or not limits.ca or (limits.path_length is not None and limits.path_length < below):
-        return False
-    if (usage is not None and not usage.key_cert_sign) or not (
-        _understood(issuer) and _understood(certificate)
-    ):
-        return False
-    digest = certificate.signature_hash_algorithm
-    if digest is not None and digest.digest_size < HASH_SIZE:  # None: Ed25519 and Ed448 have their own
-        return False
+    return (
+        issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc
+        and limits is not None
+        and limits.ca
+        and (limits.path_length is None or limits.path_length >= depth - 1)
+        and (usage is None or usage.key_cert_sign)
+        and _understood(issuer)
+    )
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):  # another name, another kind of key, another key
         return False
-    return True
+    digest = certificate.signature_hash_algorithm  # None: Ed25519 and Ed448 have their own
+    return _understood(certificate) and (digest is None or digest.digest_size >= HASH_SIZE)
 
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
@@ -899,14 +877,6 @@ def _digest(algorithm: str, data: bytes) -> bytes:
     if algorithm not in _DIGESTS:
         raise Fault("TIMESTAMP_ALGORITHM", f"digest {algorithm}; SHA-256, SHA-384 and SHA-512 are accepted")
     return hashlib.new(_DIGESTS[algorithm].name, data).digest()
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    """One DER value."""
-    if len(content) < 0x80:
-        return bytes((tag, len(content))) + content
-    length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(length))) + length + content
 
 
 def _name(certificate: x509.Certificate) -> str:

@@ -416,6 +416,25 @@ REFUSED = {
     "local time": (forge(tst_info(at=b"20261122083000+0700")), "TIMESTAMP_MALFORMED"),
     "no such day": (forge(tst_info(at=b"20261199083000Z")), "TIMESTAMP_MALFORMED"),
     "more than a TSTInfo": (forge(tst_info(extra=der.octets(b"more"))), "TIMESTAMP_MALFORMED"),
+    "a million values": (
+        der.sequence(
+            der.object_id(SIGNED_DATA),
+            der.tagged(
+                0,
+                der.sequence(
+                    der.integer(3),
+                    der.set_of(),
+                    der.sequence(der.object_id(TST_INFO), der.tagged(0, der.octets(tst_info()))),
+                    der.tagged(0, b"\x05\x00" * 1_000_000),
+                ),
+            ),
+        ),
+        "TIMESTAMP_MALFORMED",
+    ),
+    "an endless number": (
+        der.sequence(der.value(der.OBJECT_ID, b"\xff" * 1_000_000 + b"\x01")),
+        "TIMESTAMP_MALFORMED",
+    ),
     "bytes after the token": (forge() + b"\x00", "TIMESTAMP_MALFORMED"),
     "half a token": (forge()[: len(forge()) // 2], "TIMESTAMP_MALFORMED"),
     "nothing": (b"", "TIMESTAMP_MALFORMED"),
