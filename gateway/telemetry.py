@@ -88,6 +88,13 @@ PROGRESS_ALARMS = Counter(
 PROGRESS_OPEN = Gauge(
     "lienthong_progress_open", "Dossiers that a partner is still asked about.", ["destination"]
 )
+EVIDENCE_DELAY = Gauge(
+    "lienthong_evidence_delay_seconds",
+    "How long no evidence could be produced; beyond evidence.grace traffic stops. 0: everything is proven in time.",
+)
+EVIDENCE_SIZE = Gauge("lienthong_evidence_entries", "Log entries that the newest checkpoint covers.")
+TRAFFIC_STOPPED = Gauge("lienthong_traffic_stopped", "1 while traffic is stopped for want of evidence.")
+CHECKPOINTS = Counter("lienthong_checkpoints_total", "Checkpoints by what became of them.", ["result"])
 ACCEPTED = Counter("lienthong_dossiers_accepted_total", "Dossier versions accepted.", ["result"])
 REFUSED = Counter("lienthong_dossiers_refused_total", "Dossier versions refused.", ["code"])
 REQUEST_SECONDS = Histogram(

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.proof import merkle
-from gateway.proof.lienthong_verify import Fault, verify_consistency, verify_inclusion
-from gateway.proof.merkle import Nodes, TileNodes
+from gateway.proof.lienthong_verify import HASH_SIZE, Fault, verify_consistency, verify_inclusion
+from gateway.proof.merkle import Edge, Nodes, TileNodes
 from gateway.proof.note import with_signatures
 from gateway.storage.checkpoints import (
     TILE_WIDTH,
@@ -63,6 +63,16 @@ def nodes_of(connection: sa.Connection, size: int) -> Nodes:
 def root_of(connection: sa.Connection, size: int) -> bytes:
     """The root of the first ``size`` entries, as the tables have them."""
     return merkle.root(size, nodes_of(connection, size))
+
+
+def edge_at(connection: sa.Connection, size: int) -> Edge:
+    """The right edge of the tree of the first ``size`` entries, to be grown on; shorter when entries are missing at its
+    end. LookupError when a tile is missing."""
+    full = size - size % TILE_WIDTH
+    edge = Edge.resume(full, partial(_tile, connection))
+    hashes = leaf_hashes(connection, full, size - full)
+    edge.extend(hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE))
+    return edge
 
 
 def noted(connection: sa.Connection, row: CheckpointRow) -> bytes:

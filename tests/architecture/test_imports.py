@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gateway.payments",
         "gateway.progress",
         "gateway.reports",
+        "gateway.evidence",
         "adapters",
     ),
     ("gateway.wire", "gateway.rounds"),
@@ -62,6 +63,7 @@ _ABOVE_STORAGE = (
     "gateway.payments",
     "gateway.progress",
     "gateway.reports",
+    "gateway.evidence",
     "gateway.worker",
     *_FACES,
 )
