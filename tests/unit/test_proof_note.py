@@ -154,7 +154,11 @@ def test_what_is_no_note_is_refused(data):
 
 def test_bytes_that_are_no_text_are_no_note():
     assert refused(read_note, b"\xff" + f"{TEXT}\n{PETER_LINE}".encode()) == "NOTE_MALFORMED"
-    assert refused(read_note, b"x" * 1_000_001) == "NOTE_MALFORMED"
+
+
+def test_a_note_of_more_than_a_million_bytes_is_refused():
+    assert len(read_note(note.signed("x" * 900_000 + "\n", LOG)).text) == 900_001
+    assert refused(note.signed, "x" * 1_000_000 + "\n", LOG) == "NOTE_MALFORMED"
 
 
 @pytest.mark.parametrize(
