@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 import msgspec
-import zstandard
 
 from adapters.payment_platform import build
 from adapters.payment_platform.stand_in import simulate
@@ -47,6 +46,7 @@ from gateway.storage.intake import Acceptance, accept_dossiers
 from gateway.storage.lanes import Claim, claim_lanes
 from gateway.storage.takeover import Reap, reap_lanes
 from tests.drift_world import Context
+from tests.log_reading import logged_bodies
 from tests.storage import builders
 from tests.unit import payment_world as world
 from tests.unit import portal
@@ -309,14 +309,8 @@ class Office:
 
     def logged(self) -> list[str]:
         """Addresses, headers and bodies of the message log, as they are stored."""
-        found = self.rows(
-            "SELECT url, headers, encoding, body FROM message JOIN message_body ON message_id = id"
-        )
-        unpacked = zstandard.ZstdDecompressor().decompressobj
-        return [
-            f"{url} {headers} {(bytes(body) if encoding == 'identity' else unpacked().decompress(bytes(body))).decode()}"
-            for url, headers, encoding, body in found
-        ]
+        headers = [f"{url} {listed}" for url, listed in self.rows("SELECT url, headers FROM message")]
+        return headers + [body.decode() for body in logged_bodies(self.database)]
 
     def events(self, kind: str = "payment.%") -> list[tuple[str, dict[str, Any]]]:
         """What the one-door system is told."""
