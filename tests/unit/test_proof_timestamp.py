@@ -407,6 +407,34 @@ REFUSED = {
     "two signers": (forge(signers=2), "TIMESTAMP_MALFORMED"),
     "no signed attributes": (forge(attributes=()), "TIMESTAMP_MALFORMED"),
     "attributes in another place": (forge(attributes_tag=1), "TIMESTAMP_MALFORMED"),
+    "an attribute that is a set": (
+        forge(
+            attributes=(TYPE, DIGEST, named_certificate(), b"\x31" + attribute("1.2.3", der.octets(b""))[1:])
+        ),
+        "TIMESTAMP_MALFORMED",
+    ),
+    "an attribute of no name": (
+        forge(
+            attributes=(
+                TYPE,
+                DIGEST,
+                named_certificate(),
+                der.sequence(der.value(der.OBJECT_ID, b""), der.set_of()),
+            )
+        ),
+        "TIMESTAMP_MALFORMED",
+    ),
+    "an attribute of an endless name": (
+        forge(
+            attributes=(
+                TYPE,
+                DIGEST,
+                named_certificate(),
+                der.sequence(der.value(der.OBJECT_ID, b"\x2a\x81"), der.set_of()),
+            )
+        ),
+        "TIMESTAMP_MALFORMED",
+    ),
     "no certificate signed": (forge(attributes=(TYPE, DIGEST)), "TIMESTAMP_MALFORMED"),
     "no digest signed": (forge(attributes=(TYPE, named_certificate())), "TIMESTAMP_MALFORMED"),
     "no type signed": (forge(attributes=(DIGEST, named_certificate())), "TIMESTAMP_MALFORMED"),
@@ -441,6 +469,8 @@ REFUSED = {
     "half a token": (forge()[: len(forge()) // 2], "TIMESTAMP_MALFORMED"),
     "nothing": (b"", "TIMESTAMP_MALFORMED"),
     "a length of indefinite form": (b"\x30\x80" + forge()[4:] + b"\x00\x00", "TIMESTAMP_MALFORMED"),
+    "a byte less than it says": (forge(tst_info(extra=der.octets(b"")))[:-1], "TIMESTAMP_MALFORMED"),
+    "a signature shorter than it says": (der.value(der.SEQUENCE, forge()[4:-1]), "TIMESTAMP_MALFORMED"),
     "a length that is too long": (b"\x30\x83\x00" + forge()[2:], "TIMESTAMP_MALFORMED"),
     "a broken certificate": (
         forge().replace(encoded(OWN)[:5], encoded(OWN)[:4] + b"\x31"),
