@@ -16,6 +16,7 @@ from gateway.proof.lienthong_verify import (
     FAULTS,
     Fault,
     Key,
+    cosigned_text,
     leaf_hash,
     read_checkpoint,
     read_key,
@@ -349,6 +350,15 @@ def test_a_cosignature_moved_in_time_or_to_another_checkpoint_is_refused():
         note.signed(other, LOG), note.signature_line(CHECKPOINT, WITNESSES[0], at=AT)
     )
     assert refused(verify_witnesses, moved, keys, 1) == "SIGNATURE_WRONG"
+
+
+def test_a_witness_that_lives_after_the_end_of_the_calendar_is_refused():
+    seconds, witness = 1 << 60, WITNESSES[0]
+    value = seconds.to_bytes(8) + witness.private.sign(cosigned_text(CHECKPOINT, seconds))
+    read = read_note(NOTE)
+    line = replace(read.signatures[0], name=witness.key.name, id=witness.key.id, value=value)
+    data = note.written(replace(read, signatures=(*read.signatures, line)))
+    assert refused(verify_witnesses, data, [witness.key], 1) == "SIGNATURE_WRONG"
 
 
 def test_a_logs_signature_is_no_cosignature_of_the_same_key():
