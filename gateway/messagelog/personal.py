@@ -18,15 +18,18 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 class Cutter:
     """What finds the fields called ``names``: exactly so in JSON and forms, under any prefix in XML."""
 
-    __slots__ = ("_form", "_json", "_xml")
+    __slots__ = ("_form", "_json", "_labels", "_xml")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         unfit = [name for name in names if not _NAME.fullmatch(name)]
         if unfit or not names:
             raise ValueError(f"names of personal fields: got {unfit}, expected at least one, like full_name")
-        known = _branches(sorted(set(names))).encode() + rb"(?![\w.-])"
+        self._labels = {name.encode(): name for name in names}
+        known = b"(" + _branches(sorted(set(names))).encode() + rb")(?![\w.-])"
         text, number = rb'"([^"\\]++(?:\\.[^"\\]*+)*+|(?:\\.[^"\\]*+)++)"', rb"(-?\d[\d.]*+)"
-        self._json = re.compile(rb'"' + known + rb'"\s*+:\s*+(?:' + text + b"|" + number + b")", re.DOTALL)
+        # what stands before a name is looked for first: there are far fewer commas than quotation marks
+        before = rb'[{,]\s*+"'
+        self._json = re.compile(before + known + rb'"\s*+:\s*+(?:' + text + b"|" + number + b")", re.DOTALL)
         self._xml = re.compile(rb"<(?:[\w.-]++:)?+" + known + rb"(?:\s[^<>]*+)?(?<!/)>([^<]++)<")
         self._form = re.compile(rb"(?:(?<=[?&])|(?<![^\n]))" + known + rb"=([^&\s]++)")
 
@@ -35,11 +38,12 @@ class Cutter:
         ``MOST_CUTS`` none is looked for any more."""
         first = content[body : body + 64].lstrip()[:1]
         fields = self._json if first in (b"{", b"[") else self._xml if first == b"<" else self._form
+        labels = self._labels
         found: list[Cut] = []
         for pattern, start, end in ((self._form, 0, content.find(b"\n")), (fields, body, len(content))):
             for match in pattern.finditer(content, start, end):
                 begin, stop = match.span(match.lastindex or 1)
-                found.append(Cut(begin, stop - begin, _label(content, match.start())))
+                found.append(Cut(begin, stop - begin, labels[match[1]]))
                 if len(found) == MOST_CUTS:
                     return tuple(found)
         return tuple(found)
@@ -49,15 +53,6 @@ class Cutter:
 def cutter(names: tuple[str, ...]) -> Cutter | None:
     """What finds the fields called ``names``; None for none. ValueError when one is no name."""
     return Cutter(names) if names else None
-
-
-_LABEL = re.compile(rb'"?+(?:<(?:[\w.-]+:)?)?([A-Za-z0-9_.-]+)')
-
-
-def _label(content: bytes, start: int) -> str:
-    """The name of the field that begins at ``start``."""
-    found = _LABEL.match(content, start)
-    return found[1].decode() if found is not None else ""
 
 
 def _branches(names: list[str]) -> str:
