@@ -24,6 +24,7 @@ from gateway.delivery.intake import Intake, lane_plan
 from gateway.delivery.keyed_seal import seal_of
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.job import Job
+from gateway.evidence.service import Evidencing, open_evidence
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.ruling import rule
@@ -31,6 +32,7 @@ from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.book import JobBook
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
+from gateway.messagelog.acts import oversight
 from gateway.messagelog.keys import open_contents
 from gateway.payments.cashier import Cashier
 from gateway.payments.desk import PaymentDesk
@@ -98,10 +100,12 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     callbacks: Callbacks
     feed: Feed
     webhooks: Webhooks
+    evidence: Evidencing
 
     async def close(self) -> None:
         """Close every connection; the worker must have ended."""
         await self.webhooks.close()
+        await self.evidence.close()
         for destination in self.destinations.values():
             await destination.close()
         self.database.close()
@@ -158,9 +162,9 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
 ) -> Gateway:
     """Build a gateway on a database at the current schema.
 
-    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing
-    and take no lock, so that a running gateway can be looked at; nothing can be accepted or sent then.
-    ``transports``, ``extra`` adapters and ``clock`` are for tests. Raises ConfigurationError, StorageUnavailable.
+    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing and
+    take no lock, beside a running gateway; nothing can be accepted or sent then. ``transports``, ``extra`` adapters
+    and ``clock`` are for tests. Raises ConfigurationError, StorageUnavailable.
     """
     _require_networks(settings)
     rules = load_rules(settings.deadlines)  # before anything is opened: it may refuse the settings
@@ -173,17 +177,16 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
+    evidence = await _prove(worker, hub, destinations, settings)
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
     drift = _drift(worker, hub, destinations)
-    desk = _desk(hub, rules, destinations, settings)
+    desk = _desk(worker, hub, rules, destinations, settings)
     asking = (drift.job(), *_progress_jobs(worker, hub, destinations, intake, settings))
-    own_jobs = (catalogue_job(catalogues), *asking, _report_job(desk, settings))
-    jobs = _jobs(worker, hub, settings, (*own_jobs, *_deadline_jobs(desk), *_payment_jobs(payments)))
+    own_jobs = (catalogue_job(catalogues), *asking, *_desk_jobs(desk, settings), *_payment_jobs(payments))
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
     _measure_lag(worker, feed, hub, list(destinations), policy_of(settings, lambda: worker.here_since))
-    _keep_deadlines(worker, desk)
     return Gateway(
         settings=settings,
         database=database,
@@ -193,14 +196,15 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         intake=intake,
         catalogues=catalogues,
         worker=worker,
-        jobs=jobs,
+        jobs=_jobs(worker, hub, settings, own_jobs),
         deadlines=desk,
         repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
         payments=payments,
         translation=translation,
-        callbacks=_callbacks(hub, destinations, intake, settings),
+        callbacks=_callbacks(hub, destinations, intake, settings, evidence),
         feed=feed,
         webhooks=webhooks,
+        evidence=evidence,
     )
 
 
@@ -229,11 +233,30 @@ def _progress_jobs(
     return Polls(partners).job(), Feeding(partners).job()
 
 
+async def _prove(
+    worker: Worker, hub: Hub, destinations: Mapping[str, Destination], settings: Settings
+) -> Evidencing:
+    """Checkpoints in the worker; every destination obeys when they fail."""
+    folder, database = keys_folder(settings), hub.database
+    evidence = await open_evidence(
+        database, settings.evidence, folder, clock=hub.clock, owner=lambda: worker.id
+    )
+    for destination in destinations.values():
+        destination.gate.halt = evidence.traffic
+    if evidence.checkpointer is not None:
+        worker.attend("checkpoints", evidence.checkpointer.run)
+    return evidence
+
+
 def _callbacks(
-    hub: Hub, destinations: Mapping[str, Destination], intake: Intake, settings: Settings
+    hub: Hub,
+    destinations: Mapping[str, Destination],
+    intake: Intake,
+    settings: Settings,
+    evidence: Evidencing,
 ) -> Callbacks:
     logged = {name: each.refusals_logged for name, each in settings.destination.items()}
-    return Callbacks(hub, destinations, intake, refusals_logged=logged)
+    return Callbacks(hub, destinations, intake, refusals_logged=logged, halted=evidence.traffic.stopped)
 
 
 async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Database, *, reading: bool) -> None:
@@ -289,35 +312,33 @@ def _payment_jobs(payments: Payments) -> tuple[Job, ...]:
     return payments.sweep.job(), payments.receipts.job(), payments.reconciliation.job()
 
 
-def _desk(hub: Hub, rules: Rules, destinations: Mapping[str, Destination], settings: Settings) -> Desk:
-    return Desk(
+def _desk(
+    worker: Worker, hub: Hub, rules: Rules, destinations: Mapping[str, Destination], settings: Settings
+) -> Desk:
+    """The rules of time; the worker judges by them."""
+    desk = Desk(
         database=hub.database,
         clock=hub.clock,
         rules=rules,
         destinations=frozenset(destinations),
         counts_from=maybe_micros(settings.lag.counts_from),
     )
+    assessor = Assessor(desk, owner=lambda: worker.id)
+    worker.attend("assessor", assessor.run, wake=assessor.wake)
+    worker.attend("deadline_gauges", DeadlineGauges(desk).run)
+    return desk
 
 
-def _report_job(desk: Desk, settings: Settings) -> Job:
-    return report_job(
-        ReportDesk(database=desk.database, clock=desk.clock, terms=desk.rules, settings=settings.reports)
+def _desk_jobs(desk: Desk, settings: Settings) -> tuple[Job, ...]:
+    reports = ReportDesk(
+        database=desk.database, clock=desk.clock, terms=desk.rules, settings=settings.reports
     )
-
-
-def _deadline_jobs(desk: Desk) -> tuple[Job, ...]:
-    return Sweep(desk).job(), Reassessment(desk).job()
+    return Sweep(desk).job(), Reassessment(desk).job(), report_job(reports)
 
 
 def _drift(worker: Worker, hub: Hub, destinations: Mapping[str, Destination]) -> Drift:
     worker.attend("drift_gauges", DriftGauges(hub.database, sorted(destinations)).run)
     return Drift(hub.database, destinations, hub.clock, may_probe=lambda: not worker.delivers, plan=lane_plan)
-
-
-def _keep_deadlines(worker: Worker, desk: Desk) -> None:
-    assessor = Assessor(desk, owner=lambda: worker.id)
-    worker.attend("assessor", assessor.run, wake=assessor.wake)
-    worker.attend("deadline_gauges", DeadlineGauges(desk).run)
 
 
 def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str], policy: Policy) -> None:
@@ -407,6 +428,7 @@ def _open_database(settings: Settings, *, upgrade: bool, reading: bool) -> Datab
         _require_schema(url, upgrade=upgrade)
         database = Database(url)
     open_contents(database, keys_folder(settings))
+    database.oversight = oversight(settings.approvals.required, settings.approvals.lifetime)
     return database
 
 

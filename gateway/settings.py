@@ -11,25 +11,22 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.bounds import Count, Factor, Pause, Seconds
 from gateway.domain.errors import ConfigurationError
 from gateway.port import Capacity, Secret
+from gateway.settings_evidence import EvidenceSettings
 
 _T = TypeVar("_T")
 PREFIX = "LIENTHONG_"
 DEFAULT_FILE = "lienthong.toml"
 KEYS_FOLDER = "lienthong-keys"
 _SQLITE = "sqlite:///"
-_TEN_YEARS = 315_360_000  # seconds; also keeps infinity out, which no date can be moved by
-Seconds = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
-Pause = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
-Factor = Annotated[float, Meta(ge=1, le=10)]
-Count = Annotated[int, Meta(ge=1)]
 
 
 class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,46 +143,24 @@ class LogSettings(_Section, frozen=True, kw_only=True):
     format: Annotated[str, Meta(pattern="^(json|console)$")] = "console"
 
 
-class TimestampSettings(_Section, frozen=True, kw_only=True):
-    """The authority that stamps checkpoints (RFC 3161): its address, and files with the roots that its certificate chains
-    to. ``every``: at least so many seconds between two stamps, where each of them costs; a stamp covers all checkpoints
-    before it, since they are chained.
+Dangerous = Literal[
+    "delivery.skip",
+    "delivery.resolve",
+    "drift.repair_backwards",
+    "dossier.erase",
+    "keys.rotate",
+    "keys.destroy",
+]
+
+
+class ApprovalSettings(_Section, frozen=True, kw_only=True):
+    """A second person. ``required``: what takes effect only after somebody else has approved it; ``[]`` for a trial by
+    one person alone. Refunds and decisions about payments always need two. ``lifetime``: seconds that a request, and what
+    was approved, is good.
     """
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#]*)?$", max_length=500)]
-    roots: Annotated[list[str], Meta(min_length=1)]
-    every: Seconds = 0.0
-
-
-class EvidenceSettings(_Section, frozen=True, kw_only=True):
-    """The proof of the message log. ``keys``: the folder of its keys, the same on every machine; left out, one beside the
-    SQLite database, and none for a server: contents are written in clear then, and nothing is proven.
-
-    ``origin``: the log's name in every checkpoint, for good; left out, one made of its first key. Checkpoints come every
-    ``every`` seconds while there are new entries, and once in ``at_least_every`` seconds in any case. ``timestamps``: the
-    authority that stamps them. When none could be made (stamped, where there is an authority) for ``grace`` seconds,
-    traffic with partners stops until one is; not with ``stop_traffic = false``. ``witnesses``: public keys, as
-    ``lienthong log witness`` prints them, whose cosignatures are taken.
-    """
-
-    keys: str | None = None
-    origin: Annotated[str, Meta(pattern=r"^[^\s+]+$", max_length=200)] | None = None
-    every: Pause = 10.0
-    at_least_every: Pause = 3600.0
-    grace: Pause = 900.0
-    stop_traffic: bool = True
-    timestamps: TimestampSettings | None = None
-    witnesses: list[Annotated[str, Meta(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")]] = []
-
-    def __post_init__(self) -> None:
-        if self.at_least_every < self.every:
-            raise ValueError(
-                f"evidence.at_least_every: got {self.at_least_every:g} s, expected no less than every ({self.every:g} s)"
-            )
-        if self.grace < 2 * self.every:
-            raise ValueError(
-                f"evidence.grace: got {self.grace:g} s, expected at least two checkpoints ({2 * self.every:g} s)"
-            )
+    required: list[Dangerous] = msgspec.field(default_factory=lambda: list(get_args(Dangerous)))
+    lifetime: Annotated[float, Meta(ge=60, le=31 * 86400)] = 3 * 86400.0
 
 
 class SourceSettings(_Section, frozen=True, kw_only=True):
@@ -328,6 +303,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     sources: SourceSettings = SourceSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
     lag: LagSettings = LagSettings()
@@ -335,6 +311,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     signing: dict[str, Any] = {}
     jobs: dict[str, JobSettings] = {}
     destination: dict[str, DestinationSettings] = {}
+
+    def __post_init__(self) -> None:
+        if "evidence" in self.destination:
+            raise ValueError("destination.evidence: that is the log's own channel; choose another name")
 
 
 def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

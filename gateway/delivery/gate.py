@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -32,6 +33,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     maintenance: Sequence[Maintenance] = ()
 
 
+class Halt(Protocol):
+    """Whether all traffic with partners is stopped (``gateway.evidence.traffic``)."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """As it was found last."""
+
+    async def stopped(self) -> bool:
+        """As it is now."""
+
+
+class _NoHalt:
+    is_stopped = False
+
+    async def stopped(self) -> bool:
+        return False
+
+
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
     """``probe``: exactly one exchange may leave. ``wait``: seconds until asking again makes sense."""
 
@@ -44,7 +63,7 @@ class Gate:
     """The gate of one destination in this process.
 
     ``share``: how many processes share the rate. ``worker``: who takes probes here, so that they can be given back
-    when it dies.
+    when it dies. ``halt``: what may stop everything, set by whoever knows of it.
     """
 
     def __init__(self, name: str, database: Database, limits: Limits, clock: Callable[[], datetime]) -> None:
@@ -63,13 +82,14 @@ class Gate:
         self._filled_at = asyncio.get_event_loop().time() if limits.rate else 0.0
         self.share = 1
         self.worker: int | None = None
+        self.halt: Halt = _NoHalt()
 
     async def permit(self, *, probe_for: float, idle: bool) -> Permit:
         """Whether lanes may be claimed now. A probe keeps other processes from probing for ``probe_for`` s;
         it is taken only by a process that is ``idle``, so that it is the only exchange."""
         await self._refresh()
         now = self._clock()
-        if self._paused:
+        if self._paused or await self.halt.stopped():
             return Permit(allowed=False, wait=REFRESH_SECONDS)
         closed_until = resumes_at(self._limits.maintenance, now) or self._breathing(now)
         if closed_until is not None:
@@ -91,7 +111,7 @@ class Gate:
 
     def shut(self) -> bool:
         """Whether lanes at work should stop before their next delivery."""
-        if self._paused or self._open_until is not None:
+        if self._paused or self.halt.is_stopped or self._open_until is not None:
             return True
         if not self._limits.maintenance and self._breathe_until is None:
             return False

@@ -16,7 +16,7 @@ from gateway.domain.errors import StorageUnavailable
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
 from gateway.port import Capacity, WireRequest
 from gateway.proof.lienthong_verify import Fault, read_checkpoint, read_note, verify_anchor
-from gateway.settings import TimestampSettings
+from gateway.settings_evidence import TimestampSettings
 from gateway.signing.findings import CannotSign
 from gateway.signing.keyring import Authority, AuthoritySettings, SigningSettings
 from gateway.signing.keyring import load as load_keyring

@@ -18,7 +18,7 @@ import structlog
 
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import ConflictError, GatewayError, StorageUnavailable
-from gateway.inbound.payments import Guard, PaymentCall
+from gateway.inbound.payments import Guard, Halted, PaymentCall, never
 from gateway.inbound.receiving import CallLog, Defect, Hub, Receiver, problem, storable
 from gateway.inbound.ruling import Ruling, rule
 from gateway.port import (
@@ -61,7 +61,7 @@ class Accepting(Protocol):
 
 class Callbacks:
     """Receives for every destination. ``refusals_logged``: by payment platform, how many refused calls a minute are
-    kept in the message log."""
+    kept in the message log. ``halted``: whether nothing is taken for now, since it could not be proven later."""
 
     def __init__(
         self,
@@ -70,11 +70,13 @@ class Callbacks:
         intake: Accepting,
         *,
         refusals_logged: Mapping[str, float] | None = None,
+        halted: Halted = never,
     ) -> None:
         self._hub = hub
         self._destinations = destinations
         self._intake = intake
-        self._guard = Guard(refusals_logged or {})
+        self._halted = halted
+        self._guard = Guard(refusals_logged or {}, halted)
 
     async def receive(self, destination: str, request: CallbackRequest) -> WireResponse:
         """The answer to ``request``, once everything that it says is durable. Never raises on any bytes.
@@ -89,13 +91,16 @@ class Callbacks:
         if self._guard.is_for(receiver.adapter):
             return await PaymentCall(self._hub, destination, receiver, self._guard).answer(request)
         try:
+            if await self._halted():
+                return self._unavailable(destination, "no evidence can be produced for now")
             return await _Call(self._hub, self._intake, destination, receiver).answer(request)
         except StorageUnavailable as fault:
-            CALLBACKS.labels(destination, "unavailable").inc()
             log.warning("storage_was_lost", destination=destination, reason=str(fault)[:200])
-            return problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, "nothing was stored; repeat the call", ("retry-after", "5")
-            )
+            return self._unavailable(destination, "nothing was stored")
+
+    def _unavailable(self, destination: str, why: str) -> WireResponse:
+        CALLBACKS.labels(destination, "unavailable").inc()
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}; repeat the call", ("retry-after", "5"))
 
 
 class _Call:

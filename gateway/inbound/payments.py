@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import assert_never, cast
+from typing import TypeAlias, assert_never, cast
 
 import msgspec
 import structlog
@@ -53,7 +53,14 @@ REFUSALS_A_MINUTE = 300.0
 HELD_SECONDS = 1.0
 MOST_HELD = 2000
 MOST_HELD_BYTES = 16 * 1024 * 1024
+Halted: TypeAlias = Callable[[], Awaitable[bool]]
+"""Whether nothing is taken for now, since it could not be proven later."""
 _ORDERS = trusted.decoder(PaymentOrder)
+
+
+async def never() -> bool:
+    """Nothing keeps calls out."""
+    return False
 
 
 class Guard:
@@ -62,7 +69,8 @@ class Guard:
     ``refusals_logged``: by destination, how many refused calls a minute are kept in the message log.
     """
 
-    def __init__(self, refusals_logged: Mapping[str, float]) -> None:
+    def __init__(self, refusals_logged: Mapping[str, float], halted: Halted = never) -> None:
+        self.halted = halted
         self._refusals_logged = refusals_logged
         self._sampler = Sampler()
         self._kinds: dict[type, bool] = {}
@@ -155,9 +163,11 @@ class PaymentCall:
     async def _guarded(
         self, take: Callable[[], Awaitable[WireResponse]], otherwise: WireResponse
     ) -> WireResponse:
-        """The answer that ``take`` gives, or ``otherwise`` when nothing could be stored."""
+        """The answer that ``take`` gives, or ``otherwise`` when nothing could be stored, or proven later."""
         try:
-            return await take()
+            if not await self._guard.halted():
+                return await take()
+            CALLBACKS.labels(self._name, "unavailable").inc()
         except StorageUnavailable as fault:
             CALLBACKS.labels(self._name, "unavailable").inc()
             log.warning("storage_was_lost", destination=self._name, reason=str(fault)[:200])

@@ -10,7 +10,6 @@ import base64
 from functools import partial
 
 import msgspec
-import sqlalchemy as sa
 
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.proof import merkle
@@ -20,6 +19,7 @@ from gateway.proof.note import with_signatures
 from gateway.storage.checkpoints import (
     TILE_WIDTH,
     CheckpointRow,
+    Connection,
     checkpoint_of_size,
     cosignatures,
     covering,
@@ -55,17 +55,17 @@ class ConsistencyProof(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: tuple[str | None, str | None]
 
 
-def nodes_of(connection: sa.Connection, size: int) -> Nodes:
+def nodes_of(connection: Connection, size: int) -> Nodes:
     """The nodes of the tree of the first ``size`` entries; they are read while ``connection`` is open."""
     return TileNodes(size, partial(_tile, connection)).nodes
 
 
-def root_of(connection: sa.Connection, size: int) -> bytes:
+def root_of(connection: Connection, size: int) -> bytes:
     """The root of the first ``size`` entries, as the tables have them."""
     return merkle.root(size, nodes_of(connection, size))
 
 
-def edge_at(connection: sa.Connection, size: int) -> Edge:
+def edge_at(connection: Connection, size: int) -> Edge:
     """The right edge of the tree of the first ``size`` entries, to be grown on; shorter when entries are missing at its
     end. LookupError when a tile is missing."""
     full = size - size % TILE_WIDTH
@@ -75,14 +75,14 @@ def edge_at(connection: sa.Connection, size: int) -> Edge:
     return edge
 
 
-def noted(connection: sa.Connection, row: CheckpointRow) -> bytes:
+def noted(connection: Connection, row: CheckpointRow) -> bytes:
     """The note of a checkpoint with the cosignatures that it got."""
     given = cosignatures(connection, [row.number]).get(row.number, [])
     note = row.note.encode()
     return with_signatures(note, "".join(each.line for each in given)) if given else note
 
 
-def entry_proof(connection: sa.Connection, entry: int, size: int | None = None) -> EntryProof:
+def entry_proof(connection: Connection, entry: int, size: int | None = None) -> EntryProof:
     """The proof that log entry ``entry`` is in the log: in the checkpoint of ``size`` entries, or else in the one that
     says most of when. NotFoundError, ConflictError (no checkpoint covers it yet), LogBroken."""
     seq = sequence_of(connection, entry)
@@ -108,7 +108,7 @@ def entry_proof(connection: sa.Connection, entry: int, size: int | None = None) 
     )
 
 
-def consistency_proof(connection: sa.Connection, first: int, second: int) -> ConsistencyProof:
+def consistency_proof(connection: Connection, first: int, second: int) -> ConsistencyProof:
     """The proof that the log of ``second`` entries continues that of ``first``. NotFoundError for a second size that no
     checkpoint has; ConflictError for sizes the wrong way round; LogBroken."""
     if not 0 <= first <= second:
@@ -132,7 +132,7 @@ def consistency_proof(connection: sa.Connection, first: int, second: int) -> Con
     )
 
 
-def _of_size(connection: sa.Connection, size: int) -> CheckpointRow:
+def _of_size(connection: Connection, size: int) -> CheckpointRow:
     row = checkpoint_of_size(connection, size)
     if row is None:
         raise NotFoundError(
@@ -141,7 +141,7 @@ def _of_size(connection: sa.Connection, size: int) -> CheckpointRow:
     return row
 
 
-def _tile(connection: sa.Connection, level: int, index: int, width: int) -> bytes | None:
+def _tile(connection: Connection, level: int, index: int, width: int) -> bytes | None:
     hashes = tile(connection, level, index) if width == TILE_WIDTH else None
     if hashes is None and level == 0:
         hashes = leaf_hashes(connection, index * TILE_WIDTH, width)

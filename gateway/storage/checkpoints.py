@@ -7,7 +7,7 @@ two of one size differ in their root; what was written is never changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from gateway.storage.sql import Statement, insert
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
+Connection: TypeAlias = sa.Connection
 CHANNEL = "evidence"
 """The channel of entries that come of proving alone: they never make a checkpoint necessary by themselves."""
 TILE_WIDTH = 256
