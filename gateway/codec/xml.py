@@ -6,6 +6,7 @@ Invariant: any bytes in; an element or ``Unreadable`` out, and nothing outside t
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 from lxml import etree
@@ -17,6 +18,10 @@ Element: TypeAlias = etree._Element  # noqa: SLF001 - lxml's only name for the t
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 128
 MAX_ELEMENTS = 100_000
+MOST_TAGS = 2 * MAX_ELEMENTS
+MOST_ATTRIBUTES = MAX_ELEMENTS
+UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
+_DECLARED = re.compile(rb"""<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"'>]{0,40})""")
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _FAULT_WORDS = ("faultcode", "faultstring", "Value", "Text", "detail")
 
@@ -53,6 +58,20 @@ def read(body: bytes, *, limit: int = MAX_BYTES) -> Element:
         raise Unreadable("document_type", "a document type is not accepted")
     _require_bounded(root)
     return root
+
+
+def require_lean(body: bytes) -> None:
+    """Raise Unreadable for what would grow far beyond its bytes as a tree, before there is a tree; and for what is not
+    UTF-8, in which a tag could be written without the byte that is counted."""
+    if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
+        raise Unreadable("too_large", "more tags or attributes than an answer can need")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise Unreadable("not_utf8", f"byte {fault.start} is not UTF-8") from fault
+    declared = _DECLARED.match(body.removeprefix(_MARKS[0]))
+    if declared is not None and declared[1].decode().lower() not in UTF8:
+        raise Unreadable("not_utf8", f"the document says that it is in {declared[1].decode()}")
 
 
 def fault(root: Element) -> str | None:

@@ -14,7 +14,7 @@ from typing import cast
 
 from lxml import etree
 
-from gateway.codec import Unreadable
+from gateway.codec import Unreadable, xml
 from gateway.codec.xml import Element, local
 from gateway.signing.findings import Examination
 
@@ -33,6 +33,7 @@ def read(body: bytes, *, limit: int = MAX_BYTES) -> Element:
     """The root of ``body``. Raises Unreadable, with a code of its own for what has no place in a signed message."""
     if len(body) > limit:
         raise Unreadable("too_large", f"{len(body)} bytes, at most {limit} are read")
+    xml.require_lean(body)
     if b"<!doctype" in body[:65536].replace(b"\x00", b"").lower():
         raise Unreadable("document_type", "a document type is not accepted")
     try:

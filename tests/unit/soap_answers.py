@@ -51,6 +51,12 @@ HOSTILE: dict[str, Hostile] = {
         TEXT_XML,
         "not_utf8",
     ),
+    "a million elements in utf-7": (
+        b"<?xml version='1.0' encoding='utf-7'?>"
+        + wrapped("X").replace(b"<", b"+ADw-").replace(b"X", b"+ADw-a/>" * 1_000_000),
+        TEXT_XML,
+        "not_utf8",
+    ),
     "bytes that are no utf-8": (wrapped("<a>X</a>").replace(b"X", b"\xff\xfe"), TEXT_XML, "not_utf8"),
     "a zero byte": (wrapped("<a>X</a>").replace(b"X", b"\x00"), TEXT_XML, "not_xml"),
     "billion laughs": (_bomb("laughs"), TEXT_XML, "document_type"),

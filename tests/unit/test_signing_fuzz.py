@@ -2,6 +2,9 @@
 
 import base64
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,6 +19,8 @@ from tests.unit.signing_world import DOSSIER, NOW, der64, expecting, message, si
 
 KEY = signing_key()
 ROUNDS = 400
+MOST_GROWTH_MB = 120
+ROOT = Path(__file__).resolve().parents[2]
 PIECES = (
     b"<",
     b">",
@@ -141,3 +146,24 @@ def test_a_damaged_certificate_is_answered_byte_by_byte():
 
     assert codes <= {"untrusted_certificate", "certificate_unreadable"}
     assert len(codes) == 2
+
+
+def test_hostile_answers_are_refused_in_bounded_memory():
+    """The signature is looked at before the envelope is, so the envelope's own bounds do not help here."""
+    program = """
+import resource
+from tests.unit.signing_world import DOSSIER, expecting, signing_key
+from tests.unit.soap_answers import HOSTILE, wrapped
+from gateway.signing import wsse, xades
+expected = expecting(signing_key())
+ids = wrapped("".join(f'<a Id="{number}"/>' for number in range(900_000)))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for body in (ids, *(body for body, _, _ in HOSTILE.values())):
+    for found in (wsse.verify(body, expected), xades.verify(body, expected, element=DOSSIER)):
+        assert found.code, found
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
+    )
+    assert int(answer.stdout) < MOST_GROWTH_MB

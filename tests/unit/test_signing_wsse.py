@@ -367,6 +367,61 @@ def whole_document(root):
     one(root, f"{DS}SignedInfo").find(f"{DS}Reference").set("URI", "")
 
 
+def pointer(root):
+    one(root, f"{DS}SignedInfo").find(f"{DS}Reference").set("URI", "#xpointer(id('signed-body'))")
+
+
+def xpath_transform(root):
+    one(root, f"{DS}SignedInfo").find(f"{DS}Reference/{DS}Transforms/{DS}Transform").set(
+        "Algorithm", "http://www.w3.org/TR/1999/REC-xpath-19991116"
+    )
+
+
+def one_more_transform(root):
+    transforms = one(root, f"{DS}SignedInfo").find(f"{DS}Reference/{DS}Transforms")
+    etree.SubElement(transforms, f"{DS}Transform", Algorithm="http://www.w3.org/2000/09/xmldsig#base64")
+
+
+def id_of_another_namespace(root):
+    """A Body whose own Id nobody resolves, and the signed one elsewhere."""
+    body, forged = one(root, BODY), forged_body(root)
+    forged.attrib.pop(WSU_ID)
+    forged.set("{urn:evil}Id", "signed-body")
+    root.replace(body, forged)
+    etree.SubElement(one(root, HEADER), "{urn:evil}Wrapper").append(body)
+
+
+def old_timestamp_put_away(root):
+    """The signed Timestamp goes into the header, one that is always young takes its place."""
+    timestamp = one(root, f"{WSU}Timestamp")
+    forged = copy.deepcopy(timestamp)
+    forged.set(WSU_ID, "another")
+    timestamp.getparent().replace(timestamp, forged)
+    one(root, HEADER).append(timestamp)
+
+
+def two_timestamps(root):
+    timestamp = one(root, f"{WSU}Timestamp")
+    forged = copy.deepcopy(timestamp)
+    forged.set(WSU_ID, "another")
+    timestamp.addprevious(forged)
+
+
+def body_of_the_other_version(root):
+    body = one(root, BODY)
+    forged = forged_body(root)
+    forged.tag = f"{{{SOAP12}}}Body"
+    body.addprevious(forged)
+
+
+def second_header(root):
+    root.append(copy.deepcopy(one(root, HEADER)))
+
+
+def token_of_another_header(root):
+    one(root, HEADER).append(one(root, f"{WSSE}BinarySecurityToken"))
+
+
 def two_signatures(root):
     one(root, SECURITY).append(copy.deepcopy(one(root, f"{DS}Signature")))
 
@@ -442,6 +497,15 @@ def instruction_in_a_value(root):
         (nothing_covered, "malformed"),
         (external_reference, "reference_unresolved"),
         (whole_document, "reference_unresolved"),
+        (pointer, "reference_unresolved"),
+        (xpath_transform, "transform_refused"),
+        (one_more_transform, "transform_refused"),
+        (id_of_another_namespace, "wrapped"),
+        (old_timestamp_put_away, "not_covered"),
+        (two_timestamps, "repeated"),
+        (body_of_the_other_version, "wrapped"),
+        (second_header, "duplicate_id"),
+        (token_of_another_header, "certificate_unnamed"),
         (two_signatures, "repeated"),
         (two_security_headers, "repeated"),
         (signature_value_cut, "signature_invalid"),
@@ -470,9 +534,35 @@ def test_document_type_is_refused_before_anything_else():
     bad(verify(document), "document_type")
 
 
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda it: it.replace(b"125.50", b"&area;"), "not_xml"),
+        (
+            lambda it: b'<!DOCTYPE x [<!ENTITY area "125.50">]>' + it.replace(b"125.50", b"&area;"),
+            "document_type",
+        ),
+        (lambda it: it.replace(b"125.50", b"<![CDATA[925.50]]>"), "digest_mismatch"),
+        (lambda it: it.replace(b"125.50", b"&#49;25.5&#48;0"), "digest_mismatch"),
+        (lambda it: it.replace(b'"UTF-8"', b'"UTF-7"').replace(b"'UTF-8'", b"'UTF-7'"), "not_utf8"),
+        (lambda it: it.decode().replace("UTF-8", "UTF-16").encode("utf-16"), "not_utf8"),
+    ],
+)
+def test_another_way_of_writing_it_is_refused(damage, code):
+    genuine = signed()
+    good(verify(genuine))
+    body = damage(
+        genuine.removeprefix(b"<?xml version='1.0' encoding='UTF-8'?>\n")
+        if code == "document_type"
+        else genuine
+    )
+
+    bad(verify(body), code)
+
+
 @pytest.mark.parametrize("junk", [b"", b"\x00\xff", b"<a>", b"{}", b"<a/>", b"<html><body/></html>"])
 def test_junk_is_refused(junk):
-    assert verify(junk).code in {"not_xml", "not_soap"}
+    assert verify(junk).code in {"not_xml", "not_soap", "not_utf8"}
 
 
 def test_another_key_under_the_same_name_is_refused():
