@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from gateway.proof.commitment import Cut
+from gateway.proof.lienthong_verify import Cut
 
 MOST_CUTS = 2_000
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")

@@ -2,7 +2,8 @@
 
 The content of a message is cut: personal values on one side, the frame around them on the other. Each part is hashed
 with a salt of its own, and the root is a hash of those hashes. Whoever gets a part with its salt can check it; whoever
-gets only its hash learns nothing, not even by guessing. Invariant: the same content, cuts and seed give the same root.
+gets only its hash learns nothing, not even by guessing. Checking is in ``lienthong_verify``.
+Invariant: the same content, cuts and seed give the same root.
 
     salts          SHAKE-256(seed), 16 bytes each, the frame's first
     frame          SHA-256(0x10 || salt || JSON [[start,length,label],…] || LF || content without the values)
@@ -16,27 +17,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gateway.proof.lienthong_verify import SALT_BYTES, Cut, Part, content_root
+
 SEED_BYTES = 32
-SALT_BYTES = 16
-FRAME, VALUE, ROOT = b"\x10", b"\x11", b"\x12"
-
-
-class Cut(NamedTuple):
-    """A personal value: where it begins in the content, how many bytes it has, and the name of its field.
-
-    Cuts stand in ascending order and do not overlap; a label is ``[A-Za-z0-9_.:-]+``.
-    """
-
-    start: int
-    length: int
-    label: str
-
-
-class Part(NamedTuple):
-    """A part of a content and the salt that hides it."""
-
-    salt: bytes
-    content: bytes
 
 
 class Parts(NamedTuple):
@@ -69,22 +52,6 @@ def put_together(frame: bytes, cuts: Sequence[Cut], values: Sequence[bytes]) -> 
     return b"".join((*pieces, frame[taken:]))
 
 
-def frame_commitment(salt: bytes, cuts: Sequence[Cut], frame: bytes) -> bytes:
-    """What hides the frame."""
-    places = ",".join([f'[{start},{length},"{label}"]' for start, length, label in cuts])
-    return hashlib.sha256(b"".join((FRAME, salt, b"[", places.encode(), b"]\n", frame))).digest()
-
-
-def value_commitment(salt: bytes, label: str, value: bytes) -> bytes:
-    """What hides one value."""
-    return hashlib.sha256(b"".join((VALUE, salt, label.encode(), b"\x00", value))).digest()
-
-
-def root(frame: bytes, values: Sequence[bytes]) -> bytes:
-    """What an entry of the log commits to, by the commitments of its parts."""
-    return hashlib.sha256(b"".join((ROOT, frame, *values))).digest()
-
-
 def committed(content: bytes, cuts: Sequence[Cut], seed: bytes) -> bytes:
     """The root of ``content``: what follows from its parts, in one pass, because every message waits for it."""
     salts = hashlib.shake_256(seed).digest(SALT_BYTES * (1 + len(cuts)))
@@ -96,10 +63,10 @@ def committed(content: bytes, cuts: Sequence[Cut], seed: bytes) -> bytes:
         pieces.append(content[end:start])
         end = start + length
         value = salts[at : at + SALT_BYTES] + label.encode() + b"\x00" + content[start:end]
-        values.append(hashlib.sha256(VALUE + value).digest())
+        values.append(hashlib.sha256(b"\x11" + value).digest())
         places.append(f'[{start},{length},"{label}"]')
         at += SALT_BYTES
     pieces.append(content[end:])
     told = b"[%s]\n" % ",".join(places).encode()
-    frame = hashlib.sha256(b"".join((FRAME, salts[:SALT_BYTES], told, *pieces))).digest()
-    return root(frame, values)
+    frame = hashlib.sha256(b"".join((b"\x10", salts[:SALT_BYTES], told, *pieces))).digest()
+    return content_root(frame, values)

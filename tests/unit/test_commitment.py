@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.messagelog.content import Content, Missing, Unreadable, head_of, pack, read
 from gateway.messagelog.personal import MOST_CUTS, cutter
-from gateway.proof.commitment import (
-    Cut,
-    committed,
-    frame_commitment,
-    put_together,
-    root,
-    taken_apart,
-    value_commitment,
-)
+from gateway.proof.commitment import committed, put_together, taken_apart
+from gateway.proof.lienthong_verify import Cut, content_root, frame_commitment, value_commitment
 from gateway.storage.log import StoredBody
 
 SEED = bytes(range(32))
@@ -51,7 +44,7 @@ def test_root_follows_from_the_commitments_alone(given_content):
         for cut, part in zip(cuts, parts.values, strict=True)
     ]
 
-    assert root(frame, values) == committed(content, cuts, SEED)
+    assert content_root(frame, values) == committed(content, cuts, SEED)
 
 
 @given(cut_contents(), st.data())
