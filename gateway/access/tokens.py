@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
+from json import dumps
 from typing import assert_never
 from urllib.parse import urlencode
 
@@ -86,22 +87,22 @@ class TokenLayer:
 
 def lgsp_header(access: LgspAccess) -> tuple[str, str]:
     """The header with the five parameters (judicial_records §3, item 3), in the order of the public pages."""
-    document = msgspec.json.encode(
-        {
-            "AccessKey": access.access_key.reveal(),
-            "SecretKey": access.secret_key.reveal(),
-            "AppName": access.app_name,
-            "PartnerCode": access.partner_code,
-            "PartnerCodeCus": access.partner_code_customer,
-        }
-    )
+    parameters = {
+        "AccessKey": access.access_key.reveal(),
+        "SecretKey": access.secret_key.reveal(),
+        "AppName": access.app_name,
+        "PartnerCode": access.partner_code,
+        "PartnerCodeCus": access.partner_code_customer,
+    }
+    document = msgspec.json.encode(parameters)
     match access.carriage:
         case "base64":
             value = b64encode(document).decode("ascii")
         case "base64url":
             value = urlsafe_b64encode(document).decode("ascii").rstrip("=")
         case "json":
-            value = document.decode("utf-8").encode("ascii", "backslashreplace").decode("ascii")
+            # a header holds ASCII only, and JSON has a way of writing the rest in it (RFC 8259 §7)
+            value = dumps(parameters, separators=(",", ":"))
         case _:
             assert_never(access.carriage)
     return access.token_header, value

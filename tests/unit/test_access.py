@@ -230,7 +230,7 @@ def test_form_puts_key_and_secret_among_the_fields():
 
 @pytest.mark.parametrize("carriage", ["base64", "base64url", "json"])
 def test_the_five_parameters_travel_on_both_calls(carriage):
-    access = made({**ONE_OF_EACH[4], "carriage": carriage}, "s?>1")
+    access = made({**ONE_OF_EACH[4], "carriage": carriage, "app_name": "một-cửa-ê-🏛"}, "s?>1")
     [layer] = layers(access)
     token_call = dict(layer.request({}).headers)["lgspaccesstoken"]
     given = dict(entry(access, URL, Context(now=NOW, credentials={LAYER: "t"})).headers)
@@ -244,10 +244,11 @@ def test_the_five_parameters_travel_on_both_calls(carriage):
     assert json.loads(readers[carriage](token_call)) == {
         "AccessKey": "s?>1",
         "SecretKey": "s?>1",
-        "AppName": "mot-cua",
+        "AppName": "một-cửa-ê-🏛",
         "PartnerCode": "H99",
         "PartnerCodeCus": "",
     }
+    assert token_call.isascii()
     assert given == {"authorization": "Bearer t", "lgspaccesstoken": token_call}
 
 
