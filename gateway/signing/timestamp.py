@@ -62,9 +62,9 @@ def _none(reason: str) -> CannotSign:
 
 
 def judge(
-    exam: Examination, token: bytes, data: bytes, roots: tuple[x509.Certificate, ...], now: datetime
+    exam: Examination, token: bytes, data: bytes, roots: tuple[x509.Certificate, ...], latest: datetime
 ) -> datetime | None:
-    """When the authority saw ``data``, by a ``token`` that holds."""
+    """When the authority saw ``data``, by a ``token`` that holds and is of ``latest`` or before."""
     if not exam.note(
         _SUBJECT, bool(roots), "timestamp_untrusted", f"{len(roots)} roots of authorities are pinned"
     ):
@@ -87,5 +87,5 @@ def judge(
     except (VerificationError, ValueError) as fault:
         exam.note(_SUBJECT, holds=False, code="timestamp_untrusted", found=str(fault)[:200])
         return None
-    holds = exam.note(_SUBJECT, seen <= now, "timestamp_in_future", f"{seen:%Y-%m-%dT%H:%M:%SZ}")
+    holds = exam.note(_SUBJECT, seen <= latest, "timestamp_in_future", f"{seen:%Y-%m-%dT%H:%M:%SZ}")
     return seen if holds else None

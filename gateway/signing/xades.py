@@ -8,7 +8,7 @@ of the element.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from cryptography import x509
@@ -221,7 +221,8 @@ def _judge_stamp(exam: Examination, signature: Element, expected: Expectation) -
         return None  # nobody is named whose word on the time would count
     value = only(exam, signature, f"{{{DS}}}SignatureValue", "malformed")
     token = binary(exam, stamps[0], "time stamp")
-    return timestamp.judge(exam, token, canonical(value), expected.authorities, expected.now)
+    latest = expected.now + timedelta(seconds=expected.skew)
+    return timestamp.judge(exam, token, canonical(value), expected.authorities, latest)
 
 
 def _properties(holder: Element, key: SigningKey, now: datetime) -> Element:

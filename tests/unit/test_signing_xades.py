@@ -152,6 +152,13 @@ def test_a_time_stamp_of_tomorrow_is_refused():
     bad(verify(document, authorities=(root,)), "timestamp_in_future")
 
 
+def test_an_authority_whose_clock_is_a_little_ahead_is_believed():
+    root, document = stamped(at=NOW + timedelta(seconds=59))
+
+    good(verify(document, authorities=(root,)))
+    bad(verify(document, authorities=(root,), skew=30.0), "timestamp_in_future")
+
+
 def test_a_time_stamp_that_is_none_is_refused():
     root, _ = stamped()
     unstamped = xades.prepare(message(), KEY, element=DOSSIER, now=NOW)
