@@ -38,7 +38,7 @@ from gateway.port import (
     WireRequest,
     WireResponse,
 )
-from gateway.settings import ApiSettings, DatabaseSettings, DestinationSettings, Settings
+from gateway.settings import ApiSettings, ApprovalSettings, DatabaseSettings, DestinationSettings, Settings
 from gateway.storage.clients import NewClient, Scope, create_client
 from gateway.storage.tables import metadata
 
@@ -229,10 +229,11 @@ class World:
         await self.gateway.close()
 
 
-def settings(url: str, **api: Any) -> Settings:
+def settings(url: str, approvals: ApprovalSettings | None = None, **api: Any) -> Settings:
     return Settings(
         database=DatabaseSettings(url=url),
         api=ApiSettings(port=0, **api),
+        approvals=approvals or ApprovalSettings(required=[]),
         destination={BOARD: DestinationSettings()},
     )
 

@@ -18,6 +18,7 @@ from gateway.domain.dossier import Result
 from gateway.domain.job import RunStopped
 from gateway.sandbox import Sandbox, serve_sandbox
 from gateway.settings import (
+    ApprovalSettings,
     BreakerSettings,
     DatabaseSettings,
     DeliverySettings,
@@ -187,6 +188,7 @@ def settings(url: str, portal_url: str, **more: Any) -> Settings:
     }
     return Settings(
         database=DatabaseSettings(url=url),
+        approvals=ApprovalSettings(required=[]),
         delivery=DeliverySettings(
             retry=RetrySettings(first=0.01, longest=0.1, ask_after=0.01, jitter=0.0),
             breaker=BreakerSettings(failures=6, first_pause=0.05, longest_pause=0.1),

@@ -140,20 +140,11 @@ def _manage(way: Way, order: ClientOrder) -> ClientDone:
 
 async def _on_database(settings: Settings, order: ClientOrder) -> ClientDone:
     """One change of the database; on SQLite no gateway may run meanwhile."""
-    from gateway.cli.opening import require_free
-    from gateway.settings import database_url
+    from gateway.cli.opening import writing
     from gateway.storage.client_orders import manage_client
-    from gateway.storage.database import Database
-    from gateway.storage.migrate import upgrade
 
-    require_free(settings, instead="work through its API: --url URL --key-file FILE")
-    url = database_url(settings.database)
-    upgrade(url)
-    database = Database(url)
-    try:
+    with writing(settings, instead="work through its API: --url URL --key-file FILE") as database:
         return await database.write(lambda tx: manage_client(tx, order))
-    finally:
-        database.close()
 
 
 async def _through_api(way: Way, order: ClientOrder) -> ClientDone:

@@ -91,6 +91,27 @@ def reading(settings: Settings) -> Iterator[Database]:
         database.close()
 
 
+@contextmanager
+def writing(settings: Settings, *, instead: str) -> Iterator[Database]:
+    """The database alone, for one change that is logged like any other. On SQLite no gateway may run meanwhile."""
+    from gateway.messagelog.acts import oversight
+    from gateway.messagelog.keys import open_contents
+    from gateway.settings import database_url, keys_folder
+    from gateway.storage.database import Database
+    from gateway.storage.migrate import upgrade
+
+    require_free(settings, instead=instead)
+    url = database_url(settings.database)
+    upgrade(url)
+    database = Database(url)
+    try:
+        open_contents(database, keys_folder(settings))
+        database.oversight = oversight(settings.approvals.required, settings.approvals.lifetime)
+        yield database
+    finally:
+        database.close()
+
+
 def ask(config: Path | None, question: Callable[[Any], T]) -> T:
     """One question to the database of this configuration."""
     with reading(configured(config)) as database:

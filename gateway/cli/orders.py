@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gateway.cli.opening import actor_name, require_free, run
+from gateway.cli.opening import actor_name, run, writing
 from gateway.cli.options import Changing, Way
 from gateway.cli.remote import connected, read_key
 from gateway.cli.screen import print_json
 from gateway.domain.errors import ConfigurationError
 from gateway.settings import Settings
-from gateway.storage.database import Database
 from gateway.storage.operators import operate
 from gateway.storage.orders import (
     BulkDone,
@@ -55,15 +54,9 @@ def carry_out(way: Way, order: Order) -> Done:
 
 
 async def _on_database(settings: Settings, order: Order) -> Done:
-    from gateway.settings import database_url
-
-    require_free(settings, instead="give the order through its API: --url URL --key-file FILE")
-    database = Database(database_url(settings.database))
-    try:
+    with writing(settings, instead="give the order through its API: --url URL --key-file FILE") as database:
         done: Done = await database.apply(operate, order)
         return done
-    finally:
-        database.close()
 
 
 class _Call(NamedTuple):

@@ -4,6 +4,7 @@
     ├── ConfigurationError     change the configuration, then start again
     ├── RecordError            change the record (carries every violation found)
     ├── ConflictError          read the current state, then decide again
+    │   └── ApprovalRequired   have somebody else approve it, then ask again
     ├── NotFoundError          check the identifier
     ├── CannotEncode           change the record or the mapping table; nothing was sent
     ├── LeaseLost              stop work on the lane: somebody else owns it
@@ -45,6 +46,14 @@ class RecordError(GatewayError):
 
 class ConflictError(GatewayError):
     """The state has moved on (version, idempotency key, illegal move); read it and decide again."""
+
+
+class ApprovalRequired(ConflictError):
+    """It needs a second person, and waits for one as ``approval``; nothing was done."""
+
+    def __init__(self, message: str, approval: str) -> None:
+        super().__init__(message)
+        self.approval = approval
 
 
 class NotFoundError(GatewayError):

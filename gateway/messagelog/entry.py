@@ -104,6 +104,11 @@ def no_answer_entry(scope: Scope, about: About, reason: str) -> MessageRow:
     return _entry(scope, about, kind="no_answer", headers=[], body=reason.encode())
 
 
+def note_entry(scope: Scope, about: About, body: bytes) -> MessageRow:
+    """The entry of something that was asked of the gateway itself and is no HTTP message."""
+    return _entry(scope, about, kind="request", headers=[], body=body)
+
+
 def _entry(  # noqa: PLR0913 - the parts of an HTTP message
     scope: Scope,
     about: About,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 import msgspec
 
 from gateway.storage.clients import Issued, NewClient, create_client, disable_client, rotate_client
-from gateway.storage.operator_log import Action, write_action
+from gateway.storage.operator_log import write_action
+from gateway.storage.oversight import Action
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction

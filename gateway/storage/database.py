@@ -26,6 +26,7 @@ from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.storage.committer import Committer, LoopCommitter, ThreadCommitter
 from gateway.storage.contents import Contents
 from gateway.storage.identity import Identifiers
+from gateway.storage.oversight import Oversight
 from gateway.storage.sql import Dialect, Statement
 
 T = TypeVar("T")
@@ -61,15 +62,21 @@ UNAVAILABLE = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.Inter
 class Transaction:
     """One open write transaction. Statements run at once; nothing is visible to others before the commit."""
 
-    __slots__ = ("_cursor", "contents", "dialect", "identifiers")
+    __slots__ = ("_cursor", "contents", "dialect", "identifiers", "oversight")
 
     def __init__(
-        self, cursor: Any, dialect: Dialect, identifiers: Identifiers, contents: Contents | None
+        self,
+        cursor: Any,
+        dialect: Dialect,
+        identifiers: Identifiers,
+        contents: Contents | None,
+        oversight: Oversight,
     ) -> None:
         self._cursor = cursor
         self.dialect = dialect
         self.identifiers = identifiers
         self.contents = contents
+        self.oversight = oversight
 
     def run(self, statement: Statement, parameters: Parameters) -> int:
         """Run it; the number of rows it touched."""
@@ -114,9 +121,11 @@ class Database:
     """An open database. ``write`` and ``apply`` are group-committed; ``read`` never blocks a writer.
 
     ``contents``: the keys of the message log; None: contents are written in clear, and encrypted ones are not read.
+    ``oversight``: what people's actions need, and how they are logged.
     """
 
     contents: Contents | None = None
+    oversight = Oversight()
     writes = True
 
     def __init__(
@@ -147,7 +156,7 @@ class Database:
         cursor = connection.cursor()
         if self.dialect == "sqlite":
             cursor.execute("BEGIN IMMEDIATE")
-        return Transaction(cursor, self.dialect, self.identifiers, self.contents)
+        return Transaction(cursor, self.dialect, self.identifiers, self.contents, self.oversight)
 
     async def apply(self, operation: Operation, item: Any) -> Any:
         """Run ``operation`` on ``item`` together with everything of its kind that is queued; durable on return.

@@ -20,7 +20,8 @@ from gateway.storage.drift import DriftState
 from gateway.storage.drift_lanes import Stamp
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import follow_heads
-from gateway.storage.operator_log import Action, json_text, lane_target, write_action
+from gateway.storage.operator_log import json_text, lane_target, write_action
+from gateway.storage.oversight import Action
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.sql import Statement, insert
 

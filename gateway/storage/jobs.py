@@ -15,7 +15,8 @@ import msgspec
 
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.storage.instants import to_micros
-from gateway.storage.operator_log import Action, json_text, write_action
+from gateway.storage.operator_log import json_text, write_action
+from gateway.storage.oversight import Action
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.sql import Statement
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from gateway.domain.delivery import MOVES, SENDABLE, DeliveryState, LaneState, require_move
-from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.errors import ApprovalRequired, ConflictError, NotFoundError
+from gateway.storage.approvals import Permit, Wanted, approved
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import follow_heads
 from gateway.storage.operator_log import json_text, lane_target, record_action
@@ -27,6 +28,7 @@ from gateway.storage.orders import (
     Skip,
     Verdict,
 )
+from gateway.storage.oversight import Dangerous
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.schema import STUCK, one_of
 from gateway.storage.sql import Statement
@@ -110,7 +112,7 @@ class _Glance(msgspec.Struct, frozen=True):
     version: int
 
 
-def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDone:
+def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDone | ApprovalRequired:
     """Move one delivery; NotFoundError, or ConflictError that says what stands against it."""
     found = transaction.one(LANE_OF, {"delivery": order.delivery})
     if found is None:
@@ -125,11 +127,15 @@ def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDon
         )
     change = _change(order)
     require_move(delivery.state, change.state, delivery=str(delivery.id))
+    permit = _permit(transaction, order, delivery)
+    if isinstance(permit, ApprovalRequired):
+        return permit
     _write(transaction, [(delivery, change)], to_micros(order.now))
     if change.state is DeliveryState.DELIVERED and isinstance(order, Resolve) and order.snapshot:
         _acknowledge(transaction, delivery, to_micros(order.now))
     lane_state = follow_lane(transaction, lane, lane_state)
     detail = {"delivery": str(delivery.id), "before": delivery.state, "after": change.state}
+    detail |= permit.detail
     action = record_action(transaction, order, lane_target(delivery.destination, delivery.dossier), detail)
     insert_events(transaction, [_event(transaction, order, delivery, change)])
     return DeliveryDone(
@@ -140,6 +146,31 @@ def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDon
         before=delivery.state,
         after=change.state,
         lane_state=lane_state,
+    )
+
+
+def _permit(transaction: Transaction, order: DeliveryOrder, delivery: _Delivery) -> Permit | ApprovalRequired:
+    """Skipping and resolving cannot be taken back; sent again, it is another thing that would be approved."""
+    judged = {"delivery": str(delivery.id), "state": delivery.state.value, "attempts": delivery.attempts}
+    match order:
+        case Retry():
+            return Permit()
+        case Skip():
+            action, parameters = Dangerous.SKIP, judged
+        case Resolve(verdict=verdict, snapshot=snapshot):
+            action, parameters = Dangerous.RESOLVE, {**judged, "verdict": verdict, "snapshot": snapshot}
+        case _:
+            assert_never(order)
+    return approved(
+        transaction,
+        Wanted(
+            actor=order.actor,
+            reason=order.reason,
+            now=order.now,
+            action=action,
+            target=lane_target(delivery.destination, delivery.dossier),
+            parameters=parameters,
+        ),
     )
 
 

@@ -7,19 +7,22 @@ Invariant: rows are only added, in the transaction of what they record.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gateway.storage.instants import to_micros
 from gateway.storage.orders import BulkRetry, Hold, Instruction, Pause, Resolve, Resume, Retry, Skip, Unhold
+from gateway.storage.oversight import Action
+from gateway.storage.rows import insert_messages
 from gateway.storage.sql import insert
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
-_INSERT_ACTION = insert("operator_action", ("id", "at", "actor", "action", "target", "reason", "detail"))
+_INSERT_ACTION = insert(
+    "operator_action", ("id", "at", "actor", "action", "target", "reason", "detail", "message_id")
+)
 
 
 _VERBS: dict[type[Instruction], str] = {
@@ -32,17 +35,6 @@ _VERBS: dict[type[Instruction], str] = {
     Pause: "pause",
     Resume: "resume",
 }
-
-
-class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody did to ``target``, and why. ``detail`` becomes JSON."""
-
-    actor: str
-    verb: str
-    target: str
-    reason: str
-    now: datetime
-    detail: dict[str, Any]
 
 
 def record_action(transaction: Transaction, order: Instruction, target: str, detail: dict[str, Any]) -> str:
@@ -59,8 +51,11 @@ def record_action(transaction: Transaction, order: Instruction, target: str, det
 
 
 def write_action(transaction: Transaction, action: Action) -> str:
-    """Write down what somebody did; the row's identifier."""
+    """Write down what somebody did, here and in the message log; the row's identifier."""
     row = transaction.identifiers.next()
+    entry = transaction.oversight.entry
+    if entry is not None:
+        insert_messages(transaction, [entry(row, action)])
     transaction.run(
         _INSERT_ACTION,
         {
@@ -71,6 +66,7 @@ def write_action(transaction: Transaction, action: Action) -> str:
             "target": action.target,
             "reason": action.reason,
             "detail": json_text(action.detail),
+            "message_id": None if entry is None else row,
         },
     )
     return str(row)
@@ -79,6 +75,11 @@ def write_action(transaction: Transaction, action: Action) -> str:
 def lane_target(destination: str, dossier: str) -> str:
     """The target of what concerns one lane."""
     return f"{destination}/{dossier}"
+
+
+def dossier_of(target: str) -> str | None:
+    """The dossier that ``target`` names, if it is a lane."""
+    return target.partition("/")[2] or None
 
 
 def json_text(value: dict[str, Any]) -> str:

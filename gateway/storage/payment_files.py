@@ -14,7 +14,8 @@ from gateway.domain.errors import NotFoundError, RecordError
 from gateway.domain.payment import AttemptState, RequestState
 from gateway.domain.violation import Violation
 from gateway.storage.instants import to_micros
-from gateway.storage.operator_log import Action, lane_target, write_action
+from gateway.storage.operator_log import lane_target, write_action
+from gateway.storage.oversight import Action
 from gateway.storage.payment_orders import PaymentInstruction
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.sql import Statement

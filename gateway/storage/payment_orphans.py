@@ -13,7 +13,8 @@ import msgspec
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.payment import MOST_VND
 from gateway.storage.instants import to_micros
-from gateway.storage.operator_log import Action, lane_target, write_action
+from gateway.storage.operator_log import lane_target, write_action
+from gateway.storage.oversight import Action
 from gateway.storage.payment_decisions import (
     DecisionFile,
     Whose,

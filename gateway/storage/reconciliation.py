@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.domain.reconciliation import Kind, Ours, Repair, Theirs, Verdict
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
-from gateway.storage.operator_log import Action, lane_target, write_action
+from gateway.storage.operator_log import lane_target, write_action
+from gateway.storage.oversight import Action
 from gateway.storage.schema_payment import reconciliation
 from gateway.storage.schema_reconciliation import settlement_file
 from gateway.storage.sql import Statement, insert

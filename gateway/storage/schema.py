@@ -416,5 +416,6 @@ operator_action = Table(
     Column("target", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default="{}"),
+    Column("message_id", BigInteger),  # its entry in the message log
 )
 Index("ix_operator_action_target", operator_action.c.target, operator_action.c.id)

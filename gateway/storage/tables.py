@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gateway.storage.schema_access
 import gateway.storage.schema_evidence
 import gateway.storage.schema_payment
 import gateway.storage.schema_progress

@@ -57,6 +57,7 @@ async def province(database_url: str, monkeypatch: pytest.MonkeyPatch, *rules: F
         document = {
             "database": {"url": database_url},
             "delivery": QUICK,
+            "approvals": {"required": []},
             "destination": {
                 TWIN: {"adapter": "national_portal", "concurrency": 8, "settings": portal(sandbox.url(TWIN))}
             },

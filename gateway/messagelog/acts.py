@@ -1,0 +1,50 @@
+"""What people do as entries of the message log, so that it has a leaf and a proof like any exchange.
+
+Invariant: an entry says who, why, about what and in detail, as canonical JSON; nothing that is a secret reaches it, because
+no action's detail has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.messagelog.entry import About, Scope, note_entry
+from gateway.storage.operator_log import dossier_of
+from gateway.storage.oversight import Action, Dangerous, Oversight
+
+if TYPE_CHECKING:
+    from gateway.storage.rows import MessageRow
+
+OPERATOR = Scope(channel="operator")
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def action_entry(identifier: int, action: Action) -> MessageRow:
+    """The entry of an operator's action."""
+    about = About(
+        id=identifier,
+        at=action.now,
+        operation=action.verb,
+        direction="in",
+        dossier=dossier_of(action.target),
+    )
+    told = {
+        "actor": action.actor,
+        "reason": action.reason,
+        "target": action.target,
+        "detail": action.detail,
+    }
+    return note_entry(OPERATOR, about, _ENCODER.encode(told))
+
+
+def oversight(required: Iterable[str], lifetime: float) -> Oversight:
+    """How a gateway oversees what people do. ``required``: what needs a second person; ``lifetime`` in seconds."""
+    return Oversight(
+        required=frozenset(map(Dangerous, required)),
+        lifetime=timedelta(seconds=lifetime),
+        entry=action_entry,
+    )
