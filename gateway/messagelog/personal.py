@@ -27,9 +27,8 @@ class Cutter:
         self._labels = {name.encode(): name for name in names}
         known = b"(" + _branches(sorted(set(names))).encode() + rb")(?![\w.-])"
         text, number = rb'"([^"\\]++(?:\\.[^"\\]*+)*+|(?:\\.[^"\\]*+)++)"', rb"(-?\d[\d.]*+)"
-        # what stands before a name is looked for first: there are far fewer commas than quotation marks
-        before = rb'[{,]\s*+"'
-        self._json = re.compile(before + known + rb'"\s*+:\s*+(?:' + text + b"|" + number + b")", re.DOTALL)
+        # a pattern that begins with one certain character is searched for three times as fast
+        self._json = re.compile(rb'"' + known + rb'"\s*+:\s*+(?:' + text + b"|" + number + b")", re.DOTALL)
         self._xml = re.compile(rb"<(?:[\w.-]++:)?+" + known + rb"(?:\s[^<>]*+)?(?<!/)>([^<]++)<")
         self._form = re.compile(rb"(?:(?<=[?&])|(?<![^\n]))" + known + rb"=([^&\s]++)")
 
