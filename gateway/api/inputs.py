@@ -29,6 +29,7 @@ _PLACE_OF_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 
 HIGHEST_IDENTIFIER = 2**63 - 1
 Identifier = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}$(?!\n)")]
+Size = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$(?!\n)")]
 Word = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 
 
@@ -51,6 +52,8 @@ PATH_PARTS: dict[str, PathPart] = {
     "message": PathPart(
         kind=Identifier, description="Identifier of a log entry.", example="4032", number=True
     ),
+    "entry": PathPart(kind=Identifier, description="Identifier of a log entry.", example="4032", number=True),
+    "size": PathPart(kind=Size, description="Entries that the log had.", example="20852163", number=True),
     "destination": PathPart(
         kind=Word, description="Name of a destination, as in the configuration.", example="national_portal"
     ),

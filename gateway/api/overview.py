@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from datetime import datetime
 from importlib import metadata
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +17,7 @@ from gateway.api.problem import Refused
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.errors import StorageUnavailable
+from gateway.evidence.traffic import Evidence
 from gateway.storage import queries_status
 from gateway.storage.clients import Scope
 from gateway.storage.queries_status import Totals
@@ -25,13 +28,14 @@ READY_SECONDS = 5.0
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole gateway at a glance."""
+    """The whole gateway at a glance. ``evidence``: how the proof of the message log stands."""
 
     version: str
     now: datetime
     started_at: datetime
     totals: Totals
     destinations: list[DestinationView]
+    evidence: Evidence
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +45,12 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """The gateway can take dossiers in."""
+    """The gateway can take dossiers in. ``traffic``: whether partners are spoken to; ``stopped``, and ``reason`` says why,
+    while no evidence of it could be produced."""
 
     status: str = "ready"
+    traffic: Literal["open", "stopped"] = "open"
+    reason: str = ""
 
 
 @functools.cache
@@ -66,6 +73,7 @@ async def get_status(api: Api, _call: Call) -> Answer:
             started_at=api.started_at,
             totals=totals,
             destinations=await views(api),
+            evidence=await api.gateway.evidence.traffic.look(),
         )
     )
 
@@ -82,9 +90,12 @@ async def get_readiness(api: Api, _call: Call) -> Answer:
     try:
         async with asyncio.timeout(READY_SECONDS):
             await api.gateway.database.read(queries_status.answers)
+            evidence = await api.gateway.evidence.traffic.look()
     except TimeoutError as fault:
         raise StorageUnavailable("the database did not answer in time") from fault
-    return Answer(value=Readiness())
+    # ready all the same: taken off by a balancer, nobody would answer partners in their contract's words
+    traffic = Readiness(traffic="stopped", reason=evidence.reason) if evidence.stopped else Readiness()
+    return Answer(value=traffic)
 
 
 async def get_metrics(api: Api, call: Call) -> Answer:
@@ -98,6 +109,8 @@ async def get_metrics(api: Api, call: Call) -> Answer:
         require_scope(principal, Scope.METRICS_READ)
     await _measure_backlog(api)
     await _measure_jobs(api)
+    with contextlib.suppress(StorageUnavailable):
+        await api.gateway.evidence.traffic.look()
     return Answer(content=metrics_page(), media_type=TEXT_METRICS)
 
 

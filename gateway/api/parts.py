@@ -8,6 +8,7 @@ from typing import Protocol
 from gateway.delivery.catalogues import CatalogueKeeper
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.intake import Intake
+from gateway.evidence.service import Evidencing
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
@@ -85,6 +86,10 @@ class Gateway(Protocol):
     @property
     def callbacks(self) -> Callbacks:
         """Receives partners' calls."""
+
+    @property
+    def evidence(self) -> Evidencing:
+        """The proof of the message log."""
 
     @property
     def feed(self) -> Feed:

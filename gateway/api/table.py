@@ -47,6 +47,7 @@ from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
+from gateway.api.table_evidence import EVIDENCE
 from gateway.api.table_files import FILES
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_lag import LAG
@@ -335,6 +336,7 @@ ROUTES: tuple[Route, ...] = (
     *RECONCILIATION,
     *JOBS,
     *MESSAGES,
+    *EVIDENCE,
     *EVENTS,
     *CLIENTS,
     *LAG,

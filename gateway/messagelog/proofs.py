@@ -7,6 +7,7 @@ the checkpoint that it is for; what does not prove is reported as what it is, a 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -20,6 +21,7 @@ from gateway.storage.checkpoints import (
     TILE_WIDTH,
     CheckpointRow,
     Connection,
+    Cosignature,
     checkpoint_of_size,
     cosignatures,
     covering,
@@ -75,11 +77,15 @@ def edge_at(connection: Connection, size: int) -> Edge:
     return edge
 
 
-def noted(connection: Connection, row: CheckpointRow) -> bytes:
+def noted(row: CheckpointRow, given: Sequence[Cosignature]) -> bytes:
     """The note of a checkpoint with the cosignatures that it got."""
-    given = cosignatures(connection, [row.number]).get(row.number, [])
     note = row.note.encode()
     return with_signatures(note, "".join(each.line for each in given)) if given else note
+
+
+def note_of(connection: Connection, row: CheckpointRow) -> bytes:
+    """The same, read from the tables."""
+    return noted(row, cosignatures(connection, [row.number]).get(row.number, ()))
 
 
 def entry_proof(connection: Connection, entry: int, size: int | None = None) -> EntryProof:
@@ -104,7 +110,7 @@ def entry_proof(connection: Connection, entry: int, size: int | None = None) -> 
         size=row.size,
         leaf=_coded(leaf),
         proof=[_coded(each) for each in proof],
-        checkpoint=noted(connection, row).decode(),
+        checkpoint=note_of(connection, row).decode(),
     )
 
 
@@ -126,8 +132,8 @@ def consistency_proof(connection: Connection, first: int, second: int) -> Consis
         second=second,
         proof=[_coded(each) for each in proof],
         checkpoints=(
-            None if earlier is None else noted(connection, earlier).decode(),
-            noted(connection, later).decode(),
+            None if earlier is None else note_of(connection, earlier).decode(),
+            note_of(connection, later).decode(),
         ),
     )
 

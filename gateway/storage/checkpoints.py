@@ -221,6 +221,13 @@ def checkpoint_of_size(connection: sa.Connection, size: int) -> CheckpointRow | 
     return _one(connection, question.order_by(checkpoint.c.size.desc(), checkpoint.c.number.desc()))
 
 
+def checkpoints_of_size(connection: sa.Connection, size: int, limit: int = 100) -> list[CheckpointRow]:
+    """Checkpoints with this many entries, the newest first: several where a period went by without any."""
+    question = sa.select(*_COLUMNS).where(checkpoint.c.size == size)
+    ordered = question.order_by(checkpoint.c.size.desc(), checkpoint.c.number.desc()).limit(limit)
+    return [_row(tuple(found)) for found in connection.execute(ordered)]
+
+
 def covering(connection: sa.Connection, seq: int) -> CheckpointRow | None:
     """The checkpoint that says most of when entry ``seq`` was there: the first one with a time stamp that covers it, or
     else the newest, if that covers it."""

@@ -43,6 +43,8 @@ class Scope(StrEnum):
     PAYMENTS_WRITE = "payments:write"
     PAYMENTS_APPROVE = "payments:approve"
     MESSAGES_READ = "messages:read"
+    LOG_READ = "log:read"
+    LOG_WITNESS = "log:witness"
     EVENTS_READ = "events:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
     DESTINATIONS_OPERATE = "destinations:operate"

@@ -209,7 +209,11 @@ async def test_lost_database_is_a_503_with_a_time_to_come_back(world):
 
 
 async def test_readiness_follows_the_database_and_the_end(world):
-    assert (await world.call("GET", "/readyz", client=None)).json() == {"status": "ready"}
+    assert (await world.call("GET", "/readyz", client=None)).json() == {
+        "status": "ready",
+        "traffic": "open",
+        "reason": "",
+    }
 
     async def lost(*_):
         raise StorageUnavailable("gone")
