@@ -1,13 +1,14 @@
 """What a partner's report means for a dossier that we may already have. Pure.
 
-Invariant: a report never moves a dossier backwards (domain_rules §4.3) and never replaces the record of another
-source; what is not taken over is told all the same, so that nothing a partner says is lost.
+Invariants: a report never moves a dossier backwards (domain_rules §4.3) and never replaces the record of another
+source; where a partner says when things happened, its reports count in that order, whichever comes first; what is not
+taken over is told all the same, so that nothing a partner says is lost.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
@@ -16,10 +17,14 @@ from gateway.domain.dossier import Dossier, Portal
 from gateway.domain.status import Status, Verdict, judge_move
 from gateway.port import Report
 from gateway.storage.callbacks import Standing
+from gateway.storage.progress import Course, Said
 
 IGNORED = "report.ignored"
 FLAGGED = "report.flagged"
 STORED = "dossier.stored"
+ENDS = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.FINISHED, Status.RETURNED})
+"""States that a partner does not take back (a stopped dossier may go on)."""
+_Judged: TypeAlias = Verdict | Literal["backwards", "late"]
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +37,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with a report. ``dossier``: to be stored, complete with version and source.
 
-    ``expected_version``: the version it replaces, 0 for none. ``status``: what the partner itself has now.
+    ``expected_version``: the version it replaces, 0 for none. ``status``: what the partner itself has now. ``may_follow``:
+    ignored as things stand, but it can have its effect once something earlier has come.
     """
 
     handling: Literal["accepted", "ignored"]
@@ -40,17 +46,20 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     dossier: Dossier | None = None
     expected_version: int = 0
     status: Status | None = None
+    may_follow: bool = False
 
 
-def rule(destination: str, report: Report, standing: Standing | None) -> Ruling:
-    """Decide about ``report`` of ``destination``, given how its dossier stands with us (None: it does not)."""
+def rule(destination: str, report: Report, standing: Standing | None, course: Course | None = None) -> Ruling:
+    """Decide about ``report`` of ``destination``, given how its dossier stands with us (None: it does not), and where
+    the report belongs (None: the partner does not say when things happened)."""
     reported = _reported(report)
     told = Notice(kind=report.kind, data=report.data)
     notices: tuple[Notice, ...]
-    match _verdict(reported, standing):
-        case "impossible" | "backwards" as reason:
+    match _verdict(reported, standing, course):
+        case "impossible" | "backwards" | "late" as reason:
             remark = _remark(IGNORED, report, reported, standing, reason)
-            return Ruling(handling="ignored", notices=(remark,))
+            may_follow = course is not None and reason != "late"
+            return Ruling(handling="ignored", notices=(remark,), may_follow=may_follow)
         case "flagged":
             notices = (told, _remark(FLAGGED, report, reported, standing, "flagged"))
         case "allowed" | "same":
@@ -75,13 +84,41 @@ def _reported(report: Report) -> Status | None:
     return None if report.dossier is None else Status(report.dossier.status)
 
 
-def _verdict(reported: Status | None, standing: Standing | None) -> Verdict | Literal["backwards"]:
-    """The verdict of domain_rules §4.3, and "backwards" for a flagged move to an earlier state."""
+def _verdict(reported: Status | None, standing: Standing | None, course: Course | None) -> _Judged:
+    """``_judged``, and "late" for what the partner's own newer word has overtaken."""
     if reported is None or standing is None:
         return "allowed"
     current = Status(standing.status)
-    verdict = judge_move(current, reported)
-    return "backwards" if verdict == "flagged" and reported.national < current.national else verdict
+    if (
+        course is not None
+        and course.newest is not None
+        and _is_late(reported, current, course, course.newest)
+    ):
+        return "late"
+    return _judged(current, reported)
+
+
+def _is_late(reported: Status, current: Status, course: Course, newest: Said) -> bool:
+    """Whether ``reported`` says nothing that the dossier is still to become.
+
+    At one instant the state with the higher number is the later one: a course that takes no time runs forward. The
+    newest word again, under another name, may add to the dossier's state and bring none back that it has left. An end
+    is the one thing that is not late when work was told after it: work that follows an end is no news (``_judged``), so
+    an end counts in whichever order the two come.
+    """
+    last = Status(newest.status)
+    mine, theirs = (course.at, reported.national), (newest.at, last.national)
+    if mine > theirs:
+        return False
+    if mine == theirs:
+        return reported is not current
+    return reported not in ENDS or _judged(reported, last) not in {"impossible", "backwards"}
+
+
+def _judged(before: Status, after: Status) -> _Judged:
+    """The verdict of domain_rules §4.3, and "backwards" for a flagged move to an earlier state."""
+    verdict = judge_move(before, after)
+    return "backwards" if verdict == "flagged" and after.national < before.national else verdict
 
 
 def _to_store(destination: str, report: Report, standing: Standing | None) -> Dossier | None:

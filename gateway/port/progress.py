@@ -78,9 +78,10 @@ class ProgressReport(msgspec.Struct, frozen=True, kw_only=True):
     the event for the one-door system, lower-case words joined by dots; ``data`` is its JSON document, without the bytes
     of files.
 
-    ``status``: the state it leads to; None leaves it. ``at``: when it happened; None: when it was read. ``title``,
-    ``note``, ``actor``, ``unit``: what the dossier's step says; a report with a status makes one. ``promised_at``: the
-    partner's promise, for the schedule and the event; the dossier's own due time is the province's and stays.
+    ``status``: the state it leads to; None leaves it. ``at``: when it happened by the partner's clock, by which its
+    reports are put in order, whichever way they come; None: when it was first read. ``title``, ``note``, ``actor``,
+    ``unit``: what the dossier's step says; a report with a status makes one. ``promised_at``: the partner's promise, for
+    the schedule and the event; the dossier's own due time is the province's and stays.
     """
 
     key: str

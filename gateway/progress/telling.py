@@ -1,8 +1,8 @@
 """What a report does: decide by the ruling that callbacks have, then one transaction while the decision holds.
 
-Invariants: one effect per (destination, dossier, key), however often and by whatever way the report is read; a version,
-its events, its files and the plans of every destination are committed together; a report that cannot be stored is told
-as a failure and never as an effect.
+Invariants: one effect per (destination, dossier, key), however often and by whatever way the report is read; reports of
+one partner count in the order of their own time, whichever is read first; a version, its events, its files and the plans
+of every destination are committed together; a report that cannot be stored is told as a failure and never as an effect.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal, Protocol
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import ConflictError, GatewayError, StorageUnavailable
@@ -23,13 +24,15 @@ from gateway.domain.status import Status
 from gateway.port import Report, WireResponse
 from gateway.port.progress import ProgressReport
 from gateway.progress.merging import Addition, Kept, merged, reference_of, storable
+from gateway.progress.parking import completed, digests, unparked
+from gateway.progress.parking import parked as write_down
 from gateway.storage.callbacks import Overtaken, Standing, read_standing
 from gateway.storage.database import Database
-from gateway.storage.files import KeptFile
-from gateway.storage.instants import to_micros
+from gateway.storage.files import KeptFile, read_files
+from gateway.storage.instants import from_micros, to_micros
 from gateway.storage.intake import Acceptance
-from gateway.storage.progress import Effect, Told, tell
-from gateway.storage.queries_progress import record_of
+from gateway.storage.progress import Course, Effect, Said, Told, tell
+from gateway.storage.queries_progress import Parked, newest_said, parked, record_of
 from gateway.storage.rows import EventRow
 from gateway.telemetry import PROGRESS_REPORTS
 
@@ -37,6 +40,7 @@ log = structlog.get_logger(__name__)
 DECISIONS = 8
 STORED = "dossier.stored"
 _LONGEST_KEY = 200
+_CLOCKS_DIFFER = timedelta(days=1)
 _KIND = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _DOSSIERS = msgspec.json.Decoder(Dossier)
 _NO_ANSWER = WireResponse(status=204)
@@ -69,8 +73,12 @@ class Ruling(Protocol):
     def status(self) -> Status | None:
         """What the partner has now."""
 
+    @property
+    def may_follow(self) -> bool:
+        """Whether it is ignored for now only: something earlier may be still to come."""
 
-Rule = Callable[[str, Report, Standing | None], Ruling]
+
+Rule = Callable[[str, Report, Standing | None, Course | None], Ruling]
 
 
 class Accepting(Protocol):
@@ -105,7 +113,28 @@ class Teller:
     async def tell(self, destination: str, dossier: str, report: ProgressReport) -> Effect:
         """The effect of ``report``, durable on return. Defect: it cannot be stored; StorageUnavailable: ask again."""
         self._require_sound(report)
-        files = [self._kept(each.content, each.media_type) for each in report.files]
+        effect = await self._told(destination, dossier, report)
+        await self._follow_up(destination, dossier)
+        return effect
+
+    async def _follow_up(self, destination: str, dossier: str) -> None:
+        """Give those their effect that could not follow from the dossier's state until now.
+
+        Judged again with every word about the dossier, so a process that is killed before it has done so loses nothing.
+        """
+        waiting = await self._database.read(partial(parked, destination=destination, code=dossier))
+        for each in waiting:
+            report = unparked(each.report, from_micros(each.said.at))
+            wanted = digests(report)
+            contents = await self._database.read(partial(read_files, digests=wanted)) if wanted else {}
+            if len(contents) < len(set(wanted)):  # erased meanwhile, and with them what they were to show
+                continue
+            await self._told(destination, dossier, completed(report, contents), waiting=each)
+
+    async def _told(
+        self, destination: str, dossier: str, report: ProgressReport, waiting: Parked | None = None
+    ) -> Effect:
+        files = tuple(self._kept(each.content, each.media_type) for each in report.files)
         kept = [
             Kept(file=each, reference=reference_of(each.content, each.media_type, self._address))
             for each in report.files
@@ -114,10 +143,12 @@ class Teller:
         conflict: ConflictError | None = None
         for _ in range(DECISIONS):
             decided = await self._decided(destination, report, told, kept)
+            if waiting is not None:
+                if decided.handling == "ignored":
+                    return "repeated"
+                decided = replace(decided, key=waiting.key, again=True)
             try:
-                effect = await self._database.apply(
-                    tell, msgspec.structs.replace(decided, files=tuple(files))
-                )
+                effect = await self._database.apply(tell, replace(decided, files=files))
             except ConflictError as fault:  # another version came between the two looks of one transaction
                 conflict = fault
                 continue
@@ -140,17 +171,23 @@ class Teller:
     async def _decided(
         self, destination: str, report: ProgressReport, told: Report, kept: Sequence[Kept]
     ) -> Told:
-        standing = await self._database.read(partial(read_standing, code=told.dossier_code))
-        ruling = self._rule(destination, told, standing)
-        now = self._clock()
+        code, now = told.dossier_code, self._clock()
+        standing = await self._database.read(partial(read_standing, code=code))
+        newest = await self._database.read(partial(newest_said, destination=destination, code=code))
+        at = _instant(report, newest, now)
+        ruling = self._rule(destination, told, standing, Course(at=at, newest=newest))
+        said = None if report.status is None else Said(at=at, status=report.status)
         decided = Told(
             destination=destination,
-            dossier_code=told.dossier_code,
+            dossier_code=code,
             key=told.key,
             digest=_digest(report),
             now=to_micros(now),
             assumed=standing,
+            newest=newest,
             handling=ruling.handling,
+            said=said,
+            parked=write_down(report) if ruling.may_follow and said is not None else None,
             partner_status=ruling.status,
         )
         notices = [(each.kind, each.data) for each in ruling.notices]
@@ -159,14 +196,14 @@ class Teller:
             addition = Addition(
                 destination=destination, report=report, status=ruling.status, files=kept, now=now
             )
-            version = await self._version(told.dossier_code, standing, addition)
+            version = await self._version(code, standing, addition)
         if version is not None and standing is not None:
             stored = {"version": version.version, "source": version.source, "status": version.status}
             notices.insert(0, (STORED, msgspec.json.encode(stored)))
             acceptance = self._intake.acceptance(version, expected_version=standing.version)
-            decided = msgspec.structs.replace(decided, acceptance=acceptance)
+            decided = replace(decided, acceptance=acceptance)
         events = tuple(self._event(destination, told, kind, data) for kind, data in notices)
-        return msgspec.structs.replace(decided, events=events)
+        return replace(decided, events=events)
 
     async def _version(self, code: str, standing: Standing, addition: Addition) -> Dossier | None:
         """The version that the report makes; it is judged again in the transaction, against ``standing``."""
@@ -236,6 +273,17 @@ def _document(report: ProgressReport, kept: Sequence[Kept]) -> bytes:
         for each in kept
     ]
     return msgspec.json.encode({**document, "files": files} if files else document)
+
+
+def _instant(report: ProgressReport, newest: Said | None, now: datetime) -> int:
+    """When ``report`` happened, for the order of its partner's reports.
+
+    One without an instant comes after everything that was said before it. An instant that no clock can show yet is taken
+    as the end of the next day, so that one slip of a partner does not make all that it says from then on late.
+    """
+    if report.at is None:
+        return to_micros(now) if newest is None else max(to_micros(now), newest.at + 1)
+    return to_micros(min(report.at, now + _CLOCKS_DIFFER))
 
 
 def _digest(report: ProgressReport) -> bytes:

@@ -1,18 +1,19 @@
 """Dossiers that a partner is asked about: when, what it has said, and one effect for everything it says.
 
 Invariants: a report has its effect once, in the transaction that writes it down, and only while the dossier stands as it
-stood when the effect was decided; what an answer taught reaches the lane only while nobody is at work on it, because
+stood, and the partner's newest word as it was, when the effect was decided; what an answer taught reaches the lane only while nobody is at work on it, because
 whoever is would overwrite it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 from gateway.domain.errors import GatewayError
+from gateway.domain.status import Status
 from gateway.storage.callbacks import Overtaken, Standing
 from gateway.storage.files import KeptFile, keep_files
 from gateway.storage.intake import Acceptance, accept_dossiers
@@ -20,7 +21,7 @@ from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
-    from gateway.storage.database import Transaction
+    from gateway.storage.database import Row, Transaction
 
 NAME = "progress"
 Effect: TypeAlias = Literal["accepted", "ignored", "repeated", "repeated_differently"]
@@ -39,8 +40,30 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     first: Mapping[str, int]
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A state that a partner has reported, and when it says that the dossier came into it."""
+
+    at: int
+    status: str
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a report belongs among all that its partner has said of the dossier.
+
+    ``at``: when it happened; ``newest``: the partner's newest word that was taken, None without one.
+    """
+
+    at: int
+    newest: Said | None = None
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One report and all that follows from it. ``assumed``: the standing that the decision rests on."""
+    """One report and all that follows from it. ``assumed``, ``newest``: the standing, and the partner's newest word
+    that was taken, on which the decision rests.
+
+    ``said``: the report's own word; ``parked``: itself, to be judged again when an earlier one has come; ``again``: it
+    is, and has been ignored until now.
+    """
 
     destination: str
     dossier_code: str
@@ -49,6 +72,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     assumed: Standing | None
     handling: Literal["accepted", "ignored"]
+    newest: Said | None = None
+    said: Said | None = None
+    parked: bytes | None = None
+    again: bool = False
     events: tuple[EventRow, ...] = ()
     acceptance: Acceptance | None = None
     partner_status: str | None = None
@@ -92,9 +119,21 @@ _FIND = Statement("""
 """)
 _INSERT = insert(
     "progress_report",
-    ("destination", "dossier_code", "key", "at", "digest", "handling"),
+    (
+        *("destination", "dossier_code", "key", "at", "digest", "handling"),
+        *("happened_at", "status", "parked"),
+    ),
     suffix="ON CONFLICT (destination, dossier_code, key) DO NOTHING",
 )
+_TAKE_UP = Statement("""
+    UPDATE progress_report SET handling = :handling, parked = NULL
+    WHERE destination = :destination AND dossier_code = :code AND key = :key AND parked IS NOT NULL
+""")
+_SAID = Statement("""
+    SELECT happened_at, status FROM progress_report
+    WHERE destination = :destination AND dossier_code = :code AND handling = 'accepted'
+        AND happened_at IS NOT NULL AND status IS NOT NULL
+""")
 _STANDING = Statement("SELECT source, version, status, digest FROM dossier WHERE code = :code FOR_UPDATE")
 _REMEMBER = Statement("""
     UPDATE lane SET acknowledged_status = :status, acknowledged_at = :now
@@ -160,16 +199,42 @@ def tell(transaction: Transaction, items: Sequence[Told]) -> list[Effect | Overt
 def _tell(transaction: Transaction, item: Told) -> Effect | Overtaken | GatewayError:
     name = {"destination": item.destination, "code": item.dossier_code, "key": item.key}
     known = transaction.one(_FIND, name)
-    if known is not None:
-        return _again(item, bytes(known[0]))
+    if known is not None and not item.again:
+        return _repeated(item, bytes(known[0]))
     row = transaction.one(_STANDING, {"code": item.dossier_code})
     standing = (
         None
         if row is None
         else Standing(source=row[0], version=int(row[1]), status=row[2], digest=bytes(row[3]))
     )
-    if standing != item.assumed:
+    place = {"destination": item.destination, "code": item.dossier_code}
+    if standing != item.assumed or newest_of(transaction.all(_SAID, place)) != item.newest:
         return Overtaken()
+    if not _write_down(transaction, item):  # another process was faster, and has committed by now
+        known = transaction.one(_FIND, name)
+        return _repeated(item, item.digest if known is None else bytes(known[0]))
+    keep_files(transaction, item.files)
+    if item.acceptance is not None:
+        [verdict] = accept_dossiers(transaction, [item.acceptance])
+        if isinstance(verdict, GatewayError):
+            raise verdict  # undoes this report and nothing else: the group runs again one by one
+    if item.partner_status is not None:
+        transaction.run(_REMEMBER, {**place, "status": item.partner_status, "now": item.now})
+    insert_events(transaction, item.events)
+    return item.handling
+
+
+def newest_of(rows: Iterable[Row]) -> Said | None:
+    """The last word among (instant, state): at one instant the state that comes later in a dossier's course."""
+    said = [Said(at=int(at), status=status) for at, status in rows]
+    return max(said, key=lambda each: (each.at, Status(each.status).national), default=None)
+
+
+def _write_down(transaction: Transaction, item: Told) -> bool:
+    """Whether the report was not there before, or was parked until now."""
+    if item.again:
+        name = {"destination": item.destination, "code": item.dossier_code, "key": item.key}
+        return transaction.run(_TAKE_UP, {**name, "handling": item.handling}) > 0
     written = {
         "destination": item.destination,
         "dossier_code": item.dossier_code,
@@ -177,23 +242,14 @@ def _tell(transaction: Transaction, item: Told) -> Effect | Overtaken | GatewayE
         "at": item.now,
         "digest": item.digest,
         "handling": item.handling,
+        "happened_at": None if item.said is None else item.said.at,
+        "status": None if item.said is None else item.said.status,
+        "parked": item.parked,
     }
-    if not transaction.run(_INSERT, written):  # another process was faster, and has committed by now
-        known = transaction.one(_FIND, name)
-        return _again(item, item.digest if known is None else bytes(known[0]))
-    keep_files(transaction, item.files)
-    if item.acceptance is not None:
-        [verdict] = accept_dossiers(transaction, [item.acceptance])
-        if isinstance(verdict, GatewayError):
-            raise verdict  # undoes this report and nothing else: the group runs again one by one
-    if item.partner_status is not None:
-        place = {"destination": item.destination, "code": item.dossier_code}
-        transaction.run(_REMEMBER, {**place, "status": item.partner_status, "now": item.now})
-    insert_events(transaction, item.events)
-    return item.handling
+    return transaction.run(_INSERT, written) > 0
 
 
-def _again(item: Told, digest: bytes) -> Effect:
+def _repeated(item: Told, digest: bytes) -> Effect:
     return "repeated" if digest == item.digest else "repeated_differently"
 
 

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 import msgspec
 import sqlalchemy as sa
 
+from gateway.domain.status import Status
 from gateway.storage.feed import Span, newest_position, read_events
-from gateway.storage.progress import NAME
+from gateway.storage.progress import NAME, Said, newest_of
 from gateway.storage.schema import dossier, lane
-from gateway.storage.schema_progress import progress, progress_feed
+from gateway.storage.schema_progress import progress, progress_feed, progress_report
 from gateway.storage.schema_status import follower
 
 NO_PROMISE = 2**61
@@ -166,6 +167,46 @@ def record_of(connection: sa.Connection, code: str) -> bytes | None:
     """The dossier's record as it is stored."""
     found = connection.execute(sa.select(dossier.c.record).where(dossier.c.code == code)).scalar()
     return None if found is None else bytes(found)
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A report that has had no effect yet. ``report`` is as it was written down."""
+
+    key: str
+    digest: bytes
+    said: Said
+    report: bytes
+
+
+def newest_said(connection: sa.Connection, destination: str, code: str) -> Said | None:
+    """The newest word of ``destination`` about a dossier that was taken."""
+    columns = progress_report.c
+    question = sa.select(columns.happened_at, columns.status).where(
+        columns.destination == destination,
+        columns.dossier_code == code,
+        columns.handling == "accepted",
+        columns.happened_at.is_not(None),
+        columns.status.is_not(None),
+    )
+    return newest_of(tuple(row) for row in connection.execute(question))
+
+
+def parked(connection: sa.Connection, destination: str, code: str) -> list[Parked]:
+    """Reports that may yet have their effect, in the order of their own time."""
+    columns = progress_report.c
+    question = sa.select(
+        columns.key, columns.digest, columns.happened_at, columns.status, columns.parked
+    ).where(columns.destination == destination, columns.dossier_code == code, columns.parked.is_not(None))
+    found = [
+        Parked(
+            key=row.key,
+            digest=bytes(row.digest),
+            said=Said(at=row.happened_at, status=row.status),
+            report=bytes(row.parked),
+        )
+        for row in connection.execute(question)
+    ]
+    return sorted(found, key=lambda each: (each.said.at, Status(each.said.status).national, each.key))
 
 
 def feed_place(connection: sa.Connection, destination: str) -> FeedPlace:

@@ -71,6 +71,11 @@ progress_report = Table(
     Column("at", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("handling", Text, nullable=False),
+    # null: told before reports were put in order, or without a state
+    Column("happened_at", BigInteger),
+    Column("status", Text),
+    # the report itself, while it cannot follow from the dossier's state but may once an earlier one has come
+    Column("parked", LargeBinary),
 )
 
 progress_feed = Table(
