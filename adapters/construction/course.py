@@ -17,7 +17,7 @@ from mappings.construction.submission import Submission, content
 
 FILED, ANSWERED, NOTICE, CLOSED = "filed", "answered", "notice", "closed"
 SENT, REQUEST, ABOUT, NEXT, UNTOLD = "sent", "request", "about", "next", "untold"
-ENDED = "ended"
+SINCE, ENDED = "since", "ended"
 """Names in a lane's memory.
 
 filed     digest of what the ministry has
@@ -27,7 +27,7 @@ sent      beginnings of the digests of the files that it has
 request   digest of what is asked for, as it has it
 about     permit or planning
 next      what is asked of it next; untold: its notice could not be had yet
-ended     when it says that the dossier was decided
+since     when it says that it has asked for more; ended: that the dossier was decided
 """
 PERMIT, QUESTION = "permit", "planning"
 _BEGINNING = 12

@@ -14,7 +14,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from adapters.construction.course import ABOUT, CLOSED, ENDED, NEXT, NOTICE, QUESTION, UNTOLD
+from adapters.construction.course import ABOUT, CLOSED, ENDED, NEXT, NOTICE, QUESTION, SINCE, UNTOLD
 from gateway.codec import Unreadable
 from gateway.codec.xml import Element
 from gateway.domain.status import Status
@@ -80,7 +80,7 @@ def told(question: Asking, said: Understood, number: str, context: Context) -> P
         case Asking.STATE:
             return _state(said, number, context.memory)
         case Asking.NOTICE:
-            return _notice(said, context.memory)
+            return _notice(said, context)
         case Asking.DECISION:
             return _result(said, reading.result, Asking.DECISION_TAKEN, context)
         case Asking.INFORMATION:
@@ -138,17 +138,17 @@ def _course(seen: Seen, memory: Mapping[str, str]) -> Progress:
         alone = (report,) if memory.get(UNTOLD) else ()
         if memory.get(NOTICE):
             return Progress(reports=alone, learned={NEXT: ""})
-        return Progress(reports=alone, again=True, learned={NEXT: Asking.NOTICE})
+        return Progress(reports=alone, again=True, learned={NEXT: Asking.NOTICE, SINCE: _written(report.at)})
     if status in _DECIDED:
         following = Asking.INFORMATION if planning else Asking.DECISION
-        ended = report.at.isoformat() if report.at is not None else ""
-        return Progress(again=True, learned={NEXT: following, ENDED: ended})
+        return Progress(again=True, learned={NEXT: following, ENDED: _written(report.at)})
     if status in _OVER:
         return Progress(reports=(report,), done=True, learned={NEXT: ""})
     return Progress(reports=(report,) if _is_news(report) else (), learned={NEXT: ""})
 
 
-def _notice(said: Understood, memory: Mapping[str, str]) -> Progress | None:
+def _notice(said: Understood, context: Context) -> Progress | None:
+    memory = context.memory
     if said.verdict is Verdict.NOT_YET:
         return Progress(learned={NEXT: "", UNTOLD: "1"})
     if said.verdict is not Verdict.DONE or said.content is None:
@@ -159,8 +159,10 @@ def _notice(said: Understood, memory: Mapping[str, str]) -> Progress | None:
     number = reading.notice_number(said.content)
     if number == memory.get(CLOSED):  # it was answered, which its state does not show yet
         return Progress(learned={NEXT: ""})
+    # the notice may be dated before the state that shows it, and states are put in order by their own instants
+    asked = replace(report, status=Status.SUPPLEMENT_REQUESTED, at=_remembered(context, SINCE) or report.at)
     return Progress(
-        reports=(replace(report, status=Status.SUPPLEMENT_REQUESTED),),
+        reports=(asked,),
         again=True,
         learned={NEXT: Asking.NOTICE_TAKEN, NOTICE: number, UNTOLD: ""},
     )
@@ -182,10 +184,20 @@ def _result(
 
 def _decided_at(report: ProgressReport, context: Context) -> datetime | None:
     """The instant that the state told; the document itself has a day only, and its end of work is taken then."""
-    ended = context.memory.get(ENDED, "")
-    if ended:
-        try:
-            return datetime.fromisoformat(ended)
-        except ValueError:  # not written by us
-            return report.at
-    return None if report.at is None else min(report.at + _END_OF_WORK, context.now)
+    told = _remembered(context, ENDED)
+    if told is not None or report.at is None:
+        return told
+    return min(report.at + _END_OF_WORK, context.now)
+
+
+def _written(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat()
+
+
+def _remembered(context: Context, name: str) -> datetime | None:
+    """An instant in the lane's memory; None without one, or when another program has written it."""
+    try:
+        at = datetime.fromisoformat(context.memory.get(name, ""))
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else at

@@ -110,9 +110,9 @@ def _steps(dossier: Dossier, addition: Addition) -> dict[str, object]:
         at=report.at or addition.now,
         status=addition.status.value,
         actor=_clean(report.actor, _LONGEST_NAME) or None,
-        title=_clean(report.title, _LONGEST_TEXT) or None,
         unit=_clean(report.unit, _LONGEST_TEXT) or None,
-        note=_clean(report.note, _LONGEST_TEXT) or None,
+        # a step's own title is that of the official; what was done is its content
+        note=_clean(": ".join(filter(None, (report.title, report.note))), _LONGEST_TEXT) or None,
     )
     return {"steps": [*dossier.steps, step]}
 

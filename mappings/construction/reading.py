@@ -32,6 +32,13 @@ REPEATED = frozenset(
     {"CongTrinh", "DoanTuyen", "ThuaDat", "Diem", "DoAn", "ODat", "Duong", "GiayToCanBoSung", "LinhVuc"}
 )
 PROCESSING = {"appraisal": "1", "site_check": "2", "consultation": "3", "signing": "4"}
+STEPS = {
+    "appraisal": "Thẩm định hồ sơ",
+    "site_check": "Kiểm tra thực địa",
+    "consultation": "Lấy ý kiến cơ quan liên quan",
+    "signing": "Trình ký",
+}
+"""BuocXuLy in words, for those who read the dossier's steps."""
 STATE = (
     Row("MaHoSoBXD", "partner_code"),
     Row("TrangThaiXuLy", "status", codes={status: code for code, status in STATUSES.items()}),
@@ -243,13 +250,19 @@ def _state(element: Element) -> Seen:
             status=status,
             at=at,
             title=data["title"],
-            note=data.get("reason", ""),
+            note=_words(status, data),
             actor=", ".join(word for word in words if word),
             unit=data.get("unit", ""),
             promised_at=None if promised is None else _instant(promised),
             data=canonical.encode({name: value for name, value in data.items() if name != "official"}),
         ),
     )
+
+
+def _words(status: Status, data: dict[str, Any]) -> str:
+    """What a state says; of work also which part of it, since several parts may be done in one second."""
+    step = STEPS.get(data.get("step", ""), "") if status is Status.PROCESSING else ""
+    return ": ".join(filter(None, (step, data.get("reason", ""))))
 
 
 def _decided(kind: str, title: str, data: dict[str, Any], files: tuple[ReportedFile, ...]) -> ProgressReport:
