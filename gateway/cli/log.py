@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from gateway.cli.options import AsJson, Config, Limit, examples, group
+from gateway.cli.proving import checkpoints, keys, witness
 
 if TYPE_CHECKING:
     from gateway.messagelog.leaves import Fault
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from gateway.storage.queries_messages import MessageFilter, MessageView
 
 app = group("Search the message log, read its entries, verify it.")
+
+for _name, _command, _examples in (
+    ("checkpoints", checkpoints.checkpoints, checkpoints.LIST_EXAMPLES),
+    ("checkpoint", checkpoints.checkpoint, checkpoints.ONE_EXAMPLES),
+    ("proof", checkpoints.proof, checkpoints.PROOF_EXAMPLES),
+    ("consistency", checkpoints.consistency, checkpoints.CONSISTENCY_EXAMPLES),
+    ("key", keys.key, keys.KEY_EXAMPLES),
+    ("rotate-key", keys.rotate_key, keys.ROTATE_EXAMPLES),
+    ("witness", witness.witness, witness.EXAMPLES),
+):
+    app.command(_name, epilog=_examples)(_command)
 
 Instant = Annotated[
     str | None,

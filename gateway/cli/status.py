@@ -15,6 +15,7 @@ import typer
 from gateway.cli.options import AsJson, Config, examples
 
 if TYPE_CHECKING:
+    from gateway.evidence.traffic import Evidence
     from gateway.settings import Settings
     from gateway.storage.queries import LaneView, StoredDossier
     from gateway.storage.queries_payments import PaymentTroubles
@@ -46,6 +47,8 @@ def status(
 
 
 def _health(connection: Any, settings: Settings) -> dict[str, Any]:
+    from gateway.evidence.traffic import at_once
+    from gateway.settings import keys_folder
     from gateway.statussync.lag_report import headline, query_of
     from gateway.statussync.lag_troubles import policy_of
     from gateway.storage import queries_status
@@ -72,6 +75,7 @@ def _health(connection: Any, settings: Settings) -> dict[str, Any]:
         "payments": payment_troubles(connection, now),
         # what each showed late in 30 days, and what of that is only ours to blame
         "late": headline(connection, query_of(names, now=now, policy=policy_of(settings))),
+        "evidence": at_once(connection, settings.evidence, now) if keys_folder(settings) else None,
     }
 
 
@@ -117,6 +121,8 @@ def _overview(found: dict[str, Any], *, as_json: bool) -> None:
     )
     if (money := _money(found["payments"])) is not None:
         out.print(money, markup=False, soft_wrap=True)
+    if (evidence := found["evidence"]) is not None:
+        out.print(_evidence(evidence), markup=False, soft_wrap=True)
     for each in found["late"]:
         out.print(f"in 30 days {headline(each)}", markup=False, soft_wrap=True)
 
@@ -130,6 +136,17 @@ def _money(troubles: PaymentTroubles) -> str | None:
     told = ", ".join(f"{name} {count:,}" for name, count in standing.items())
     cure = "" if set(standing) == {"open"} else "; see: lienthong payments waiting"
     return f"payments: {told}{cure}"
+
+
+def _evidence(found: Evidence) -> str:
+    """The proof of the message log in one line."""
+    from gateway.cli.screen import age
+
+    told = f"evidence: {found.proven:,} entries proven"
+    if not found.delay:
+        return told
+    stopped = "; TRAFFIC IS STOPPED" if found.stopped else ""
+    return f"{told}; none for {age(found.delay)}: {found.reason}{stopped}"
 
 
 def _counts(counts: Mapping[Any, int]) -> str:

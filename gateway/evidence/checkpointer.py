@@ -25,7 +25,7 @@ from gateway.proof.lienthong_verify import Checkpoint, read_checkpoint, read_not
 from gateway.proof.note import checkpoint_text, signed
 from gateway.rounds.pausing import pause
 from gateway.settings_evidence import EvidenceSettings
-from gateway.storage import following
+from gateway.storage import following, upkeep
 from gateway.storage.checkpoints import (
     CheckpointRow,
     Trouble,
@@ -90,11 +90,13 @@ class Checkpointer:
                 await self._leave()
 
     async def make(self) -> CheckpointRow | None:
-        """One checkpoint of everything that is sealed, now, not stamped; None when another process makes them. Raises
+        """One checkpoint of everything that was logged, now, not stamped; None when another process makes them. Raises
         HistoryChanged, ConfigurationError, StorageUnavailable."""
         if not await self._take():
             return None
         try:
+            while (await self._database.write(upkeep.seal)).messages:
+                continue
             growth = await Growth.resume(self._database)
             while await self._grown(growth):
                 continue

@@ -44,19 +44,31 @@ async def open_evidence(
     clock: Callable[[], datetime],
     owner: Callable[[], int],
 ) -> Evidencing:
-    """Evidence of the log in ``database``, with its keys in ``folder``. Raises ConfigurationError, StorageUnavailable."""
-    traffic = Traffic(database, settings, clock, wanted=folder is not None)
-    witnesses = tuple(map(_witness, settings.witnesses))
-    anchor = (
-        None if settings.timestamps is None else Anchor(database, clock, authority_of(settings.timestamps))
+    """Evidence of the log in ``database``, with its keys in ``folder``. Raises StorageUnavailable; ConfigurationError, and
+    closes the database then."""
+    source = None
+    try:
+        witnesses = known_witnesses(settings)
+        authority = None if settings.timestamps is None else authority_of(settings.timestamps)
+        if folder is not None and database.writes:
+            keys = LogKeys(database, folder, clock, origin=settings.origin)
+            await keys.open()
+            source = Source(database=database, keys=keys, clock=clock)
+    except ConfigurationError:
+        database.close()
+        raise
+    anchor = None if authority is None else Anchor(database, clock, authority)
+    return Evidencing(
+        traffic=Traffic(database, settings, clock, wanted=folder is not None),
+        keys=None if source is None else source.keys,
+        checkpointer=None if source is None else Checkpointer(source, settings, owner=owner, anchor=anchor),
+        witnesses=witnesses,
     )
-    if folder is None or not database.writes:
-        return Evidencing(traffic=traffic, keys=None, checkpointer=None, witnesses=witnesses)
-    keys = LogKeys(database, folder, clock, origin=settings.origin)
-    await keys.open()
-    source = Source(database=database, keys=keys, clock=clock)
-    checkpointer = Checkpointer(source, settings, owner=owner, anchor=anchor)
-    return Evidencing(traffic=traffic, keys=keys, checkpointer=checkpointer, witnesses=witnesses)
+
+
+def known_witnesses(settings: EvidenceSettings) -> tuple[Key, ...]:
+    """The keys of witnesses. Raises ConfigurationError."""
+    return tuple(map(_witness, settings.witnesses))
 
 
 def _witness(text: str) -> Key:

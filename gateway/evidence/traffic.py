@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from gateway.settings_evidence import EvidenceSettings
-from gateway.storage.checkpoints import State, state
+from gateway.storage.checkpoints import Connection, State, state
 from gateway.storage.database import Database
 from gateway.storage.instants import from_micros
 from gateway.telemetry import EVIDENCE_DELAY, TRAFFIC_STOPPED
@@ -83,21 +83,11 @@ class Traffic:
                     partial(state, anchored=self._settings.timestamps is not None)
                 )
                 self._looked_at = self._monotonic()
-                self._take(self._judged(found))
+                self._take(_judged(found, self._waited(found), self._settings, self._clock()))
         return self._known
 
     def _is_recent(self) -> bool:
         return self._looked_at is not None and self._monotonic() - self._looked_at < LOOK_SECONDS
-
-    def _judged(self, found: State) -> Evidence:
-        delay, reason = self._waited(found), NOBODY
-        if found.trouble is not None:
-            failing = (self._clock() - from_micros(found.trouble.since)).total_seconds()
-            delay, reason = max(delay, failing), found.trouble.reason
-        if delay <= 2 * self._settings.patience and found.trouble is None:
-            delay, reason = 0.0, ""  # as long as a checkpoint may take
-        stopped = self._settings.stop_traffic and delay > self._settings.grace
-        return Evidence(proven=found.proven, delay=max(0.0, delay), reason=reason, stopped=stopped)
 
     def _waited(self, found: State) -> float:
         """For how long this process has seen the oldest unproven entry wait."""
@@ -117,3 +107,22 @@ class Traffic:
             log.error("traffic_was_stopped", reason=found.reason[:500], delay=round(found.delay))
         elif before.stopped and not found.stopped:
             log.warning("traffic_goes_on", entries=found.proven)
+
+
+def at_once(connection: Connection, settings: EvidenceSettings, now: datetime) -> Evidence:
+    """How evidence stands, for somebody who looks once: by wall clocks, and as if a gateway were running."""
+    found = state(connection, anchored=settings.timestamps is not None)
+    waited = 0.0 if found.owed is None else (now - from_micros(found.owed.at)).total_seconds()
+    return _judged(found, waited, settings, now)
+
+
+def _judged(found: State, waited: float, settings: EvidenceSettings, now: datetime) -> Evidence:
+    """``waited``: seconds for which the oldest unproven entry has waited."""
+    delay, reason = waited, NOBODY
+    if found.trouble is not None:
+        failing = (now - from_micros(found.trouble.since)).total_seconds()
+        delay, reason = max(delay, failing), found.trouble.reason
+    if delay <= 2 * settings.patience and found.trouble is None:
+        delay, reason = 0.0, ""  # as long as a checkpoint may take
+    stopped = settings.stop_traffic and delay > settings.grace
+    return Evidence(proven=found.proven, delay=max(0.0, delay), reason=reason, stopped=stopped)

@@ -17,15 +17,20 @@ from pathlib import Path
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.domain.errors import ConfigurationError, ConflictError
+from gateway.domain.errors import ApprovalRequired, ConfigurationError, ConflictError, GatewayError
 from gateway.messagelog.keys import make_key_file, read_key_file
 from gateway.proof.lienthong_verify import Fault
 from gateway.proof.note import Signer, signed
+from gateway.storage.approvals import Wanted, approved
 from gateway.storage.checkpoints import LogKeyRow, add_key, log_keys
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Transaction
 from gateway.storage.instants import to_micros
+from gateway.storage.operator_log import write_action
+from gateway.storage.orders import Instruction
+from gateway.storage.oversight import Action, Dangerous
 
 log = structlog.get_logger(__name__)
+_TARGET = "log:key"
 _DEFAULT_ORIGIN = "lienthong/{}"
 _HANDOVER = "{origin}\nlog key {number}\n{key}\nfrom {size} entries\ntime {at}\n"
 
@@ -62,31 +67,25 @@ class LogKeys:
             return 1, await self.open()
         return known[-1].number, self._signer(known[-1])
 
-    async def rotate(self, size: int) -> LogKeyRow:
+    async def rotate(self, size: int, order: Instruction) -> LogKeyRow:
         """A new key, which the one before hands over to; checkpoints of more than ``size`` entries are signed by it.
-        Raises ConflictError when another process rotates, ConfigurationError, StorageUnavailable."""
+        Raises ApprovalRequired (a second person first), ConflictError when another process rotates, ConfigurationError,
+        StorageUnavailable."""
         number, before = await self.newest()
-        path = self._path(number + 1)
-        after = Signer.of_log(before.key.name, _private(make_key_file(path)))
-        at = self._clock()
-        text = _HANDOVER.format(
-            origin=before.key.name,
-            number=number + 1,
-            key=after.key.text,
-            size=size,
-            at=at.isoformat().replace("+00:00", "Z"),
-        )
+        name = before.key.name
+        after = Signer.of_log(name, _private(make_key_file(self._path(number + 1))))
+        told = {"origin": name, "number": number + 1, "key": after.key.text, "size": size}
+        text = _HANDOVER.format(**told, at=order.now.isoformat().replace("+00:00", "Z"))
         row = LogKeyRow(
             number=number + 1,
-            origin=before.key.name,
+            origin=name,
             key=after.key.text,
-            made_at=to_micros(at),
+            made_at=to_micros(order.now),
             handover=signed(text, before, after).decode(),
         )
-        if not await self._database.write(partial(add_key, row=row)):
-            raise ConflictError(
-                "another process has given the log a new key just now; look: lienthong log key"
-            )
+        done = await self._database.write(partial(_handed_over, row=row, order=order))
+        if isinstance(done, GatewayError):
+            raise done
         log.warning("log_key_was_replaced", number=row.number, key=row.key)
         return row
 
@@ -121,6 +120,33 @@ class LogKeys:
         return self._folder / f"log-{number}.key"
 
 
+def _handed_over(transaction: Transaction, row: LogKeyRow, order: Instruction) -> GatewayError | None:
+    """Write the new key down, with who wanted it and why; what stands in its way."""
+    wanted = Wanted(
+        actor=order.actor,
+        reason=order.reason,
+        now=order.now,
+        action=Dangerous.ROTATE_KEYS,
+        target=_TARGET,
+        parameters={"key": row.key},
+    )
+    permit = approved(transaction, wanted)
+    if isinstance(permit, ApprovalRequired):
+        return permit
+    if not add_key(transaction, row):
+        return ConflictError("another process has given the log a new key just now; see: lienthong log key")
+    action = Action(
+        actor=order.actor,
+        verb="rotate",
+        target=_TARGET,
+        reason=order.reason,
+        now=order.now,
+        detail={"number": row.number, "key": row.key, **permit.detail},
+    )
+    write_action(transaction, action)
+    return None
+
+
 def _named(origin: str, private: Ed25519PrivateKey) -> Signer:
     try:
         return Signer.of_log(origin, private)
@@ -132,3 +158,14 @@ def _named(origin: str, private: Ed25519PrivateKey) -> Signer:
 
 def _private(seed: bytes) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def witness_signer(name: str, path: Path) -> Signer:
+    """The key of a witness in ``path``, made when it is not there. Raises ConfigurationError."""
+    private = _private(read_key_file(path) if path.exists() else make_key_file(path))
+    try:
+        return Signer.of_witness(name, private)
+    except Fault as fault:
+        raise ConfigurationError(
+            f"--name: got {name!r}, expected one without spaces and plus signs, like witness.h99.example"
+        ) from fault

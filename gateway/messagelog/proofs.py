@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
+from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.proof import merkle
 from gateway.proof.lienthong_verify import HASH_SIZE, Fault, verify_consistency, verify_inclusion
 from gateway.proof.merkle import Edge, Nodes, TileNodes
@@ -31,7 +31,7 @@ from gateway.storage.checkpoints import (
 )
 
 
-class LogBroken(GatewayError):
+class LogBroken(ConflictError):
     """The message log is not the one that was signed; run `lienthong log verify`, and ask who had the database."""
 
 

@@ -45,6 +45,7 @@ def doctor(
 
 async def _examine(config: Path | None, *, offline: bool, login: bool) -> list[Finding]:
     from gateway.cli.doctor.certificates import check_certificates
+    from gateway.cli.doctor.evidence import check_evidence
     from gateway.cli.doctor.finding import fail
     from gateway.cli.doctor.keys import check_keys
     from gateway.cli.doctor.machine import check_configuration, check_disk, check_secrets
@@ -58,6 +59,7 @@ async def _examine(config: Path | None, *, offline: bool, login: bool) -> list[F
         return [fail("configuration", str(fault), "correct it; lienthong.example.toml explains every key")]
     findings = [*check_configuration(settings, config), *check_secrets(config), *check_disk(settings)]
     findings += [*check_certificates(settings), *check_keys(settings), *check_database(settings)]
+    findings += check_evidence(settings)
     if not offline:
         findings += await _partners(settings, login=login)
     return findings
