@@ -9,6 +9,11 @@ One file; it needs Python 3.11 and the package `cryptography`. Read it from the 
     5  Contents     what an entry contained, also where personal data was taken out
     6  Time stamps  when somebody else saw a checkpoint at the latest                 RFC 3161, RFC 5652, RFC 5816
     7  The report   what is pinned, which checks there are, and what they found
+    8  Containers   one file with many in it, readable in one way only                ETSI EN 319 162-1
+    9  The seal     who vouches for the files in a container                          ETSI EN 319 132-1
+   10  The bundle   everything that the log has about one dossier
+   11  Views        what people read of a message, made of its bytes
+   12  On the command line: python lienthong_verify.py BUNDLE --keys KEYS
 
 Invariant: every verifying function returns what it has proven or raises Fault; none answers with a maybe. The codes of
 all faults are in FAULTS, those of all checks in CHECKS.
@@ -16,20 +21,28 @@ all faults are in FAULTS, those of all checks in CHECKS.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from typing import Final, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+from xml.parsers import expat
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -68,6 +81,23 @@ FAULTS: Final = {
     "TIMESTAMP_EXPIRED": "the signer's certificate was not valid at the time that the token states",
     "TIMESTAMP_UNTRUSTED": "the signer's certificate does not lead to a pinned authority",
     "TIMESTAMP_BEFORE_CHECKPOINT": "the authority saw the checkpoint before the log says it was made",
+    # containers and their seal
+    "CONTAINER_REFUSED": "a container of ours is not like that: too large, compressed, or with names that are not for files",
+    "CONTAINER_MALFORMED": "it is not written as the gateway writes a container",
+    "CONTAINER_DAMAGED": "a file in the container is not the one that was put there",
+    "SEAL_MALFORMED": "the signature is not written as the gateway writes it, so what was signed cannot be told",
+    "SEAL_ALGORITHM": "the signature uses an algorithm or a key that is not accepted",
+    "SEAL_UNTRUSTED": "the certificate that signed is none of those pinned",
+    "SEAL_WRONG": "the signature is not that of its certificate, or what it is about was changed",
+    "SEAL_EXPIRED": "the certificate was not valid when it signed",
+    "FILE_MISSING": "a file that was signed is not there",
+    "FILE_UNSIGNED": "a file is there that was not signed",
+    "FILE_CHANGED": "a file is not the one that was signed",
+    # bundles
+    "BUNDLE_MALFORMED": "bundle.json is not what it has to be",
+    "BUNDLE_FILES": "bundle.json and the files beside it do not belong together",
+    "ENTRY_OF_OTHER_DOSSIER": "an entry is about something else",
+    "VIEW_WRONG": "what people are to read is not what the bytes say",
     # the keys of the verifier
     "TRUST_MALFORMED": "the file of pinned keys cannot be read",
 }
@@ -450,10 +480,11 @@ class Part(NamedTuple):
 
 
 class Content(NamedTuple):
-    """A content in parts. A value that was taken out is given as its commitment, 32 bytes."""
+    """A content in parts. A value that was taken out is given as its commitment, 32 bytes; so is the frame, and then all
+    values are and there are no cuts, since the frame commits to them."""
 
     cuts: Sequence[Cut]
-    frame: Part
+    frame: Part | bytes
     values: Sequence[Part | bytes]
 
 
@@ -477,6 +508,8 @@ def verify_content(root: bytes, content: Content) -> tuple[str, ...]:
     """The content is the one behind ``root``; the labels of the values that were taken out of it. The cuts themselves
     are part of the frame's commitment."""
     cuts, frame, values = content
+    if isinstance(frame, bytes):
+        return _verify_hidden(root, content)
     _check_parts(cuts, frame, values)
     commitments = [
         value if isinstance(value, bytes) else value_commitment(value.salt, cut.label, value.content)
@@ -486,6 +519,20 @@ def verify_content(root: bytes, content: Content) -> tuple[str, ...]:
     if seen != root:
         raise Fault("CONTENT_WRONG", f"it leads to {seen.hex()}, the log has {root.hex()}")
     return tuple(cut.label for cut, value in zip(cuts, values, strict=True) if isinstance(value, bytes))
+
+
+def _verify_hidden(root: bytes, content: Content) -> tuple[str, ...]:
+    """The commitments alone are those behind ``root``; what they hide nobody learns, not even the names of its fields."""
+    hidden = [
+        each
+        for each in (content.frame, *content.values)
+        if isinstance(each, bytes) and len(each) == HASH_SIZE
+    ]
+    if content.cuts or len(hidden) != 1 + len(content.values):
+        raise Fault("CONTENT_MALFORMED", "a frame that is hidden has values that are shown, or cuts")
+    if content_root(hidden[0], hidden[1:]) != root:
+        raise Fault("CONTENT_WRONG", f"the commitments are not those behind {root.hex()}")
+    return ()
 
 
 def _check_parts(cuts: Sequence[Cut], frame: Part, values: Sequence[Part | bytes]) -> None:
@@ -896,6 +943,14 @@ CHECKS: Final = {
     "SUCCESSION": "a checkpoint continues the one before it (RFC 9162 §2.1.4)",
     "INCLUSION": "the log has this entry at this place (RFC 9162 §2.1.3)",
     "CONTENT": "the content is what the entry committed to",
+    "CONTAINER": "the file is a container that can be read in one way only (ETSI EN 319 162-1)",
+    "SEAL_FORM": "the signature is written in canonical form (xmldsig-core1 §3.1.2)",
+    "SEAL": "a pinned certificate has signed the files (ETSI EN 319 132-1)",
+    "SEAL_TIME": "a pinned authority saw that signature (EN 319 132-1 §5.3)",
+    "FILE": "a file is the one that was signed",
+    "BUNDLE": "bundle.json can be read, and speaks of exactly the files that are there",
+    "ENTRY": "the entry is about this dossier",
+    "VIEW": "what people read is what the bytes say",
 }
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _T = TypeVar("_T")
@@ -952,19 +1007,21 @@ class Trust:
     witnesses: tuple[Key, ...] = ()
     witnesses_needed: int = 0
     authorities: tuple[x509.Certificate, ...] = ()
+    evidence: tuple[x509.Certificate, ...] = ()
 
 
 def read_trust(data: bytes) -> Trust:
     """The pinned keys in a JSON file: ``logs`` and ``witnesses`` (lists of ``<name>+<id>+<base64>``),
-    ``witnesses_needed``, ``authorities`` (one PEM text with the roots of time-stamping authorities)."""
+    ``witnesses_needed``, ``authorities`` (one PEM text with the roots of time-stamping authorities), ``evidence`` (one
+    with the certificates that sign bundles)."""
     try:
         told = json.loads(data)
-        roots = told.get("authorities", "")
         trust = Trust(
             logs=tuple(map(read_key, told["logs"])),
             witnesses=tuple(map(read_key, told.get("witnesses", []))),
             witnesses_needed=int(told.get("witnesses_needed", 0)),
-            authorities=tuple(x509.load_pem_x509_certificates(roots.encode())) if roots else (),
+            authorities=_pinned(told.get("authorities", "")),
+            evidence=_pinned(told.get("evidence", "")),
         )
     except (ValueError, TypeError, AttributeError, KeyError, UnsupportedAlgorithm) as fault:
         raise Fault("TRUST_MALFORMED", f"{type(fault).__name__}: {fault}"[:200]) from fault
@@ -977,6 +1034,10 @@ def read_trust(data: bytes) -> Trust:
             "TRUST_MALFORMED", f"{trust.witnesses_needed} of {len(trust.witnesses)} witnesses are needed"
         )
     return trust
+
+
+def _pinned(pem: str) -> tuple[x509.Certificate, ...]:
+    return tuple(x509.load_pem_x509_certificates(pem.encode())) if pem else ()
 
 
 def check_checkpoint(
@@ -1049,3 +1110,713 @@ def check_content(report: Report, subject: str, root: bytes, content: Content) -
         return f"without {', '.join(missing)}" if missing else "complete"
 
     report.prove("CONTENT", subject, lambda: verify_content(root, content), told)
+
+
+# --- 8  Containers (ETSI EN 319 162-1: ASiC-E) ------------------------------------------------------------------------
+#
+# A container is a ZIP file (APPNOTE 6.3). Ours is written in one way only: nothing is compressed, nothing stands between
+# or behind the files, every field that could vary has one value. What is read is written again and has to be the same
+# bytes, so there is no second reading of a container, and nothing in it that could swell.
+
+MIME_TYPE: Final = "application/vnd.etsi.asic-e+zip"
+SIGNATURES, MANIFEST = "META-INF/signatures0.xml", "META-INF/manifest.xml"
+MEDIA_TYPES: Final = {
+    "html": "text/html",
+    "json": "application/json",
+    "pdf": "application/pdf",
+    "pem": "application/x-pem-file",
+    "raw": "application/octet-stream",
+    "tst": "application/vnd.etsi.timestamp-token",
+    "txt": "text/plain",
+}
+MAX_CONTAINER: Final = 1 << 30
+MAX_FILES: Final = 50_000
+_FILE_NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*\.(" + "|".join(MEDIA_TYPES) + ")")
+_LOCAL, _CENTRAL, _END = "<4s5H3I2H", "<4s6H3I5H2I", "<4s4H2IH"
+_LOCAL_SIZE = struct.calcsize(_LOCAL)
+_FIRST_DAY = 0x21  # 1980-01-01, the first day that ZIP knows: when a file was written is nobody's business
+
+
+def write_container(files: Mapping[str, bytes]) -> bytes:
+    """The container with ``files`` in their order."""
+    parts: list[bytes] = []
+    directory: list[bytes] = []
+    at = 0
+    for name, content in files.items():
+        written = name.encode()
+        fields = (0, 0, 0, _FIRST_DAY, zlib.crc32(content), len(content), len(content), len(written), 0)
+        local = struct.pack(_LOCAL, b"PK\x03\x04", 20, *fields) + written
+        directory.append(struct.pack(_CENTRAL, b"PK\x01\x02", 20, 20, *fields, 0, 0, 0, 0, at) + written)
+        parts += (local, content)
+        at += len(local) + len(content)
+    listed, count = b"".join(directory), len(directory)
+    end = struct.pack(_END, b"PK\x05\x06", 0, 0, count, count, len(listed), at, 0)
+    return b"".join((*parts, listed, end))
+
+
+def read_container(data: bytes) -> dict[str, bytes]:
+    """The files of a container by name, ``mimetype`` and those of META-INF among them. Whether they are the ones that were
+    signed is not said by this."""
+    if len(data) > MAX_CONTAINER:
+        raise Fault("CONTAINER_REFUSED", f"{len(data)} bytes, at most {MAX_CONTAINER}")
+    files: dict[str, bytes] = {}
+    at = 0
+    while data[at : at + 4] == b"PK\x03\x04":
+        name, content, at = _next_file(data, at)
+        if name in files:
+            raise Fault("CONTAINER_REFUSED", f"{name} is there twice")
+        files[name] = content
+        if len(files) > MAX_FILES:
+            raise Fault("CONTAINER_REFUSED", f"more than {MAX_FILES} files")
+    if list(files)[:1] != ["mimetype"] or files["mimetype"] != MIME_TYPE.encode():
+        raise Fault("CONTAINER_MALFORMED", "its first file has to be mimetype and to say that this is ASiC-E")
+    if write_container(files) != data:
+        raise Fault(
+            "CONTAINER_MALFORMED", "something stands between the files, behind them, or in their descriptions"
+        )
+    if files.get(MANIFEST) != manifest(files):
+        raise Fault("CONTAINER_MALFORMED", f"{MANIFEST} does not list the files that are there")
+    return files
+
+
+def _next_file(data: bytes, at: int) -> tuple[str, bytes, int]:
+    """Name and content of the file at ``at``, and where the next one begins."""
+    start = at + _LOCAL_SIZE
+    if len(data) < start:
+        raise Fault("CONTAINER_MALFORMED", "it is cut off")
+    _, _, flags, method, _, _, checksum, packed, size, length, extra = struct.unpack(_LOCAL, data[at:start])
+    name = data[start : start + length].decode("ascii", "replace")
+    start += length
+    if not _FILE_NAME.fullmatch(name) and name not in {"mimetype", SIGNATURES, MANIFEST}:
+        raise Fault("CONTAINER_REFUSED", f"a file called {name[:80]!r}")
+    if (flags, method, extra, packed) != (0, 0, 0, size):
+        raise Fault("CONTAINER_REFUSED", f"{name} is compressed, encrypted, or of unknown size")
+    content = data[start : start + size]
+    if len(content) != size or zlib.crc32(content) != checksum:
+        raise Fault("CONTAINER_DAMAGED", name)
+    return name, content, start + size
+
+
+def manifest(files: Iterable[str]) -> bytes:
+    """META-INF/manifest.xml: what there is beside META-INF, and of what kind (OpenDocument 1.2 part 3 §3)."""
+    entry = ' <manifest:file-entry manifest:full-path="{}" manifest:media-type="{}"/>\n'
+    lines = [entry.format(name, media_type(name)) for name in files if _is_payload(name)]
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0" manifest:version="1.2">\n'
+        f"{entry.format('/', MIME_TYPE)}{''.join(lines)}</manifest:manifest>\n"
+    ).encode()
+
+
+def media_type(name: str) -> str:
+    """Of what kind a file is, by the end of its name."""
+    return MEDIA_TYPES[name.rpartition(".")[2]]
+
+
+def _is_payload(name: str) -> bool:
+    return name != "mimetype" and not name.startswith("META-INF/")
+
+
+# --- 9  The container's signature (ETSI EN 319 132-1: XAdES-B-B, XAdES-B-T) ---------------------------------------------
+#
+# What is signed is the exclusive canonical form of SignedInfo (W3C xmldsig-core1 §3.1.2). Ours are written in that form to
+# begin with, namespaces and all, so that the bytes in the file are the bytes that were signed. What is read is written
+# again and has to be the same, so no XML is interpreted here.
+
+_DS, _XADES = "http://www.w3.org/2000/09/xmldsig#", "http://uri.etsi.org/01903/v1.3.2#"
+_ASIC = "http://uri.etsi.org/02918/v1.2.1#"
+_EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+_SHA256_XML = "http://www.w3.org/2001/04/xmlenc#sha256"
+_SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
+_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+# algorithm -> curve (none: RSA) and hash
+XML_ALGORITHMS: Final[dict[str, tuple[str, hashes.HashAlgorithm]]] = {
+    f"{_MORE}rsa-sha256": ("", hashes.SHA256()),
+    f"{_MORE}ecdsa-sha256": ("secp256r1", hashes.SHA256()),
+    f"{_MORE}ecdsa-sha384": ("secp384r1", hashes.SHA384()),
+    f"{_MORE}ecdsa-sha512": ("secp521r1", hashes.SHA512()),
+}
+_REFERENCE = re.compile(
+    r'<ds:Reference Id="file-\d+" URI="([^"]*)"><ds:DigestMethod [^>]*></ds:DigestMethod>'
+    r"<ds:DigestValue>([^<]*)<"
+)
+_PARTS: Final = {
+    "algorithm": re.compile(r'<ds:SignatureMethod Algorithm="([^"]*)">'),
+    "at": re.compile(r"<xades:SigningTime>([^<]*)<"),
+    "value": re.compile(r'<ds:SignatureValue [^>]* Id="value">([^<]*)<'),
+    "certificate": re.compile(r"<ds:X509Certificate>([^<]*)<"),
+    "token": re.compile(r"<xades:EncapsulatedTimeStamp>([^<]*)<"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A signature over files, of which nothing is proven yet. ``files``: their SHA-256 by name; ``certificates``: DER, the
+    signer's first; ``value``: ECDSA as r and s side by side; ``token``: a time stamp of the signature, where it has one."""
+
+    algorithm: str
+    files: Mapping[str, bytes]
+    at: datetime
+    certificates: tuple[bytes, ...]
+    value: bytes = b""
+    token: bytes = b""
+
+
+def signed_info(seal: Seal) -> bytes:
+    """What the signature is made of, in exclusive canonical form."""
+    digest_method = f'<ds:DigestMethod Algorithm="{_SHA256_XML}"></ds:DigestMethod>'
+    references = [
+        f'<ds:Reference Id="file-{number}" URI="{name}">{digest_method}<ds:DigestValue>{_text(digest)}</ds:DigestValue>'
+        "</ds:Reference>"
+        for number, (name, digest) in enumerate(seal.files.items(), start=1)
+    ]
+    properties = hashlib.sha256(signed_properties(seal).encode()).digest()
+    return (
+        f'<ds:SignedInfo xmlns:ds="{_DS}"><ds:CanonicalizationMethod Algorithm="{_EXC_C14N}"></ds:CanonicalizationMethod>'
+        f'<ds:SignatureMethod Algorithm="{seal.algorithm}"></ds:SignatureMethod>{"".join(references)}'
+        f'<ds:Reference Type="{_SIGNED_PROPERTIES}" URI="#properties"><ds:Transforms>'
+        f'<ds:Transform Algorithm="{_EXC_C14N}"></ds:Transform></ds:Transforms>{digest_method}'
+        f"<ds:DigestValue>{_text(properties)}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+    ).encode()
+
+
+def signed_properties(seal: Seal) -> str:
+    """When, with which certificate, and of what kind each file is (EN 319 132-1 §5.2)."""
+    ds = f'xmlns:ds="{_DS}"'
+    certificate = hashlib.sha256(seal.certificates[0]).digest()
+    formats = [
+        f'<xades:DataObjectFormat ObjectReference="#file-{number}"><xades:MimeType>{media_type(name)}</xades:MimeType>'
+        "</xades:DataObjectFormat>"
+        for number, name in enumerate(seal.files, start=1)
+    ]
+    return (
+        f'<xades:SignedProperties xmlns:xades="{_XADES}" Id="properties"><xades:SignedSignatureProperties>'
+        f"<xades:SigningTime>{seal.at:%Y-%m-%dT%H:%M:%SZ}</xades:SigningTime>"
+        f"<xades:SigningCertificateV2><xades:Cert><xades:CertDigest>"
+        f'<ds:DigestMethod {ds} Algorithm="{_SHA256_XML}"></ds:DigestMethod>'
+        f"<ds:DigestValue {ds}>{_text(certificate)}</ds:DigestValue>"
+        "</xades:CertDigest></xades:Cert></xades:SigningCertificateV2></xades:SignedSignatureProperties>"
+        f"<xades:SignedDataObjectProperties>{''.join(formats)}</xades:SignedDataObjectProperties></xades:SignedProperties>"
+    )
+
+
+def signature_value(seal: Seal) -> str:
+    """What a time stamp of the signature is about (EN 319 132-1 §5.3), in exclusive canonical form."""
+    return f'<ds:SignatureValue xmlns:ds="{_DS}" Id="value">{_text(seal.value)}</ds:SignatureValue>'
+
+
+def write_seal(seal: Seal) -> bytes:
+    """META-INF/signatures0.xml."""
+    certificates = "".join(
+        f"<ds:X509Certificate>{_text(each)}</ds:X509Certificate>" for each in seal.certificates
+    )
+    stamp = (
+        "<xades:UnsignedProperties><xades:UnsignedSignatureProperties><xades:SignatureTimeStamp>"
+        f'<ds:CanonicalizationMethod Algorithm="{_EXC_C14N}"></ds:CanonicalizationMethod>'
+        f"<xades:EncapsulatedTimeStamp>{_text(seal.token)}</xades:EncapsulatedTimeStamp>"
+        "</xades:SignatureTimeStamp></xades:UnsignedSignatureProperties></xades:UnsignedProperties>"
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<asic:XAdESSignatures xmlns:asic="{_ASIC}">'
+        f'<ds:Signature xmlns:ds="{_DS}" Id="signature">{signed_info(seal).decode()}{signature_value(seal)}'
+        f"<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo><ds:Object>"
+        f'<xades:QualifyingProperties xmlns:xades="{_XADES}" Target="#signature">{signed_properties(seal)}'
+        f"{stamp if seal.token else ''}</xades:QualifyingProperties></ds:Object></ds:Signature></asic:XAdESSignatures>\n"
+    ).encode()
+
+
+def read_seal(data: bytes) -> Seal:
+    """The signature in META-INF/signatures0.xml."""
+    try:
+        text = data.decode("ascii")
+        found = {name: pattern.findall(text) for name, pattern in _PARTS.items()}
+        seal = Seal(
+            algorithm=found["algorithm"][0],
+            files={name: _bytes(digest) for name, digest in _REFERENCE.findall(text)},
+            at=datetime.strptime(found["at"][0], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+            certificates=tuple(map(_bytes, found["certificate"])),
+            value=_bytes(found["value"][0]),
+            token=_bytes(found["token"][0]) if found["token"] else b"",
+        )
+        same = all(map(_FILE_NAME.fullmatch, seal.files)) and write_seal(seal) == data
+    except (ValueError, IndexError) as fault:
+        raise Fault("SEAL_MALFORMED", f"{SIGNATURES} cannot be read ({type(fault).__name__})") from fault
+    if not same:
+        raise Fault(
+            "SEAL_MALFORMED", "it is not written as the gateway writes it, so what was signed cannot be told"
+        )
+    return seal
+
+
+def verify_seal(seal: Seal, pinned: Sequence[x509.Certificate]) -> x509.Certificate:
+    """The signature holds, and its certificate is one of those pinned and was valid when it says that it was made."""
+    trusted = {each.public_bytes(Encoding.DER): each for each in pinned}
+    certificate = trusted.get(seal.certificates[0]) if seal.certificates else None
+    if certificate is None:
+        seen = hashlib.sha256(b"".join(seal.certificates[:1])).hexdigest()
+        raise Fault("SEAL_UNTRUSTED", f"SHA-256 {seen}; {len(pinned)} are pinned")
+    if seal.algorithm not in XML_ALGORITHMS:
+        raise Fault("SEAL_ALGORITHM", seal.algorithm[:120])
+    curve, digest = XML_ALGORITHMS[seal.algorithm]
+    key, value = certificate.public_key(), seal.value
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and not curve and key.key_size >= _MIN_RSA_BITS:
+            key.verify(value, signed_info(seal), padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == curve:
+            half = (key.curve.key_size + 7) // 8
+            r, s = int.from_bytes(value[:half]), int.from_bytes(value[half:])
+            whole = encode_dss_signature(r, s) if len(value) == 2 * half else b""
+            key.verify(whole, signed_info(seal), ec.ECDSA(digest))
+        else:
+            raise Fault("SEAL_ALGORITHM", f"{seal.algorithm} with the key of {_name(certificate)}")
+    except InvalidSignature as fault:
+        raise Fault("SEAL_WRONG", f"signer {_name(certificate)}") from fault
+    if not certificate.not_valid_before_utc <= seal.at <= certificate.not_valid_after_utc:
+        raise Fault("SEAL_EXPIRED", f"{_name(certificate)} at {seal.at.isoformat()}")
+    return certificate
+
+
+def verify_file(seal: Seal, name: str, files: Mapping[str, bytes]) -> None:
+    """File ``name`` is there as it was signed."""
+    if name not in files:
+        raise Fault("FILE_MISSING", name)
+    if name not in seal.files:
+        raise Fault("FILE_UNSIGNED", name)
+    seen = hashlib.sha256(files[name]).digest()
+    if seen != seal.files[name]:
+        raise Fault(
+            "FILE_CHANGED", f"{name} has the digest {seen.hex()}, signed was {seal.files[name].hex()}"
+        )
+
+
+def check_seal(report: Report, files: Mapping[str, bytes], trust: Trust) -> None:
+    """The signature of a container, and every file under it."""
+    seal = report.prove("SEAL_FORM", SIGNATURES, lambda: read_seal(files.get(SIGNATURES, b"")))
+    if seal is None:
+        return
+    report.prove(
+        "SEAL",
+        SIGNATURES,
+        lambda: verify_seal(seal, trust.evidence),
+        lambda signer: f"{_name(signer)}, {seal.at.isoformat()} by its own clock",
+    )
+    if seal.token and trust.authorities:
+        report.prove(
+            "SEAL_TIME",
+            SIGNATURES,
+            lambda: verify_timestamp(seal.token, signature_value(seal).encode(), trust.authorities),
+            lambda stamp: f"{stamp.at.isoformat()} by {stamp.authority}",
+        )
+    for name in dict.fromkeys((*filter(_is_payload, files), *seal.files)):
+        report.prove("FILE", name, partial(verify_file, seal, name, files))
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+# --- 10  The bundle: everything about one dossier ---------------------------------------------------------------------
+#
+# bundle.json lists the entries of the log that are about the dossier. Of each there is its header, exactly as it was hashed,
+# its proof, and its content: the bytes as they were logged, with the cuts and salts behind its commitment, and a view of
+# the same for people. What was taken out is named, and its commitment stands for it. The rest of bundle.json (the story,
+# the deadlines) is what the gateway says; that it said so, and nothing else, its signature proves.
+
+FORMAT: Final = "lienthong-evidence/1"
+BUNDLE, CHECKPOINT_FILE, TOKEN_FILE = "bundle.json", "log/checkpoint.txt", "log/checkpoint.tst"
+CERTIFICATE_FILE = "certificates/evidence.pem"
+REPORT_FILES: Final = ("report.html", "report.pdf")
+REMOVED: Final = "███".encode()
+MISSING: Final = ("absent", "erased", "locked", "damaged")
+# where in the header what stands; form 1: from before contents could be erased
+_HEADER_SIZES: Final = {1: 17, 2: 15}
+_ID, _DOSSIER, _REQUEST, _DIGEST_1, _DIGEST_2 = 0, 6, 8, 13, 11
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the log as a bundle has it. ``number`` counts from 1; ``values``: its header; ``told``: its content."""
+
+    number: int
+    header: str
+    form: int
+    values: Sequence[str | int | None]
+    proof: tuple[bytes, ...]
+    told: Mapping[str, object]
+    view: str | None
+
+    @property
+    def id(self) -> object:
+        """By what other entries name it."""
+        return self.values[_ID + self.form - 1]
+
+    @property
+    def dossier(self) -> object:
+        """What it is about; None: it was not known yet when the entry was written."""
+        return self.values[_DOSSIER + self.form - 1]
+
+    @property
+    def request(self) -> object:
+        """The entry that it answers."""
+        return self.values[_REQUEST + self.form - 1]
+
+    @property
+    def digest(self) -> bytes:
+        """What it commits to: of form 1 the SHA-256 of its body."""
+        return bytes.fromhex(str(self.values[_DIGEST_1 if self.form == 1 else _DIGEST_2]))
+
+    @property
+    def subject(self) -> str:
+        """How the report names it."""
+        return f"entry {self.number}"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What bundle.json says."""
+
+    dossier: str
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def answered(self) -> frozenset[object]:
+        """The entries that entries about the dossier answer."""
+        return frozenset(each.request for each in self.entries if each.dossier == self.dossier)
+
+
+def read_bundle(files: Mapping[str, bytes]) -> Bundle:
+    """The bundle in ``files``: its entries in the order of the log, and exactly the files that it speaks of."""
+    try:
+        told = json.loads(files[BUNDLE])
+        if told["format"] != FORMAT:
+            raise Fault("BUNDLE_MALFORMED", f"format {told['format']!r}, expected {FORMAT}")
+        entries = tuple(map(_entry, told["entries"]))
+        dossier = told["dossier"]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as fault:
+        if isinstance(fault, Fault):
+            raise
+        raise Fault(
+            "BUNDLE_MALFORMED", f"{BUNDLE} cannot be read ({type(fault).__name__}: {fault})"[:200]
+        ) from fault
+    numbers = [entry.number for entry in entries]
+    if not numbers or any(("file" in entry.told) != (entry.view is not None) for entry in entries):
+        raise Fault(
+            "BUNDLE_MALFORMED", "it has no entries, or one with a file without a view, or the other way round"
+        )
+    if numbers != sorted(set(numbers)) or len({entry.id for entry in entries}) != len(entries):
+        raise Fault("BUNDLE_MALFORMED", "its entries are not in the order of the log, or one is there twice")
+    spoken = {BUNDLE, CHECKPOINT_FILE, CERTIFICATE_FILE, *REPORT_FILES, *_files_of(entries)}
+    there = set(filter(_is_payload, files)) - {TOKEN_FILE}
+    if there != spoken:
+        odd = ", ".join(sorted(there ^ spoken))[:200]
+        raise Fault("BUNDLE_FILES", f"missing, or there and not spoken of: {odd}")
+    return Bundle(dossier, entries)
+
+
+def _entry(told: Mapping[str, object]) -> Entry:
+    header, number, content, view = told["header"], told["number"], told["content"], told["view"]
+    values = json.loads(str(header))
+    form = 2 if values[0] == 2 else 1
+    if (
+        not isinstance(number, int)
+        or number < 1
+        or len(values) != _HEADER_SIZES[form]
+        or not isinstance(content, dict)
+    ):
+        raise ValueError(f"entry {number}")
+    proof = tuple(_bytes(each) for each in _list(told["proof"]))
+    return Entry(number, str(header), form, values, proof, content, None if view is None else str(view))
+
+
+def _files_of(entries: Iterable[Entry]) -> Iterator[str]:
+    for entry in entries:
+        for name in (entry.told.get("file"), entry.view):
+            if name is not None:
+                yield str(name)
+
+
+def _list(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError("expected a list of texts")
+    return value
+
+
+def content_of(entry: Entry, files: Mapping[str, bytes]) -> Content | None:
+    """The content of an entry of form 2 in parts, as a bundle tells them; None when it is not there at all."""
+    told = entry.told
+    try:
+        if "commitments" in told:
+            hidden, *rest = map(_bytes, _list(told["commitments"]))
+            return Content((), hidden, rest)
+        return _parts(told, files[str(told["file"])]) if "file" in told else None
+    except (KeyError, TypeError, ValueError) as fault:
+        raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: its content ({type(fault).__name__})") from fault
+
+
+def _parts(told: Mapping[str, object], written: bytes) -> Content:
+    """A content out of its file, in which removed values have no bytes: ``values`` says of each cut "salt:…", its value is
+    there, or "commitment:…", it is not."""
+    cuts = [_cut(each) for each in _rows(told["cuts"])]
+    frame: list[bytes] = []
+    values: list[Part | bytes] = []
+    at = end = 0
+    for cut, given in zip(cuts, _list(told["values"]), strict=True):
+        kind, _, coded = given.partition(":")
+        until = at + cut.start - end
+        kept = cut.length if kind == "salt" else 0
+        frame.append(written[at:until])
+        values.append(Part(_bytes(coded), written[until : until + kept]) if kind == "salt" else _bytes(coded))
+        at, end = until + kept, cut.start + cut.length
+    return Content(cuts, Part(_bytes(str(told["salt"])), b"".join((*frame, written[at:]))), values)
+
+
+def _cut(row: Sequence[object]) -> Cut:
+    start, length, label = row
+    if not isinstance(start, int) or not isinstance(length, int) or not isinstance(label, str):
+        raise TypeError("a cut")
+    return Cut(start, length, label)
+
+
+def _rows(value: object) -> list[list[object]]:
+    if not isinstance(value, list) or not all(isinstance(each, list) for each in value):
+        raise TypeError("expected a list of lists")
+    return value
+
+
+def verify_entry(entry: Entry, bundle: Bundle) -> None:
+    """The entry is about the bundle's dossier, or was answered by one that is."""
+    if entry.dossier != bundle.dossier and not (entry.dossier is None and entry.id in bundle.answered):
+        raise Fault(
+            "ENTRY_OF_OTHER_DOSSIER", f"it is about {entry.dossier}, the bundle about {bundle.dossier}"
+        )
+
+
+def verify_told(entry: Entry, files: Mapping[str, bytes]) -> str:
+    """The content is what the entry committed to, as far as it is shown; what is not."""
+    missing, removed = entry.told.get("missing"), entry.told.get("removed")
+    if missing is not None:
+        if missing not in MISSING or len(entry.told) != 1:
+            raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: a content that is there and {missing}")
+        return f"not shown: {missing}"
+    if entry.form == 1:
+        body = files.get(str(entry.told.get("file")))
+        if body is not None and hashlib.sha256(body).digest() != entry.digest:
+            raise Fault("CONTENT_WRONG", f"the log has {entry.digest.hex()}")
+        if body is None and not removed:
+            raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: it neither shows its content nor says why not")
+        return "complete" if body is not None else f"not shown: {removed}"
+    content = content_of(entry, files)
+    if content is None:
+        raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: it neither shows its content nor says why not")
+    without = verify_content(entry.digest, content)
+    if isinstance(content.frame, bytes):
+        return f"not shown: {removed}"
+    return f"without {', '.join(without)}" if without else "complete"
+
+
+def verify_view(entry: Entry, files: Mapping[str, bytes]) -> None:
+    """What people read is what the raw bytes say."""
+    made = view_of(entry, files)
+    if entry.view is not None and files[entry.view] != made:
+        raise Fault("VIEW_WRONG", f"{entry.view} is not what {entry.told.get('file')} says")
+
+
+def check_bundle(report: Report, files: Mapping[str, bytes], trust: Trust) -> None:
+    """Everything that a bundle claims about the log."""
+    checkpoint = check_checkpoint(report, files.get(CHECKPOINT_FILE, b""), trust, files.get(TOKEN_FILE))
+    bundle = report.prove(
+        "BUNDLE", BUNDLE, lambda: read_bundle(files), lambda found: f"dossier {found.dossier}"
+    )
+    if bundle is None:
+        return
+    for entry in bundle.entries:
+        subject = f"{entry.subject} ({entry.values[4 + entry.form - 2]} {entry.values[3 + entry.form - 2]})"
+        report.prove("ENTRY", subject, partial(verify_entry, entry, bundle))
+        if checkpoint is not None:
+            check_entry(report, checkpoint, leaf_hash(entry.header.encode()), entry.number - 1, entry.proof)
+        report.prove("CONTENT", entry.subject, partial(verify_told, entry, files), str)
+        if entry.view is not None:
+            report.prove("VIEW", entry.subject, partial(verify_view, entry, files))
+
+
+def verify_bundle(data: bytes, trust: Trust) -> Report:
+    """Everything that can be checked of the bundle ``data``."""
+    report = Report()
+    files = report.prove(
+        "CONTAINER", "file", lambda: read_container(data), lambda found: f"{len(found)} files"
+    )
+    if files is not None:
+        check_seal(report, files, trust)
+        check_bundle(report, files, trust)
+    return report
+
+
+# --- 11  Views: what people read of a message ---------------------------------------------------------------------------
+
+_MOST_DIGITS = 18  # a number with more is shown as it is written
+_MOST_DEPTH = 200
+_MOST_SPACE = 64  # between a name and its value
+
+
+def view_of(entry: Entry, files: Mapping[str, bytes]) -> bytes:
+    """The view of an entry whose content is shown: JSON, with REMOVED in the place of what was taken out."""
+    removed: list[str] = []
+    if entry.form == 1:
+        method, url, headers = entry.values[9], entry.values[10], str(entry.values[12])
+        body = files[str(entry.told["file"])]
+    else:
+        content = content_of(entry, files)
+        if content is None or isinstance(content.frame, bytes):
+            raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: a view of what is not shown")
+        whole = _shown(content)
+        removed = [
+            cut.label
+            for cut, value in zip(content.cuts, content.values, strict=True)
+            if isinstance(value, bytes)
+        ]
+        first, _, rest = whole.partition(b"\n")
+        listed, _, body = rest.partition(b"\n\n")
+        method, _, url = first.decode(errors="replace").partition(" ")
+        headers = listed.decode(errors="replace")
+    form, read = decoded(body)
+    view = {"method": method, "url": url, "headers": decoded(headers.encode())[1]}
+    return json_text(view | {"removed": removed, "body_is": form, "body": read})
+
+
+def json_text(value: object) -> bytes:
+    """JSON for people and programs: one spelling for one value."""
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
+
+
+def _shown(content: Content) -> bytes:
+    """The content with REMOVED in the places of values that were taken out, so that JSON stays JSON."""
+    assert isinstance(content.frame, Part)  # noqa: S101 - for the type checker; the caller has looked
+    pieces, at, end = [], 0, 0
+    for cut, value in zip(content.cuts, content.values, strict=True):
+        until = at + cut.start - end
+        pieces.append(content.frame.content[at:until])
+        at, end = until, cut.start + cut.length
+        before = content.frame.content[max(0, until - _MOST_SPACE) : until]
+        bare = before.rstrip(b" \t\r\n").endswith(b'":')  # a number
+        pieces.append(value.content if isinstance(value, Part) else b'"%s"' % REMOVED if bare else REMOVED)
+    return b"".join((*pieces, content.frame.content[at:]))
+
+
+def decoded(body: bytes) -> tuple[str, object]:
+    """What ``body`` is (json, xml, form, text, binary, empty), and the same as a value of JSON."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "binary", {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    start = text.lstrip("\ufeff \t\r\n")[:1]
+    try:
+        if start and start in "{[":
+            return "json", _JSON.decode(text.strip("\ufeff \t\r\n"))
+        if start == "<":
+            return "xml", _xml(body)
+        if _FORM.fullmatch(text):
+            return "form", [list(pair) for pair in parse_qsl(text, keep_blank_values=True)]
+    except (ValueError, RecursionError, expat.ExpatError):
+        pass  # it only looked like that
+    return ("text" if text else "empty"), text
+
+
+def _object(pairs: list[tuple[str, object]]) -> object:
+    """An object; as a list of its members when a name stands in it twice, so that nothing is hidden."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else [list(pair) for pair in pairs]
+
+
+def _number(text: str) -> object:
+    return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_number, parse_float=str, parse_constant=str, strict=False
+)
+_FORM = re.compile(r"[A-Za-z0-9_.~%+*-]+=[^&\s]*(&[A-Za-z0-9_.~%+*-]+=[^&\s]*)*")
+
+
+def _xml(body: bytes) -> object:
+    """{name: content}: text, or members with attributes as @name, text as #, repeated elements as lists."""
+    stack: list[tuple[str, dict[str, list[object]], list[str]]] = [("", {}, [])]
+
+    def opened(name: str, attributes: dict[str, str]) -> None:
+        if len(stack) > _MOST_DEPTH:
+            raise ValueError("nested too deeply")
+        stack.append((name, {f"@{key}": [value] for key, value in attributes.items()}, []))
+
+    def closed(_: str) -> None:
+        name, members, texts = stack.pop()
+        text = "".join(texts)
+        if text.strip() or not members:
+            members.setdefault("#", []).append(text if text.strip() else "")
+        stack[-1][1].setdefault(name, []).append(text if list(members) == ["#"] else _single(members))
+
+    def written(text: str) -> None:
+        stack[-1][2].append(text)
+
+    def refused(*_: object) -> None:
+        raise ValueError("a document type or an entity")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = opened, closed
+    parser.CharacterDataHandler = written
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refused
+    parser.Parse(body, True)
+    return _single(stack[0][1])
+
+
+def _single(members: Mapping[str, list[object]]) -> dict[str, object]:
+    return {name: values[0] if len(values) == 1 else values for name, values in members.items()}
+
+
+# --- 12  On the command line ------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python lienthong_verify.py BUNDLE --keys KEYS [--json]``: every check on a line; 0 when all hold, else 1."""
+    parser = argparse.ArgumentParser(description="Check an evidence bundle of a Lien Thong gateway.")
+    parser.add_argument("bundle", help="the bundle (.asice)")
+    parser.add_argument("--keys", required=True, help="the pinned keys (JSON), from somebody whom you trust")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.parse_args(arguments)
+    try:
+        with open(given.keys, "rb") as file:  # noqa: PTH123 - the fewest words
+            trust = read_trust(file.read(MAX_NOTE))
+        with open(given.bundle, "rb") as file:  # noqa: PTH123
+            data = file.read(MAX_CONTAINER + 1)
+    except (OSError, Fault) as fault:
+        print(fault, file=sys.stderr)
+        return 2
+    return tell(verify_bundle(data, trust), as_json=given.json)
+
+
+def tell(report: Report, *, as_json: bool) -> int:
+    """Print ``report``; what the process has to say with its exit code."""
+    if as_json:
+        findings = [{name: getattr(each, name) for name in Finding.__slots__} for each in report.findings]
+        print(json.dumps({"holds": report.holds, "findings": findings}, ensure_ascii=True, indent=1))
+    else:
+        for finding in report.findings:
+            print(printable(str(finding)))
+        failed = sum(bool(finding.fault) for finding in report.findings)
+        print(
+            f"{'HOLDS' if report.holds else 'DOES NOT HOLD'}: {len(report.findings)} checks, {failed} failed"
+        )
+    return 0 if report.holds else 1
+
+
+def printable(text: str) -> str:
+    """``text`` without what a terminal would obey or cannot show."""
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text)
+    coding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return shown.encode(coding, "replace").decode(coding)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
