@@ -1,7 +1,8 @@
 """The content of a log entry as it is kept: the body, compressed, with the seed and the cuts that its commitment is of.
 
-What an entry commits to is address, headers and body together (``whole``). Invariant: what ``read`` gives is what was
-written, or the reason why it is not there.
+What an entry commits to is address, headers and body together. Where personal values were taken out for good, the rest
+is kept with their commitments (``Redacted``), and still proves. Invariant: what ``read`` gives is what was written, or
+the reason why it is not there.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import Protocol
 import msgspec
 import zstandard
 
-from gateway.proof.commitment import Cut, committed
+from gateway.proof import lienthong_verify as verifier
+from gateway.proof.commitment import committed, put_together, taken_apart
+from gateway.proof.lienthong_verify import Cut, value_commitment
 from gateway.storage.log import StoredBody
 
 COMPRESS_FROM_BYTES = 128
+REMOVED = "███".encode()
 _LEVEL = -3  # two thirds of the time of level 1 for a tenth more bytes, measured on records of 4 KB
 _local = threading.local()
 
@@ -51,6 +55,87 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
             return hashlib.sha256(self.body).digest() == digest
         return committed(head + self.body, self.cuts, self.seed) == digest
 
+    def parts(self, head: bytes) -> verifier.Content:
+        """Taken apart as a verifier wants it, for an entry of form 2."""
+        frame, values = taken_apart(head + self.body, self.cuts, self.seed)
+        return verifier.Content(
+            [verifier.Cut(*cut) for cut in self.cuts],
+            verifier.Part(*frame),
+            [verifier.Part(*value) for value in values],
+        )
+
+    def redacted(self, head: bytes) -> Redacted:
+        """The same without its personal values; only for an entry of form 2."""
+        frame, values = taken_apart(head + self.body, self.cuts, self.seed)
+        commitments = [
+            value_commitment(value.salt, cut.label, value.content)
+            for cut, value in zip(self.cuts, values, strict=True)
+        ]
+        return Redacted(frame.salt, list(self.cuts), commitments, frame.content, len(self.body))
+
+
+class Redacted(msgspec.Struct, frozen=True, array_like=True):
+    """A content whose personal values were taken out for good: ``commitments`` stand for them. ``frame``: address, headers
+    and body without the values; ``size``: how many bytes the body had."""
+
+    salt: bytes
+    cuts: list[Cut]
+    commitments: list[bytes]
+    frame: bytes
+    size: int
+
+    @property
+    def removed(self) -> list[str]:
+        """The names of the fields whose values are gone."""
+        return [cut.label for cut in self.cuts]
+
+    @property
+    def head(self) -> bytes:
+        """Address and headers, with ``REMOVED`` where a value was."""
+        return self._shown()[0]
+
+    @property
+    def body(self) -> bytes:
+        """The body, with ``REMOVED`` where a value was."""
+        return self._shown()[1]
+
+    def gives(self, form: int, digest: bytes, head: bytes) -> bool:
+        """Whether an entry of ``form`` that commits to ``digest`` was made of this. Its address and headers are in here, so
+        those of its row are to be blank (``BLANK_HEAD``)."""
+        if form == 1 or head != BLANK_HEAD:
+            return False
+        try:
+            verifier.verify_content(digest, self.parts(head))
+        except verifier.Fault:
+            return False
+        return True
+
+    def parts(self, _head: bytes) -> verifier.Content:
+        """Taken apart as a verifier wants it."""
+        cuts = [verifier.Cut(*cut) for cut in self.cuts]
+        return verifier.Content(cuts, verifier.Part(self.salt, self.frame), self.commitments)
+
+    def _shown(self) -> tuple[bytes, bytes]:
+        whole = len(self.frame) + sum(cut.length for cut in self.cuts)
+        border = whole - self.size
+        in_head = [cut for cut in self.cuts if cut.start < border]
+        head_end = border - sum(cut.length for cut in in_head)
+        in_body = [cut._replace(start=cut.start - border) for cut in self.cuts[len(in_head) :]]
+        return (
+            put_together(self.frame[:head_end], in_head, [REMOVED] * len(in_head)),
+            put_together(self.frame[head_end:], in_body, [REMOVED] * len(in_body)),
+        )
+
+
+class _PackedRedacted(msgspec.Struct, frozen=True, array_like=True):
+    salt: bytes
+    cuts: Sequence[Cut]
+    commitments: Sequence[bytes]
+    size: int
+    packing: str
+    frame_size: int
+    frame: bytes
+
 
 class _Packed(msgspec.Struct, frozen=True, array_like=True):
     seed: bytes
@@ -76,11 +161,37 @@ class Decrypter(Protocol):
 
 _PACKER = msgspec.msgpack.Encoder()
 _UNPACKER = msgspec.msgpack.Decoder(_Packed)
+_REDACTED_UNPACKER = msgspec.msgpack.Decoder(_PackedRedacted)
+# MessagePack's first byte of a list: of four parts, or of seven
+_REDACTED_MARK = bytes((0x90 + len(_PackedRedacted.__struct_fields__),))
+MOST_FRAME = 512 * 1024 * 1024
 
 
 def head_of(method: str | None, url: str | None, headers: str) -> bytes:
     """What stands before the body in what an entry commits to: address and headers, a JSON list."""
     return f"{method or '-'} {url or '-'}\n{headers}\n\n".encode("utf-8", "surrogatepass")
+
+
+BLANK_HEAD = head_of(None, None, "[]")
+"""What stands in the row of an entry whose address and headers are with its content, or gone with it."""
+
+
+def pack_redacted(content: Redacted) -> bytes:
+    """The bytes to be kept of what is left."""
+    packing, packed = compressed(content.frame)
+    frame_size = len(content.frame)
+    return _PACKER.encode(
+        _PackedRedacted(
+            content.salt, content.cuts, content.commitments, content.size, packing, frame_size, packed
+        )
+    )
+
+
+def head_parts(head: bytes) -> tuple[str, str, str]:
+    """Method, address and headers (JSON) of what ``head_of`` has made, or of one with values removed."""
+    first, _, headers = head.decode("utf-8", "surrogatepass").removesuffix("\n\n").rpartition("\n")
+    method, _, url = first.partition(" ")
+    return method, url, headers
 
 
 def pack(seed: bytes, cuts: Sequence[Cut], body: bytes) -> bytes:
@@ -89,7 +200,7 @@ def pack(seed: bytes, cuts: Sequence[Cut], body: bytes) -> bytes:
     return _PACKER.encode(_Packed(seed, cuts, packing, packed))
 
 
-def read(stored: StoredBody, size: int, keys: Decrypter | None) -> Content | Unreadable:
+def read(stored: StoredBody, size: int, keys: Decrypter | None) -> Content | Redacted | Unreadable:
     """The content of an entry whose body has ``size`` bytes. ``keys`` None: there are none."""
     why = _closed(stored, size, keys)
     if why is not None:
@@ -118,7 +229,13 @@ def _closed(stored: StoredBody, size: int, keys: Decrypter | None) -> Unreadable
     return None
 
 
-def _unpacked(packed: bytes, size: int) -> Content:
+def _unpacked(packed: bytes, size: int) -> Content | Redacted:
+    if packed[:1] == _REDACTED_MARK:
+        rest = _REDACTED_UNPACKER.decode(packed)
+        if rest.size != size or not 0 <= rest.frame_size <= MOST_FRAME:
+            raise ValueError("its body had another size")
+        frame = plain(rest.packing, rest.frame, rest.frame_size)
+        return Redacted(rest.salt, list(rest.cuts), list(rest.commitments), frame, size)
     content = _UNPACKER.decode(packed)
     return Content(content.seed, list(content.cuts), plain(content.packing, content.body, size))
 

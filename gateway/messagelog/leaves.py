@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from gateway.messagelog.content import Content, Missing, Unreadable, head_of, read
+from gateway.messagelog.content import Content, Missing, Redacted, Unreadable, head_of, read
 from gateway.messagelog.entry import FORMS, leaf_of
 from gateway.storage.database import Database
 from gateway.storage.log import SealedRow, in_sequence, last_sequence
@@ -71,7 +71,7 @@ def verify_leaves(database: Database, from_seq: int = 1) -> Iterator[Progress]:
         yield Progress(seq=following - 1, last=last, checked=checked, bodiless=bodiless, faults=tuple(faults))
 
 
-def _faults(row: SealedRow, expected: int, content: Content | Unreadable) -> Iterator[Fault]:
+def _faults(row: SealedRow, expected: int, content: Content | Redacted | Unreadable) -> Iterator[Fault]:
     if row.seq != expected:
         missing = f"{expected} to {row.seq - 1}" if row.seq - 1 > expected else str(expected)
         yield Fault(seq=row.seq, id=row.id, kind="gap", detail=f"missing before it: {missing}")

@@ -10,11 +10,12 @@ from functools import partial
 import msgspec
 
 from gateway.domain.errors import NotFoundError
-from gateway.messagelog.content import Missing, Unreadable, head_of, read
+from gateway.messagelog.content import Missing, Redacted, Unreadable, head_of, head_parts, read
 from gateway.storage.database import Database
 from gateway.storage.queries_messages import (
     MessageFilter,
     MessageView,
+    StoredMessage,
     messages,
     stored_message,
 )
@@ -31,7 +32,7 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry, whole. ``body`` None: it cannot be shown, and ``missing`` says why. ``intact``: it is what was logged.
-    ``personal``: the fields in it that name a person."""
+    ``personal``: the fields in it that name a person; ``removed``: those whose values were taken out for good."""
 
     view: MessageView
     headers: list[tuple[str, str]]
@@ -39,6 +40,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     intact: bool
     missing: Missing | None = None
     personal: list[str] = []
+    removed: list[str] = []
 
 
 class MessageLog:
@@ -73,6 +75,8 @@ class MessageLog:
                 view=found.view, headers=found.headers, body=damaged, intact=False, missing=content.why
             )
         head = head_of(found.view.method, found.view.url, found.listed)
+        if isinstance(content, Redacted):
+            return _redacted(found, content, head)
         return LogEntry(
             view=found.view,
             headers=found.headers,
@@ -80,6 +84,23 @@ class MessageLog:
             intact=content.gives(found.view.form, bytes.fromhex(found.view.commitment), head),
             personal=[cut.label for cut in content.cuts],
         )
+
+
+def _redacted(found: StoredMessage, content: Redacted, head: bytes) -> LogEntry:
+    """What is left of an entry, with address and headers out of its content."""
+    method, url, headers = head_parts(content.head)
+    return LogEntry(
+        view=msgspec.structs.replace(
+            found.view,
+            method=None if method == "-" else method,
+            url=None if url == "-" else url,
+        ),
+        headers=msgspec.json.decode(headers, type=list[tuple[str, str]]),
+        body=content.body,
+        intact=content.gives(found.view.form, bytes.fromhex(found.view.commitment), head),
+        personal=content.removed,
+        removed=content.removed,
+    )
 
 
 def _number(entry: str) -> int:

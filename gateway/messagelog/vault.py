@@ -8,6 +8,7 @@ entry that it was encrypted for.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from collections.abc import Mapping
 
@@ -18,15 +19,33 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _PURPOSE = b"lienthong content 1 "
+_HEAD_PURPOSE = b"lienthong head 1 "
 
 
 class DataKey:
     """The key of one scope."""
 
-    __slots__ = ("_cipher",)
+    __slots__ = ("_cipher", "_key")
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._key = key
+
+    def encrypt_head(self, entry: int, head: bytes) -> bytes:
+        """Address and headers of log entry ``entry`` for an archive: the same ones always give the same bytes, since the
+        nonce is a keyed digest of them (as in RFC 5297, so that it tells nothing and never serves two heads)."""
+        purpose = b"%s%d" % (_HEAD_PURPOSE, entry)
+        nonce = hmac.digest(self._key, purpose + b"\n" + head, "sha256")[:_NONCE_BYTES]
+        return nonce + self._cipher.encrypt(nonce, head, purpose)
+
+    def decrypt_head(self, entry: int, encrypted: bytes) -> bytes:
+        """What ``encrypt_head`` has encrypted; ValueError when it is not that."""
+        try:
+            return self._cipher.decrypt(
+                encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], b"%s%d" % (_HEAD_PURPOSE, entry)
+            )
+        except (InvalidTag, ValueError):
+            raise ValueError("it is not the head of this entry") from None
 
     def encrypt(self, entry: int, content: bytes) -> bytes:
         """``content`` of log entry ``entry``, encrypted."""

@@ -45,6 +45,12 @@ class DataKey(Protocol):
     def decrypt(self, entry: int, encrypted: bytes) -> bytes:
         """Decrypted; ValueError when it was not encrypted for ``entry``."""
 
+    def encrypt_head(self, entry: int, head: bytes) -> bytes:
+        """Address and headers, encrypted for ``entry``; the same always give the same bytes."""
+
+    def decrypt_head(self, entry: int, encrypted: bytes) -> bytes:
+        """Decrypted; ValueError when they were not encrypted for ``entry``."""
+
 
 class Keys(Protocol):
     """Makes and opens data keys (``gateway.messagelog.vault``)."""
@@ -79,13 +85,30 @@ class Contents:
     def decrypted(self, stored: StoredBody) -> bytes:
         """The content of ``stored``. KeyError: its master key is not here. ValueError: it is not what was
         encrypted."""
+        if stored.body is None:
+            raise ValueError("it is not there")
+        return self.opened(stored).decrypt(stored.owner, stored.body)
+
+    def opened(self, stored: StoredBody) -> DataKey:
+        """The key of ``stored``. KeyError: its master key is not here. ValueError: it has none, or not this one."""
         number, wrapped, master = stored.key, stored.wrapped, stored.master
-        if number is None or wrapped is None or master is None or stored.body is None:
+        if number is None or wrapped is None or master is None:
             raise ValueError("it was encrypted with a key that is not there")
         key = self._known.get(number)
-        if key is None:
-            key = self._keep(number, self.keys.unwrap(wrapped, master))
-        return key.decrypt(stored.owner, stored.body)
+        return key if key is not None else self._keep(number, self.keys.unwrap(wrapped, master))
+
+    def key_for(self, transaction: Transaction, scope: str, at: int) -> tuple[int, DataKey]:
+        """The key of ``scope`` and its number; made when there is none."""
+        found = self._stored(transaction, [scope])
+        if not found:
+            self._make(transaction, scope, at)
+            found = self._stored(transaction, [scope])
+        return found[scope]
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Keep these keys no longer: they were destroyed."""
+        for number in numbers:
+            self._known.pop(number, None)
 
     def _keys_of(
         self, transaction: Transaction, rows: Iterable[MessageRow]

@@ -189,10 +189,11 @@ class Database:
 
     def close(self) -> None:
         """Finish what is queued, then close every connection and give up the lock."""
-        self._committer.close()
         self._readers.shutdown(wait=True)
-        self._writer_engine.dispose()
         self._reader_engine.dispose()
+        # last: SQLite takes its log back into the file, and removes it, when its last connection closes and can write
+        self._committer.close()
+        self._writer_engine.dispose()
         if self._lock is not None:
             os.close(self._lock)
 

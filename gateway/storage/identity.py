@@ -21,6 +21,8 @@ _NODE_BITS = 10
 _HIGHEST = 2**63 - 1
 _FARTHEST_MS = 86_400_000  # a clock that stood further ahead was plainly wrong
 WORKER_NODES = 1 << (_NODE_BITS - 1)
+WINDOW_OF_A_CALL = (2 * 3_600_000) << (_NODE_BITS + _COUNTER_BITS)
+"""How far the identifiers of one call's entries lie apart at most: two hours, which no exchange lasts."""
 _COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 
 
