@@ -38,7 +38,8 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with a report. ``dossier``: to be stored, complete with version and source.
 
     ``expected_version``: the version it replaces, 0 for none. ``status``: what the partner itself has now. ``may_follow``:
-    ignored as things stand, but it can have its effect once something earlier has come.
+    ignored as things stand, but it can have its effect once something earlier has come. ``late``: overtaken by the
+    partner's own newer word; what it has issued is issued all the same.
     """
 
     handling: Literal["accepted", "ignored"]
@@ -47,6 +48,7 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     expected_version: int = 0
     status: Status | None = None
     may_follow: bool = False
+    late: bool = False
 
 
 def rule(destination: str, report: Report, standing: Standing | None, course: Course | None = None) -> Ruling:
@@ -58,8 +60,8 @@ def rule(destination: str, report: Report, standing: Standing | None, course: Co
     match _verdict(reported, standing, course):
         case "impossible" | "backwards" | "late" as reason:
             remark = _remark(IGNORED, report, reported, standing, reason)
-            may_follow = course is not None and reason != "late"
-            return Ruling(handling="ignored", notices=(remark,), may_follow=may_follow)
+            late, may_follow = reason == "late", course is not None and reason != "late"
+            return Ruling(handling="ignored", notices=(remark,), may_follow=may_follow, late=late)
         case "flagged":
             notices = (told, _remark(FLAGGED, report, reported, standing, "flagged"))
         case "allowed" | "same":

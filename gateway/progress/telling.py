@@ -77,6 +77,10 @@ class Ruling(Protocol):
     def may_follow(self) -> bool:
         """Whether it is ignored for now only: something earlier may be still to come."""
 
+    @property
+    def late(self) -> bool:
+        """Whether it is ignored because the partner's newer word was taken before."""
+
 
 Rule = Callable[[str, Report, Standing | None, Course | None], Ruling]
 
@@ -192,9 +196,11 @@ class Teller:
         )
         notices = [(each.kind, each.data) for each in ruling.notices]
         version = None
-        if ruling.handling == "accepted" and standing is not None:
+        if standing is not None and (ruling.handling == "accepted" or (ruling.late and kept)):
+            # of what is late, a result is a result all the same
+            told_of = replace(report, supplement=None) if ruling.late else report
             addition = Addition(
-                destination=destination, report=report, status=ruling.status, files=kept, now=now
+                destination=destination, report=told_of, status=ruling.status, files=kept, now=now
             )
             version = await self._version(code, standing, addition)
         if version is not None and standing is not None:
