@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 
 from gateway.proof.lienthong_verify import Cut
 
@@ -25,10 +26,14 @@ class Cutter:
         if unfit or not names:
             raise ValueError(f"names of personal fields: got {unfit}, expected at least one, like full_name")
         self._labels = {name.encode(): name for name in names}
-        known = b"(" + _branches(sorted(set(names))).encode() + rb")(?![\w.-])"
+        quoted = b"(" + _branches(sorted(set(names))).encode() + b")"
+        known = quoted + rb"(?![\w.-])"
+        begin = b"[" + b"".join(sorted({re.escape(name[:1]).encode() for name in names})) + b"]"
         text, number = rb'"([^"\\]++(?:\\.[^"\\]*+)*+|(?:\\.[^"\\]*+)++)"', rb"(-?\d[\d.]*+)"
-        # a pattern that begins with one certain character is searched for three times as fast
-        self._json = re.compile(rb'"' + known + rb'"\s*+:\s*+(?:' + text + b"|" + number + b")", re.DOTALL)
+        # a pattern that begins with one certain character is searched for three times as fast; most of what follows one
+        # is no name of these, as its first letter tells
+        value = rb'"\s*+:\s*+(?:' + text + b"|" + number + b")"
+        self._json = re.compile(rb'"(?=' + begin + b")" + quoted + value, re.DOTALL)
         self._xml = re.compile(rb"<(?:[\w.-]++:)?+" + known + rb"(?:\s[^<>]*+)?(?<!/)>([^<]++)<")
         self._form = re.compile(rb"(?:(?<=[?&])|(?<![^\n]))" + known + rb"=([^&\s]++)")
 
@@ -37,15 +42,18 @@ class Cutter:
         ``MOST_CUTS`` none is looked for any more."""
         first = content[body : body + 64].lstrip()[:1]
         fields = self._json if first in (b"{", b"[") else self._xml if first == b"<" else self._form
-        labels = self._labels
-        found: list[Cut] = []
-        for pattern, start, end in ((self._form, 0, content.find(b"\n")), (fields, body, len(content))):
-            for match in pattern.finditer(content, start, end):
-                begin, stop = match.span(match.lastindex or 1)
-                found.append(Cut(begin, stop - begin, labels[match[1]]))
-                if len(found) == MOST_CUTS:
-                    return tuple(found)
-        return tuple(found)
+        line = content.find(b"\n")
+        found = self._found(self._form, content, 0, line) if content.find(b"=", 0, line) >= 0 else []
+        found += self._found(fields, content, body, len(content))
+        return tuple(found[:MOST_CUTS])
+
+    def _found(self, pattern: re.Pattern[bytes], content: bytes, start: int, end: int) -> list[Cut]:
+        labels, new = self._labels, tuple.__new__  # every message waits for this; Cut() takes twice as long
+        return [
+            new(Cut, (begin, stop - begin, labels[match[1]]))
+            for match in islice(pattern.finditer(content, start, end), MOST_CUTS)
+            for begin, stop in (match.span(match.lastindex or 1),)
+        ]
 
 
 @lru_cache(maxsize=256)
