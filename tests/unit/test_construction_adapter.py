@@ -37,6 +37,7 @@ from gateway.port import (
     feeder,
     follower,
 )
+from gateway.port.progress import Progress
 from gateway.port.signing import UNSIGNED, Profile
 from gateway.settings import decode
 from mappings.construction.calls import REQUESTS
@@ -192,6 +193,37 @@ def test_supplement_is_told_with_its_reason_and_its_two_working_days_and_acknowl
     assert report.supplement.until is not None
     assert lane.calls[1:] == ["TraCuuTrangThai", "LayYeuCauBoSung", "XacNhanDaNhan"]
     assert lane.memory["notice"] == "BS-0001"
+
+
+def test_request_happened_when_the_state_says_so_whatever_day_the_notice_bears() -> None:
+    """By which the hub puts the ministry's words in order: a notice may be dated before work that came first."""
+    lane = Lane("12")
+    lane.send()
+    lane.later(3)
+    told = lane.ask()
+    assert isinstance(told, Progress)
+    since = datetime.fromisoformat(told.learned["since"])
+    later = lane.memory["since"] = (since + timedelta(hours=2)).isoformat()
+    notice = lane.ask()
+    assert isinstance(notice, Progress)
+    (report,) = notice.reports
+    assert report.at == datetime.fromisoformat(later)
+    assert report.supplement is not None
+    assert report.supplement.requested_at == since
+
+
+@pytest.mark.parametrize("written", ["", "hôm qua", "2026-11-26T08:00:00"])
+def test_instant_that_was_not_remembered_is_the_notice_s_own(written: str) -> None:
+    lane = Lane("12")
+    lane.send()
+    lane.later(3)
+    lane.ask()
+    lane.memory["since"] = written
+    notice = lane.ask()
+    assert isinstance(notice, Progress)
+    (report,) = notice.reports
+    assert report.supplement is not None
+    assert report.at == report.supplement.requested_at
 
 
 def test_answer_carries_what_the_ministry_lacks_and_nothing_else() -> None:
