@@ -35,7 +35,8 @@ class EvidenceSettings(_Section, frozen=True, kw_only=True):
     ``every`` seconds while there are new entries, and once in ``at_least_every`` seconds in any case. ``timestamps``: the
     authority that stamps them. When none could be made (stamped, where there is an authority) for ``grace`` seconds,
     traffic with partners stops until one is; not with ``stop_traffic = false``. ``witnesses``: public keys, as
-    ``lienthong log witness`` prints them, whose cosignatures are taken.
+    ``lienthong log witness`` prints them, whose cosignatures are taken. ``signing_key``: which key of ``signing.keys`` signs
+    evidence bundles; left out, one of our own beside the log's, made on first use.
     """
 
     keys: str | None = None
@@ -46,6 +47,7 @@ class EvidenceSettings(_Section, frozen=True, kw_only=True):
     stop_traffic: bool = True
     timestamps: TimestampSettings | None = None
     witnesses: list[Annotated[str, Meta(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")]] = []
+    signing_key: str | None = None
 
     def __post_init__(self) -> None:
         if self.at_least_every < self.every:

@@ -17,6 +17,7 @@ from gateway.cli import (
     deliveries,
     destinations,
     encode,
+    evidence,
     log,
     reconcile,
     report,
@@ -83,6 +84,7 @@ for _name, _group in (
     ("deadline", deadline.app),
     ("report", report.app),
     ("log", log.app),
+    ("evidence", evidence.app),
     ("adapters", adapters.app),
     ("clients", clients.app),
 ):

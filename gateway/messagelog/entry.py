@@ -166,8 +166,13 @@ FORMS = frozenset(_FIELDS)
 
 def leaf_of(row: MessageRow | SealedRow) -> bytes:
     """The leaf hash that the header of ``row`` gives. KeyError: it is of a form that is not known."""
+    return hashlib.sha256(LEAF_PREFIX + header_of(row)).digest()
+
+
+def header_of(row: MessageRow | SealedRow) -> bytes:
+    """The canonical header that the leaf hash is of. KeyError: it is of a form that is not known."""
     values = _VALUES[row.form](row)
-    return leaf_hash([value.hex() if value.__class__ is bytes else value for value in values])
+    return msgspec.json.encode([value.hex() if value.__class__ is bytes else value for value in values])
 
 
 def leaf_hash(header: Sequence[str | int | None]) -> bytes:

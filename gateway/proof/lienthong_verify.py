@@ -1494,7 +1494,7 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         told = json.loads(files[BUNDLE])
         if told["format"] != FORMAT:
             raise Fault("BUNDLE_MALFORMED", f"format {told['format']!r}, expected {FORMAT}")
-        entries = tuple(map(_entry, told["entries"]))
+        entries = tuple(map(entry_of, told["entries"]))
         dossier = told["dossier"]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as fault:
         if isinstance(fault, Fault):
@@ -1517,7 +1517,8 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     return Bundle(dossier, entries)
 
 
-def _entry(told: Mapping[str, object]) -> Entry:
+def entry_of(told: Mapping[str, object]) -> Entry:
+    """An entry as bundle.json has it. KeyError, TypeError, ValueError, IndexError: it is none."""
     header, number, content, view = told["header"], told["number"], told["content"], told["view"]
     values = json.loads(str(header))
     form = 2 if values[0] == 2 else 1

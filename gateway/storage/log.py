@@ -102,8 +102,20 @@ def in_sequence(connection: sa.Connection, first: int, limit: int) -> list[Seale
     return [_sealed(tuple(row)) for row in connection.execute(question)]
 
 
+def those(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[SealedRow]:
+    """The entries for which ``which`` holds, in order; ``seq`` 0: not sealed yet."""
+    question = (
+        sa.select(*_COLUMNS, *STORED_BODY)
+        .select_from(with_body(message))
+        .where(which)
+        .order_by(message.c.seq.nulls_last(), message.c.id)
+    )
+    return [_sealed(tuple(row)) for row in connection.execute(question)]
+
+
 def _sealed(row: Sequence[Any]) -> SealedRow:
     header = dict(zip(_HEADER, row, strict=False))
+    header["seq"] = header["seq"] or 0
     return SealedRow(**header, stored=stored_body(row))
 
 

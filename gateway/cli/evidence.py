@@ -1,0 +1,223 @@
+"""``lienthong evidence``: everything about one dossier as one file that proves itself, and checking such a file.
+
+Invariant: ``verify`` reads the file and the pinned keys, and nothing else: no configuration, no database, no network.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.options import AsJson, Config, examples, group
+
+if TYPE_CHECKING:
+    from gateway.evidence.collecting import Explain
+    from gateway.evidence.exporting import Exporter
+    from gateway.settings import Settings
+    from gateway.signing.containers import Sealed
+    from gateway.signing.keyring import Authority
+    from gateway.signing.keys import SigningKey
+    from gateway.storage.database import Database
+
+app = group("Export the evidence of a dossier as one file, and check such a file.")
+
+Out = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where it is written.")]
+
+
+@app.command(
+    "export",
+    epilog=examples(
+        "lienthong evidence export H99.14-260928-0007 -o H99.14-260928-0007.asice",
+        "lienthong evidence export H99.14-260928-0007 -o redacted.asice --redact personal --redact officer",
+        "lienthong evidence export H99.14-260928-0007 -o proof-only.asice --redact body",
+    ),
+)
+def export(
+    dossier: Annotated[str, typer.Argument(metavar="DOSSIER", help="A dossier's number.")],
+    *,
+    output: Out,
+    redact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--redact",
+            metavar="FIELD",
+            help="Take the values of this field out; or personal (all that hold personal data), attachments, body.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything about one dossier into one signed container (ASiC-E), redacted where asked for."""
+    from gateway.cli.exits import complain
+    from gateway.cli.opening import configured, reading
+    from gateway.cli.screen import print_json
+    from gateway.evidence.exporting import Asked, checked, keys_file
+    from gateway.evidence.redacting import Redaction
+    from gateway.proof.lienthong_verify import TOKEN_FILE
+    from gateway.signing.keys import fingerprint
+
+    settings, now = configured(config), datetime.now(UTC)
+    asked = Asked(dossier=dossier, as_of=now, redaction=Redaction.of(redact or ()))
+    key, authority = _key(settings, now), _authority(settings)
+    with reading(settings) as database:
+        sealed = _exporter(settings, database, key, dossier, now).export(asked, now)
+        container = _stamped(sealed, authority)
+        stamped = TOKEN_FILE in sealed.files
+        pinned = keys_file(database, settings.evidence, [key], [authority] if authority and stamped else [])
+        report = checked(container, pinned)
+    _write(output, container)
+    told = {
+        "file": str(output),
+        "bytes": len(container),
+        "checks": len(report.findings),
+        "signed_with": fingerprint(key.certificate),
+    }
+    if as_json:
+        print_json(told)
+    else:
+        print(f"{output}: {len(container):,} bytes, {len(report.findings)} checks hold")
+        print(f"signed with the certificate SHA-256 {told['signed_with']}")
+    if authority is not None and not stamped:
+        complain("its checkpoint has no time stamp yet; export it again when there is one")
+
+
+@app.command(
+    "verify",
+    epilog=examples(
+        "lienthong evidence verify H99.14-260928-0007.asice --keys pinned.json",
+        "python lienthong_verify.py H99.14-260928-0007.asice --keys pinned.json",
+    ),
+)
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An evidence bundle.")],
+    *,
+    keys: Annotated[Path, typer.Option("--keys", metavar="FILE", help="The keys that you have pinned.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle: each check with its code on a line; exit 1 when one fails. Needs no database and no network."""
+    from gateway.proof import lienthong_verify
+
+    raise typer.Exit(
+        lienthong_verify.main([str(file), "--keys", str(keys), *(["--json"] if as_json else [])])
+    )
+
+
+@app.command("keys", epilog=examples("lienthong evidence keys -o pinned.json"))
+def keys(*, output: Out, config: Config = None) -> None:
+    """Write the public keys to be pinned: the log's, its witnesses', the roots of time stamps, the certificates that sign.
+
+    Give the file to whoever is to check evidence, not together with the evidence.
+    """
+    from gateway.cli.opening import configured, reading
+    from gateway.evidence.exporting import keys_file
+    from gateway.signing.keys import described
+
+    settings = configured(config)
+    signers = _signers(settings, datetime.now(UTC))
+    authority = _authority(settings)
+    with reading(settings) as database:
+        told = keys_file(database, settings.evidence, signers, [authority] if authority else [])
+    output.write_bytes(told)
+    print(f"{output}: compare on another way what stands in it")
+    for key in signers:
+        print(f"  evidence: {described(key.certificate)}")
+
+
+def _exporter(
+    settings: Settings, database: Database, key: SigningKey, dossier: str, now: datetime
+) -> Exporter:
+    from gateway.evidence.exporting import Exporter
+    from gateway.evidence.words import Names
+    from gateway.reports.words import COLUMNS, STATUSES
+
+    statuses = {status.value: words for status, words in STATUSES.items()}
+    names = Names(columns={str(column): words for column, words in COLUMNS.items()}, statuses=statuses)
+    return Exporter(database=database, key=key, explain=_explain(settings, dossier, now), names=names)
+
+
+def _explain(settings: Settings, dossier: str, now: datetime) -> Explain:
+    import msgspec
+
+    from gateway.domain.errors import NotFoundError
+    from gateway.statussync.explain import Asked, explain
+    from gateway.statussync.rules import load_rules
+    from gateway.storage.instants import to_micros
+
+    enabled = frozenset(name for name, section in settings.destination.items() if section.enabled)
+    asked, rules = (
+        Asked(code=dossier, now=to_micros(now), destinations=enabled),
+        load_rules(settings.deadlines),
+    )
+
+    def explained(connection: object) -> dict[str, object] | None:
+        try:
+            told: dict[str, object] = msgspec.to_builtins(explain(connection, asked, rules))  # type: ignore[arg-type] # a connection
+        except NotFoundError:
+            return None
+        return told
+
+    return explained
+
+
+def _key(settings: Settings, now: datetime) -> SigningKey:
+    """Who signs."""
+    from gateway.bootstrap import build_keyring
+    from gateway.domain.errors import ConfigurationError
+    from gateway.settings import keys_folder
+    from gateway.signing.evidence import own_evidence_key
+
+    if settings.evidence.signing_key is not None:
+        return build_keyring(settings).key(settings.evidence.signing_key, now)
+    folder = keys_folder(settings)
+    if folder is None:
+        raise ConfigurationError(
+            "evidence.keys: name a folder for the keys, or a key of signing.keys: evidence.signing_key"
+        )
+    return own_evidence_key(folder, now)
+
+
+def _signers(settings: Settings, now: datetime) -> list[SigningKey]:
+    """Everybody whose certificate is to be pinned: who signs now, and our own keys of before."""
+    from gateway.settings import keys_folder
+    from gateway.signing.evidence import evidence_keys
+
+    folder = keys_folder(settings)
+    current = _key(settings, now)
+    before = [] if folder is None else evidence_keys(folder)
+    return [current, *(key for key in before if key.certificate != current.certificate)]
+
+
+def _authority(settings: Settings) -> Authority | None:
+    from gateway.evidence.anchoring import authority_of
+
+    stamps = settings.evidence.timestamps
+    return None if stamps is None else authority_of(stamps)
+
+
+def _stamped(sealed: Sealed, authority: Authority | None) -> bytes:
+    """The container, as XAdES-T where an authority answers."""
+    from gateway.cli.exits import complain
+    from gateway.cli.opening import run
+    from gateway.evidence.stamping import Unstamped, stamp
+
+    if authority is None:
+        return sealed.container()
+    try:
+        return sealed.container(run(stamp(authority, sealed.stamped_over)))
+    except Unstamped as fault:
+        complain(f"the signature has no time stamp: {fault}")
+        return sealed.container()
+
+
+def _write(output: Path, content: bytes) -> None:
+    """Whole, or not at all; for its owner alone, since it may hold personal data."""
+    fresh = output.with_name(f".{output.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    fresh.replace(output)
