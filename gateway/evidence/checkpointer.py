@@ -114,7 +114,7 @@ class Checkpointer:
     async def _work(self, stopping: asyncio.Event) -> None:
         """From the newest checkpoint on until ``stopping``, or until somebody else has the place."""
         growth = await Growth.resume(self._database)
-        self._made = None
+        self._made = self._made_at(growth.newest)
         await self._note_recovered()
         step = min(LONGEST_STEP, self._settings.every / 4)
         try:
@@ -138,13 +138,15 @@ class Checkpointer:
         return more
 
     def _is_due(self, growth: Growth) -> bool:
-        if growth.newest is None:
-            return True
         due = self._settings.every if growth.fresh else self._settings.at_least_every
-        if self._made is not None:
-            return time.monotonic() - self._made >= due
-        age = (self._clock() - from_micros(growth.newest.at)).total_seconds()
-        return not 0 <= age < due  # a newest one in the future is of a clock that was wrong
+        return self._made is None or time.monotonic() - self._made >= due
+
+    def _made_at(self, newest: CheckpointRow | None) -> float | None:
+        """When ``newest`` was made, by this process's monotonic clock; None: another one is due at once."""
+        if newest is None:
+            return None
+        age = (self._clock() - from_micros(newest.at)).total_seconds()
+        return time.monotonic() - age if age >= 0 else None  # one in the future is of a clock that was wrong
 
     async def _sign(self, growth: Growth) -> bool:
         """A checkpoint of the whole tree; False, and none, when another process was faster."""

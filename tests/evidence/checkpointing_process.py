@@ -64,7 +64,8 @@ async def main(url, keys, owner, *death):
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     running = asyncio.create_task(world.checkpointer(owner=-int(owner)).run(stopping))
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     while not stopping.is_set():
         await world.log(37)
         await asyncio.sleep(0.005)

@@ -48,7 +48,7 @@ def examined(url, folder):
 
 @pytest.mark.parametrize("point", POINTS)
 def test_kill_at_any_point_leaves_one_chain(database_url, tmp_path, point):
-    for count in (1, 3):
+    for count in (1, 1 if point.endswith("place") else 3):
         with process(database_url, tmp_path / "keys", count, point, count) as popen:
             assert popen.wait(timeout=30) == -signal.SIGKILL
     with process(database_url, tmp_path / "keys", 9) as popen:
