@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import zstandard
@@ -144,10 +145,14 @@ class ArchiveFile:
             self._file: BufferedReader = path.open("rb")
         except OSError as fault:
             raise ArchiveDamaged("ARCHIVE_MISSING", f"{path}: {fault}") from fault
-        self.header = self._read_header()
+        try:
+            self.header = self._read_header()
+        except ArchiveDamaged:
+            self._file.close()
+            raise
         self._start = self._file.tell()
 
-    def __enter__(self) -> ArchiveFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -185,9 +190,9 @@ class ArchiveFile:
         if length < 0 or len(packed) != length:
             raise ArchiveDamaged("ARCHIVE_TRUNCATED", f"{self.path} ends inside the block at byte {place}")
         try:
-            if zstandard.frame_content_size(packed) > LARGEST_BLOCK:
-                raise ValueError("a block of more than 1 GiB")
-            return _UNPACK.decode(zstandard.ZstdDecompressor().decompress(packed)), self._file.tell()
+            size = zstandard.frame_content_size(packed)
+            plain = zstandard.ZstdDecompressor().decompress(packed) if size <= LARGEST_BLOCK else b""
+            return _UNPACK.decode(plain), self._file.tell()
         except (ValueError, zstandard.ZstdError, msgspec.DecodeError) as fault:
             raise ArchiveDamaged(
                 "ARCHIVE_UNREADABLE", f"{self.path}, the block at byte {place}: {fault}"

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -24,6 +24,9 @@ from gateway.proof.commitment import SEED_BYTES, committed
 from gateway.storage.instants import to_micros
 from gateway.storage.log import SealedRow
 from gateway.storage.rows import MessageRow
+
+if TYPE_CHECKING:
+    from gateway.messagelog.archive_file import ArchivedEntry
 
 LEAF_PREFIX = b"\x00"  # RFC 9162 §2.1.1
 
@@ -164,12 +167,12 @@ _VALUES = {form: attrgetter(*names) for form, names in _FIELDS.items()}
 FORMS = frozenset(_FIELDS)
 
 
-def leaf_of(row: MessageRow | SealedRow) -> bytes:
+def leaf_of(row: MessageRow | SealedRow | ArchivedEntry) -> bytes:
     """The leaf hash that the header of ``row`` gives. KeyError: it is of a form that is not known."""
     return hashlib.sha256(LEAF_PREFIX + header_of(row)).digest()
 
 
-def header_of(row: MessageRow | SealedRow) -> bytes:
+def header_of(row: MessageRow | SealedRow | ArchivedEntry) -> bytes:
     """The canonical header that the leaf hash is of. KeyError: it is of a form that is not known."""
     values = _VALUES[row.form](row)
     return msgspec.json.encode([value.hex() if value.__class__ is bytes else value for value in values])
