@@ -56,6 +56,7 @@ def read(
         first=answer(0, TAKEN.format(code=filed.code)),
         again=answer(1, TAKEN_AGAIN.format(code=filed.code)),
         dossier=filed.dossier,
+        corrects=filed.corrects,
     )
 
 

@@ -127,9 +127,11 @@ def _to_store(destination: str, report: Report, standing: Standing | None) -> Do
     """The dossier with the version that it gets here; None when there is nothing to store.
 
     Once the one-door system has sent a version of its own, the record is its own: a resent dossier is told, not
-    stored. Until then the partner may send a corrected one.
+    stored. Until then the partner may send a corrected one; a first filing that comes after its correction is late.
     """
-    if report.dossier is None or (standing is not None and standing.source != destination):
+    if report.dossier is None:
+        return None
+    if standing is not None and (standing.source != destination or not report.corrects):
         return None
     mine = msgspec.structs.replace(report.dossier, source=destination, origin=Portal.NATIONAL)
     if standing is None:

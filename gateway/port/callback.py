@@ -35,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``key`` identifies the message for ever: the same key again is a repetition and has no second effect.
     ``kind`` names the event for the one-door system; ``data`` is its JSON document.
     ``dossier`` is set when the partner delivers a dossier that was filed with it; the hub sets its version.
+    ``corrects``: False for one that is filed for the first time, which replaces nothing that its partner has told since.
     ``status`` is the state that the partner reports; without it, that of ``dossier``. One that would move the
     dossier backwards is recorded and ignored.
     ``first`` answers a new message once it is stored, ``again`` a repeated one, ``ignored`` one that would have moved
@@ -49,6 +50,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     first: WireResponse
     again: WireResponse
     dossier: Dossier | None = None
+    corrects: bool = True
     status: Status | None = None
     ignored: WireResponse | None = None
     files: tuple[BroughtFile, ...] = ()

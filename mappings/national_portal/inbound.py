@@ -56,13 +56,17 @@ class Household(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filed(msgspec.Struct, frozen=True, kw_only=True):
-    """An inbound message that is understood. ``key`` names it for ever; ``data`` is what the one-door system gets."""
+    """An inbound message that is understood. ``key`` names it for ever; ``data`` is what the one-door system gets.
+
+    ``corrects``: the dossier may replace one that came before; a first filing may not.
+    """
 
     key: str
     kind: str
     code: str
     data: dict[str, Any]
     dossier: Dossier | None = None
+    corrects: bool = False
 
 
 def answer(code: int, message: str) -> WireResponse:

@@ -50,6 +50,7 @@ def read(body: Body, household: Household) -> Filed:
         code=code,
         data={"updating": updating, "form": passage(data, "DuLieuEForm"), "content": data},
         dossier=record,
+        corrects=updating,
     )
 
 

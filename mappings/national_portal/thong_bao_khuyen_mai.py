@@ -113,6 +113,7 @@ def _amendment(body: Body, data: Body, household: Household) -> Filed:
                 "content": data,
             }
         ),
+        corrects=True,
         dossier=dossier(without_blanks(record)),
     )
 

@@ -12,6 +12,7 @@ from gateway.domain.status import Status, judge_move
 from gateway.inbound.ruling import FLAGGED, IGNORED, STORED, rule
 from gateway.port import Report, WireResponse
 from gateway.storage.callbacks import Standing
+from gateway.storage.progress import Course, Said
 
 ANSWER = WireResponse(status=200)
 
@@ -30,7 +31,7 @@ def dossier(**changes):
     return msgspec.convert({**record, **changes}, Dossier)
 
 
-def report(*, filed=None, status=None):
+def report(*, filed=None, status=None, corrects=True):
     return Report(
         key="k",
         kind="status_changed",
@@ -40,6 +41,7 @@ def report(*, filed=None, status=None):
         again=ANSWER,
         dossier=filed,
         status=status,
+        corrects=corrects,
     )
 
 
@@ -113,6 +115,38 @@ def test_corrected_filing_is_the_next_version_while_the_record_is_the_partner_s(
     ruling = rule("portal", report(filed=dossier()), standing(Status.REGISTERED, source="portal", version=4))
 
     assert (ruling.dossier.version, ruling.expected_version) == (5, 4)
+
+
+def test_first_filing_that_comes_after_its_correction_is_told_and_replaces_nothing():
+    current = standing(Status.REGISTERED, source="portal", version=1)
+    late = rule("portal", report(filed=dossier(summary="bản đầu"), corrects=False), current)
+
+    assert (late.handling, late.dossier, kinds(late)) == ("accepted", None, ["status_changed"])
+    assert rule("portal", report(filed=dossier(), corrects=False), None).dossier is not None
+
+
+@pytest.mark.parametrize(
+    ("reported", "seconds", "newest", "handling"),
+    [
+        (Status.PROCESSING, 10, (20, Status.SUPPLEMENT_REQUESTED), "ignored"),
+        (Status.PROCESSING, 20, (20, Status.SUPPLEMENT_REQUESTED), "ignored"),
+        (Status.PROCESSING, 21, (20, Status.SUPPLEMENT_REQUESTED), "accepted"),
+        (Status.SUPPLEMENT_REQUESTED, 20, (20, Status.SUPPLEMENT_REQUESTED), "accepted"),
+        (Status.SUPPLEMENT_REQUESTED, 19, (20, Status.SUPPLEMENT_REQUESTED), "ignored"),
+        (Status.FINISHED, 10, (20, Status.PAYMENT_REQUESTED), "ignored"),
+        (Status.FINISHED, 10, (20, Status.SUPPLEMENT_REQUESTED), "accepted"),
+        (Status.FINISHED, 10, (20, Status.PROCESSING), "accepted"),
+        (Status.WITHDRAWN, 10, (20, Status.PROCESSING), "accepted"),
+        (Status.STOPPED, 10, (20, Status.PROCESSING), "ignored"),
+    ],
+)
+def test_partner_s_words_count_in_the_order_of_its_own_time(reported, seconds, newest, handling):
+    at, status = newest
+    course = Course(at=seconds, newest=Said(at=at, status=status))
+    ruling = rule("ministry", report(status=reported), standing(status), course)
+
+    assert ruling.handling == handling
+    assert ruling.late == (handling == "ignored")
 
 
 def test_filing_never_replaces_the_one_door_s_record():

@@ -178,6 +178,7 @@ def test_resubmitted_online_dossier_is_another_message() -> None:
     assert changed.kind == "online_dossier_changed"
     assert changed.key.startswith("online:G22.99-240115-000123:")
     assert report("nhanhsdvcqg", {**ONLINE, "isUpdating": True}).key == changed.key
+    assert (changed.corrects, report("nhanhsdvcqg", ONLINE).corrects) == (True, False)
 
 
 def test_tax_notice_and_voucher_are_told_in_our_words() -> None:
