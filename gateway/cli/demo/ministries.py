@@ -26,7 +26,7 @@ from gateway.cli.demo.errand import round_of
 from gateway.cli.demo.handled import Handled
 from gateway.cli.demo.ministry import MINISTRIES, Ministry, Officers, Seen
 from gateway.cli.demo.partner import NAME, Partner
-from gateway.cli.demo.reading import read_figures
+from gateway.cli.demo.reading import Figures, read_figures
 from gateway.cli.demo.requests import Case, attachments, scanned
 from gateway.cli.demo.stand import Stand
 from gateway.cli.demo.store import Store
@@ -52,7 +52,8 @@ from gateway.storage.queries import stored_dossier
 from gateway.wire.client import Answered, HttpClient
 from mappings.national_portal.stored_record import read_record
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0  # without any call to the portal, and any result
+LONGEST_SECONDS = 240.0
 LOOK_SECONDS = 0.15
 FIRST_NUMBER = 7001
 OFFICER = "Trần Thị Mẫu"
@@ -76,8 +77,6 @@ async def ask_ministries(
     ``seen`` is told how many results are back, by ministry.
     """
     chance = random.Random(seed)  # noqa: S311 - which invented person asks for what is no secret
-    # lists of changes are read once, before there is any: here every dossier is asked about by itself
-    await round_of(gateway, "progress-feed")
     asked: list[_Asked] = []
     officers: list[tuple[Stand, Officers]] = []
     for name, stand in partner.ministries.items():
@@ -86,21 +85,38 @@ async def ask_ministries(
         asked += await _hand_over(gateway, ministry, chance, store)
         if ministry.officers is not None:
             officers.append((stand, ministry.officers(ministry.asked)))
-    loop = asyncio.get_running_loop()
-    limit = loop.time() + PATIENCE_SECONDS
-    while loop.time() < limit:
+    patience = _Patience()
+    while True:
         for stand, office in officers:
             for order in office.orders(await stand.record()):
                 await stand.administer(order.action, order.order)
-        await round_of(gateway, "progress-poll")
+        # lists of changes run beside the questions, and tell the same things at other times
+        for job in ("progress-poll", "progress-feed"):
+            await round_of(gateway, job)
         for each in asked:
             await _answer(gateway, each)
-        done = await _finished(gateway, asked)
+        done, portal = await _finished(gateway, asked), await _portal(gateway)
         seen(done)
-        if done.total() == len(asked) and await _portal_is_told(gateway):
+        complete = done.total() == len(asked) and portal.left == 0
+        if complete or patience.is_over((done.total(), portal.left, portal.calls)):
             break
         await gateway.worker.wait_for_events(LOOK_SECONDS)
     return await _compared(gateway, partner, asked)
+
+
+class _Patience:
+    """Over when nothing has moved for a while, or when it has been moving for too long."""
+
+    def __init__(self) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._last: tuple[int, ...] = ()
+        self._until = self._end = self._now() + LONGEST_SECONDS
+
+    def is_over(self, standing: tuple[int, ...]) -> bool:
+        now = self._now()
+        if standing != self._last:
+            self._last, self._until = standing, min(self._end, now + PATIENCE_SECONDS)
+        return now > self._until
 
 
 async def _hand_over(
@@ -211,9 +227,9 @@ async def _finished(gateway: Gateway, asked: Iterable[_Asked]) -> Counter[str]:
     return done
 
 
-async def _portal_is_told(gateway: Gateway) -> bool:
+async def _portal(gateway: Gateway) -> Figures:
     manifest = gateway.destinations[NAME].adapter.manifest
-    return (await gateway.database.read(partial(read_figures, manifest=manifest))).left == 0
+    return await gateway.database.read(partial(read_figures, manifest=manifest))
 
 
 async def _compared(gateway: Gateway, partner: Partner, asked: list[_Asked]) -> tuple[Handled, ...]:
