@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, delivering, drifting, ministries, paying, reporting, signing
+from bench import accepting, delivering, drifting, evidencing, ministries, paying, reporting, signing
 
 RESULTS = Path(__file__).parent / "results"
 Suite = Callable[[int, bool], list[dict[str, Any]]]
@@ -34,6 +34,7 @@ SUITES: dict[str, Suite] = {
     "callback": paying.callback,
     "signing": signing.signing,
     "ministries": ministries.ministries,
+    "evidence": evidencing.evidence,
 }
 
 

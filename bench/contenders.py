@@ -18,7 +18,7 @@ import psutil
 import sqlalchemy as sa
 import uvloop
 
-from bench import load
+from bench import load, portal_load, proving
 from bench.partner import record_of
 from gateway.delivery.destination import Destination, Hub
 from gateway.port import Capacity
@@ -30,13 +30,14 @@ POLL_SECONDS = 0.02
 
 
 async def fill(plan: Plan) -> dict[str, Any]:
-    """Enqueue the whole load without sending; dossiers are numbered from ``first`` on."""
-    hub = load.open_hub(plan["database"])
+    """Enqueue the whole load without sending; dossiers are numbered from ``first`` on. ``load`` "portal": messages as the
+    national portal gets them."""
+    hub = proving.open_hub(plan)
     first = plan.get("first", 0)
     started = time.perf_counter()
     await asyncio.gather(
         *(
-            load.enqueue(hub, number, plan["messages"], due_at=number + 1)
+            load.plan(hub, number, _payloads(plan, number), name="bench", due_at=number + 1)
             for number in range(first, first + plan["dossiers"])
         )
     )
@@ -44,15 +45,25 @@ async def fill(plan: Plan) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started}
 
 
+def _payloads(plan: Plan, number: int) -> list[bytes]:
+    count = plan["messages"]
+    if plan.get("load") == "portal":
+        return portal_load.payloads(number, count)
+    return [load.body(number, index) for index in range(count)]
+
+
 async def gateway(plan: Plan) -> dict[str, Any]:
-    """Deliver what is queued, from the agreed instant ``start_at`` on; at most ``most`` seconds."""
-    hub = load.open_hub(plan["database"])
-    return await drained(hub, load.destination(hub, plan["partner"]), plan)
+    """Deliver what is queued, from the agreed instant ``start_at`` on; at most ``most`` seconds. ``personal``: names of
+    fields that hold personal data."""
+    hub = proving.open_hub(plan)
+    destination = load.destination(hub, plan["partner"], personal=tuple(plan.get("personal", ())))
+    return await drained(hub, destination, plan)
 
 
 async def drained(hub: Hub, destination: Destination, plan: Plan) -> dict[str, Any]:
     """Let a worker deliver everything that is queued for ``destination``, which is called ``bench``; close everything."""
     worker = Worker(hub, {"bench": destination})
+    evidence = await proving.attend(worker, hub, {"bench": destination}, plan)
     process = psutil.Process()
     await asyncio.sleep(max(0.0, plan.get("start_at", 0.0) - time.time()))
     before, started, largest = process.cpu_times(), time.perf_counter(), 0
@@ -64,10 +75,12 @@ async def drained(hub: Hub, destination: Destination, plan: Plan) -> dict[str, A
     after = process.cpu_times()
     worker.stop()
     await running
+    await evidence.close()
     await destination.close()
+    made = await proving.produced(hub)
     hub.database.close()
     spent = after.user + after.system - before.user - before.system
-    return {"seconds": seconds, "cpu": spent, "rss": largest}
+    return {"seconds": seconds, "cpu": spent, "rss": largest, **made}
 
 
 def _left(connection: sa.Connection) -> bool:
@@ -84,12 +97,13 @@ async def neighbours(plan: Plan) -> dict[str, Any]:
 
     ``backlog`` messages wait for the other one, whose address is ``neighbour``.
     """
-    hub = load.open_hub(plan["database"])
+    hub = proving.open_hub(plan)
     healthy = load.destination(hub, plan["partner"])
     other = load.destination(hub, plan["neighbour"], name="other", slots=16)
     for number in range(plan["backlog"] // 10):
         await load.enqueue(hub, 1_000_000 + number, 10, name="other", due_at=1)
     worker = Worker(hub, {"bench": healthy, "other": other})
+    evidence = await proving.attend(worker, hub, {"bench": healthy, "other": other}, plan)
     running = asyncio.create_task(worker.run())
     await asyncio.sleep(2.0)
     sent: dict[str, float] = {}
@@ -105,6 +119,7 @@ async def neighbours(plan: Plan) -> dict[str, Any]:
         latencies += await _settled(hub, sent)
     worker.stop()
     await running
+    await evidence.close()
     await healthy.close()
     await other.close()
     hub.database.close()
@@ -182,6 +197,7 @@ async def procrastinate(plan: Plan) -> dict[str, Any]:
 
 CONTENDERS: dict[str, Callable[[Plan], Coroutine[Any, Any, dict[str, Any]]]] = {
     "fill": fill,
+    "prove": proving.prove,
     "gateway": gateway,
     "neighbours": neighbours,
     "bare": bare,

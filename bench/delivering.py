@@ -16,6 +16,7 @@ from bench.running import (
     ratio_row,
     row,
     run,
+    scratch,
     sqlite,
     start,
     stolen,
@@ -87,6 +88,7 @@ def stored(runs: int, quick: bool) -> list[Row]:
     for count in (few, many):
         with sqlite() as database:
             fabricated.fill(database, messages=count)
+            run("prove", {"database": database})  # growing the tree over them is not what is measured
             for turn in range(runs):
                 costs[count].append(_gateway(shape, database, first=turn * 100_000)[1])
     ratio = [b / a for a, b in zip(costs[few], costs[many], strict=True)]
@@ -117,7 +119,7 @@ def neighbours(runs: int, quick: bool) -> list[Row]:
 def _bare(shape: Row) -> float:
     with partner.running(LATENCY) as url:
         result = run("bare", {**shape, "partner": url})
-    return _total(shape) / float(result["seconds"])
+    return total(shape) / float(result["seconds"])
 
 
 def _gateway(shape: Row, database: str, *, first: int = 0) -> tuple[float, float]:
@@ -126,24 +128,24 @@ def _gateway(shape: Row, database: str, *, first: int = 0) -> tuple[float, float
         plan = {**shape, "database": database, "partner": url, "first": first}
         run("fill", plan)
         result = run("gateway", plan)
-        _require_flawless(partner.record_of(url), _total(shape))
-    return _total(shape) / float(result["seconds"]), float(result["cpu"]) * 1e6 / _total(shape)
+        require_flawless(partner.record_of(url), total(shape))
+    return total(shape) / float(result["seconds"]), float(result["cpu"]) * 1e6 / total(shape)
 
 
 def _workers(shape: Row, database: str, count: int) -> float:
-    with partner.running(LATENCY) as url:
-        plan: dict[str, Any] = {**shape, "database": database, "partner": url}
+    with partner.running(LATENCY) as url, scratch() as folder:
+        plan: dict[str, Any] = {**shape, "database": database, "partner": url, "folder": str(folder)}
         run("fill", plan)
         plan["start_at"] = time.time() + 5.0
         results = [wait(process) for process in [start("gateway", plan) for _ in range(count)]]
-        _require_flawless(partner.record_of(url), _total(shape))
-    return _total(shape) / max(float(result["seconds"]) for result in results)
+        require_flawless(partner.record_of(url), total(shape))
+    return total(shape) / max(float(result["seconds"]) for result in results)
 
 
 def _procrastinate(shape: Row, server: PostgreSQL) -> float:
     with partner.running(LATENCY) as url:
         result = run("procrastinate", {**shape, "database": server.database(), "partner": url})
-    return _total(shape) / float(result["seconds"])
+    return total(shape) / float(result["seconds"])
 
 
 def _beside(plan: Row, *, backlog: int) -> float:
@@ -159,10 +161,10 @@ def _closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _total(shape: Row) -> int:
+def total(shape: Row) -> int:
     return int(shape["dossiers"]) * int(shape["messages"])
 
 
-def _require_flawless(record: dict[str, int], total: int) -> None:
+def require_flawless(record: dict[str, int], total: int) -> None:
     if record != {"received": total, "repeated": 0, "out_of_order": 0}:
         raise RuntimeError(f"the partner's record is not flawless: {record}, expected {total} in order")

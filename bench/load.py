@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Sequence
 
-from gateway.delivery.clock import SteadyClock
 from gateway.delivery.destination import Destination, Hub
 from gateway.domain.delivery import Delivery
 from gateway.domain.outcome import Accepted, Deferred, Outcome
@@ -20,9 +19,7 @@ from gateway.port import (
     WireRequest,
     WireResponse,
 )
-from gateway.settings import DeliverySettings, DestinationSettings
-from gateway.storage import migrate
-from gateway.storage.database import Database
+from gateway.settings import DestinationSettings
 from gateway.storage.intake import Acceptance, DossierRow, LanePlan, PlannedDelivery, accept_dossiers
 
 SLOTS = 64
@@ -62,7 +59,7 @@ class BenchAdapter:
 
     credentials = ()
 
-    def __init__(self, url: str, *, slots: int = SLOTS) -> None:
+    def __init__(self, url: str, *, slots: int = SLOTS, personal: tuple[str, ...] = ()) -> None:
         self._url = url
         self.manifest = Manifest(
             name="bench",
@@ -74,6 +71,7 @@ class BenchAdapter:
                     name="note", kind=OperationKind.EVENT, title="A note", source="bench", repeatable=True
                 ),
             ),
+            personal_fields=personal,
             capacity=Capacity(concurrency=slots),
         )
 
@@ -92,21 +90,23 @@ def request_for(url: str, payload: bytes) -> WireRequest:
     return WireRequest(method="POST", url=url, headers=(("content-type", "application/json"),), body=payload)
 
 
-def open_hub(url: str) -> Hub:
-    """A hub on a migrated database."""
-    migrate.upgrade(url)
-    return Hub(database=Database(url), clock=SteadyClock(), settings=DeliverySettings())
-
-
-def destination(hub: Hub, partner: str, *, name: str = "bench", slots: int = SLOTS) -> Destination:
-    return Destination(name, BenchAdapter(partner, slots=slots), hub, DestinationSettings())  # type: ignore[arg-type]
+def destination(
+    hub: Hub, partner: str, *, name: str = "bench", slots: int = SLOTS, personal: tuple[str, ...] = ()
+) -> Destination:
+    """A partner; ``personal``: names of the fields in its messages that hold personal data."""
+    adapter = BenchAdapter(partner, slots=slots, personal=personal)
+    return Destination(name, adapter, hub, DestinationSettings())  # type: ignore[arg-type]
 
 
 async def enqueue(hub: Hub, number: int, messages: int, *, name: str = "bench", due_at: int = 0) -> None:
     """Accept dossier ``number`` with ``messages`` deliveries."""
+    await plan(hub, number, [body(number, index) for index in range(messages)], name=name, due_at=due_at)
+
+
+async def plan(hub: Hub, number: int, payloads: Sequence[bytes], *, name: str, due_at: int) -> None:
+    """Accept dossier ``number`` with a delivery of each of ``payloads``."""
     planned = []
-    for index in range(messages):
-        payload = body(number, index)
+    for index, payload in enumerate(payloads):
         planned.append(
             PlannedDelivery(
                 operation="note",

@@ -20,6 +20,7 @@ import uvloop
 
 from bench import load as common
 from bench import ministries_load as load
+from bench import proving
 from bench.contenders import drained
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.files import FileKeeper
@@ -41,7 +42,7 @@ def gateway(plan: Plan) -> dict[str, Any]:
 
 
 async def _gateway(plan: Plan) -> dict[str, Any]:
-    hub = common.open_hub(plan["database"])
+    hub = proving.open_hub(plan)
     destination = _construction(hub, plan) if plan["keys"] else _judicial(hub, plan)
     made = load.permit if plan["keys"] else load.application
     numbers = range(plan["dossiers"])
