@@ -13,6 +13,7 @@ from gateway.storage.progress import NAME, Said, newest_of
 from gateway.storage.schema import dossier, lane
 from gateway.storage.schema_progress import progress, progress_feed, progress_report
 from gateway.storage.schema_status import follower
+from gateway.storage.urgency import SHIFT
 
 NO_PROMISE = 2**61
 """Promises at or after it are none."""
@@ -61,7 +62,8 @@ class FeedPlace(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
 
 
-_PROMISE = sa.func.coalesce(progress.c.promised_at, lane.c.promise_at)
+_OWN = sa.case((lane.c.promise_at < 0, lane.c.promise_at + SHIFT), else_=lane.c.promise_at)
+_PROMISE = sa.func.coalesce(progress.c.promised_at, _OWN)
 
 
 def delivered(connection: sa.Connection, destinations: Collection[str], limit: int) -> Stretch:

@@ -20,7 +20,8 @@ from gateway.storage.sql import Statement
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
-_SHIFT = STILL + 1  # more than the farthest promise
+SHIFT = STILL + 1
+"""An urgent lane's promise is this much earlier, in microseconds: more than the farthest promise, so it is negative."""
 _NEVER = 2**62
 _RUNNING = ("registered", "received", "processing")
 _LATE = ("LATE", "OVERDUE", "PAUSED_LATE", "DATA_ERROR")
@@ -75,11 +76,11 @@ _FIND = {
     """)  # noqa: S608 - constants
     for kind, unaware in _UNAWARE.items()
 }
-_URGE = Statement(f"UPDATE lane SET promise_at = promise_at - {_SHIFT} WHERE id IN_ARRAY(:lanes)")  # noqa: S608 - a constant
+_URGE = Statement(f"UPDATE lane SET promise_at = promise_at - {SHIFT} WHERE id IN_ARRAY(:lanes)")  # noqa: S608 - a constant
 _LOCK_URGENT = Statement("""
     SELECT id, next_position FROM lane WHERE id IN_ARRAY(:lanes) AND promise_at < 0 ORDER BY id FOR_UPDATE
 """)
-_CALM = Statement(f"UPDATE lane SET promise_at = promise_at + {_SHIFT} WHERE id IN_ARRAY(:lanes)")  # noqa: S608 - a constant
+_CALM = Statement(f"UPDATE lane SET promise_at = promise_at + {SHIFT} WHERE id IN_ARRAY(:lanes)")  # noqa: S608 - a constant
 
 
 def urge(transaction: Transaction, codes: Mapping[str, Urge]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from gateway.domain.errors import NotFoundError
 from gateway.domain.status import Status
 from gateway.port.progress import Progress, ProgressReport, ReportedFile
+from gateway.storage.urgency import SHIFT
 from tests.progress_world import ADDRESS, MINISTRY, START, Round, World
 
 CODE = "H99.14-260928-0001"
@@ -413,6 +414,22 @@ async def test_a_promise_is_warned_of_once_even_when_nobody_answers(world):
     [(_, data)] = world.events("progress.promise_near")
     assert data["promised_at"] == "2026-09-28T05:00:00Z"
     assert data["overdue"] is False
+
+
+async def test_an_urgent_lane_is_warned_of_by_its_promise_and_asked_about_as_before(world):
+    """What is urgent has a lane whose promise lies before all others; nobody was promised that instant."""
+    await world.filed(CODE, due_at="2026-09-28T05:00:00Z")
+    await world.database.write(
+        lambda tx: tx._cursor.execute(f"UPDATE lane SET promise_at = promise_at - {SHIFT}")  # noqa: S608
+    )
+    world.clock.now = START.replace(hour=3, minute=59)
+    early = await world.round()
+    world.clock.now = START.replace(hour=4)
+    near = await world.round()
+
+    assert (early["warned"], near["warned"]) == (0, 1)
+    [(_, data)] = world.events("progress.promise_near")
+    assert (data["promised_at"], data["overdue"]) == ("2026-09-28T05:00:00Z", False)
 
 
 async def test_the_partners_own_promise_goes_before_the_due_time_and_a_new_one_is_warned_of_again(world):
