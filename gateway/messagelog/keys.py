@@ -49,11 +49,15 @@ def open_contents(database: Database, folder: Path | None) -> None:
     if folder is None:
         log.warning("contents_are_not_encrypted", cure="name a folder for the keys: evidence.keys")
         return
+
+    def again() -> Vault:
+        return open_vault(folder, ())
+
     try:
         if database.writes:
-            database.contents = Contents(open_vault(folder, database.ask(masters_in_use)))
+            database.contents = Contents(open_vault(folder, database.ask(masters_in_use)), again)
         elif masters := _masters(folder):
-            database.contents = Contents(_vault(masters))
+            database.contents = Contents(_vault(masters), again)
     except ConfigurationError:
         database.close()
         raise

@@ -8,13 +8,13 @@ anything that it encrypts is; a destroyed key encrypts nothing any more.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import sqlalchemy as sa
 
 from gateway.storage.instants import from_micros
-from gateway.storage.log import StoredBody
+from gateway.storage.log import SealedRow, StoredBody
 from gateway.storage.schema import content_key
 from gateway.storage.sql import Statement, insert
 
@@ -69,8 +69,9 @@ class Keys(Protocol):
 class Contents:
     """The keys of one process, as they are used."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, reload: Callable[[], Keys] | None = None) -> None:
         self.keys = keys
+        self._reload = reload
         self._known: OrderedDict[int, DataKey] = OrderedDict()
 
     def encrypted(self, transaction: Transaction, rows: Sequence[MessageRow]) -> list[Kept]:
@@ -95,7 +96,7 @@ class Contents:
         if number is None or wrapped is None or master is None:
             raise ValueError("it was encrypted with a key that is not there")
         key = self._known.get(number)
-        return key if key is not None else self._keep(number, self.keys.unwrap(wrapped, master))
+        return key if key is not None else self._keep(number, self._unwrapped(wrapped, master))
 
     def key_for(self, transaction: Transaction, scope: str, at: int) -> tuple[int, DataKey]:
         """The key of ``scope`` and its number; made when there is none."""
@@ -104,6 +105,11 @@ class Contents:
             self._make(transaction, scope, at)
             found = self._stored(transaction, [scope])
         return found[scope]
+
+    @staticmethod
+    def scope_of(row: SealedRow, *, shared: bool) -> str:
+        """Whose key encrypts the content of a stored ``row``."""
+        return scope_of(row, shared=shared)
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Keep these keys no longer: they were destroyed."""
@@ -130,7 +136,7 @@ class Contents:
         for scope, number, wrapped, master in transaction.all(_KEYS, {"scopes": transaction.array(scopes)}):
             key = self._known.get(number)
             if key is None:
-                key = self._keep(number, self.keys.unwrap(bytes(wrapped), master))
+                key = self._keep(number, self._unwrapped(bytes(wrapped), master))
             found[scope] = (number, key)
         return found
 
@@ -138,6 +144,16 @@ class Contents:
         _, wrapped = self.keys.make()
         row = {"id": transaction.identifiers.next(), "scope": scope, "wrapped": wrapped}
         transaction.run(_ADD, {**row, "master": self.keys.current, "created_at": at})
+
+    def _unwrapped(self, wrapped: bytes, master: str) -> DataKey:
+        """A wrapped key. A master key that is not known may have been made since this process began."""
+        try:
+            return self.keys.unwrap(wrapped, master)
+        except KeyError:
+            if self._reload is None:
+                raise
+            self.keys = self._reload()
+            return self.keys.unwrap(wrapped, master)
 
     def _keep(self, number: int, key: DataKey) -> DataKey:
         self._known[number] = key
@@ -152,9 +168,9 @@ def masters_in_use(connection: sa.Connection) -> list[str]:
     return list(connection.execute(question).scalars())
 
 
-def scope_of(row: MessageRow) -> str:
-    """Whose key encrypts the content of ``row``."""
-    if row.shared:
+def scope_of(row: MessageRow | SealedRow, *, shared: bool = False) -> str:
+    """Whose key encrypts the content of ``row``. ``shared``: it is of several dossiers, which a stored row does not say."""
+    if shared or getattr(row, "shared", False):
         return f"call:{row.id}"
     if row.dossier_code is not None:
         return f"dossier:{row.dossier_code}"
