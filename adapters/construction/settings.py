@@ -17,7 +17,7 @@ from gateway.access import Access, OpenAccess, XRoadAccess
 from gateway.codec.soap import Version
 from gateway.domain.declarations.construction import PermitKind, WorkGrade, WorkGroup
 from gateway.domain.errors import ConfigurationError
-from gateway.port.progress import Schedule
+from gateway.port import polling
 from gateway.port.signing import PasswordKind, Profile
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -50,29 +50,11 @@ class Signing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trusted: str = ""
 
 
-class Polling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When the ministry is asked about a dossier, in seconds.
-
-    first_s, factor, longest_s   the first pause, its growth, the longest one
-    alarm_before_s               so long before the promised time officials are told that there is no result yet
-    near_s                       the longest pause around the promised time
-    """
+class Polling(polling.Polling, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ministry takes days: a longer first pause."""
 
     first_s: Seconds = 1800.0
-    factor: Annotated[float, Meta(ge=1)] = 2.0
     longest_s: Seconds = 14_400.0
-    alarm_before_s: float = 86_400.0
-    near_s: Seconds = 3600.0
-
-    def schedule(self) -> Schedule:
-        """The same for the hub; ValueError when the pauses contradict each other."""
-        return Schedule(
-            first=self.first_s,
-            factor=self.factor,
-            longest=self.longest_s,
-            alarm_before=self.alarm_before_s,
-            near=self.near_s,
-        )
 
 
 class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from gateway.access import Access, OpenAccess
 from gateway.domain.errors import ConfigurationError
-from gateway.port.progress import Schedule
+from gateway.port.polling import Polling
 
 Seconds = Annotated[float, Meta(gt=0)]
 Path = Annotated[str, Meta(pattern=r"^/[!-~]*$")]
@@ -36,31 +36,6 @@ class Paths(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     changes: Path = "/traDsTrangThaiHs"
     mark: Path = "/danhDauHsThanhCong"
     catalogue: Path = "/traDanhMuc"
-
-
-class Polling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When the centre is asked about a dossier, in seconds.
-
-    first_s, factor, longest_s   the first pause, its growth, the longest one
-    alarm_before_s               so long before the promised time officials are told that there is no result yet
-    near_s                       the longest pause around the promised time
-    """
-
-    first_s: Seconds = 900.0
-    factor: Annotated[float, Meta(ge=1)] = 2.0
-    longest_s: Seconds = 21_600.0
-    alarm_before_s: float = 86_400.0
-    near_s: Seconds = 3600.0
-
-    def schedule(self) -> Schedule:
-        """The same for the hub; ValueError when the pauses contradict each other."""
-        return Schedule(
-            first=self.first_s,
-            factor=self.factor,
-            longest=self.longest_s,
-            alarm_before=self.alarm_before_s,
-            near=self.near_s,
-        )
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
