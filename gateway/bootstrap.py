@@ -17,11 +17,11 @@ import structlog
 
 from gateway import registry
 from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
-from gateway.delivery.clock import SteadyClock
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.files import FileKeeper
 from gateway.delivery.intake import Intake, lane_plan
 from gateway.delivery.keyed_seal import seal_of
+from gateway.delivery.restart import steady_clock
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.job import Job
 from gateway.evidence.service import Evidencing, open_evidence
@@ -34,6 +34,7 @@ from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.messagelog.acts import oversight
 from gateway.messagelog.keys import open_contents
+from gateway.oversight.approvals import ApprovalDesk, delivery_carriers
 from gateway.payments.cashier import Cashier
 from gateway.payments.desk import PaymentDesk
 from gateway.payments.follower import payment_follower
@@ -66,9 +67,9 @@ from gateway.statussync.reassess import Reassessment
 from gateway.statussync.repair import RepairDesk
 from gateway.statussync.rules import Rules, load_rules
 from gateway.statussync.sweep import Sweep
-from gateway.storage import migrate, upkeep
+from gateway.storage import migrate
 from gateway.storage.database import Database
-from gateway.storage.instants import from_micros, maybe_micros
+from gateway.storage.instants import maybe_micros
 from gateway.storage.reading import ReadingDatabase
 from gateway.telemetry import CERTIFICATE_UNTIL, labelled
 from gateway.wire.client import Transport
@@ -76,8 +77,6 @@ from gateway.worker import Worker
 from mappings.sources import Translation
 
 log = structlog.get_logger(__name__)
-LONGEST_SETBACK_SECONDS = 86_400.0  # beyond it the earlier clock was wrong, not this one
-NOTABLE_SECONDS = 5.0
 CHANCE_BITS = 60
 
 
@@ -95,6 +94,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Jobs
     repairs: RepairDesk
     payments: Payments
+    approvals: ApprovalDesk
     deadlines: Desk
     translation: Translation
     callbacks: Callbacks
@@ -162,15 +162,14 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
 ) -> Gateway:
     """Build a gateway on a database at the current schema.
 
-    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing and
-    take no lock, beside a running gateway; nothing can be accepted or sent then. ``transports``, ``extra`` adapters
-    and ``clock`` are for tests. Raises ConfigurationError, StorageUnavailable.
+    ``upgrade``: run pending migrations first, else refuse a database that needs them. ``reading``: change nothing, take
+    no lock. ``transports``, ``extra`` adapters and ``clock`` are for tests. ConfigurationError, StorageUnavailable.
     """
     _require_networks(settings)
     rules = load_rules(settings.deadlines)  # before anything is opened: it may refuse the settings
     keyring = build_keyring(settings)
     database = _open_database(settings, upgrade=upgrade, reading=reading)
-    hub = Hub(database=database, clock=clock or await _clock(database), settings=settings.delivery)
+    hub = Hub(database=database, clock=clock or await steady_clock(database), settings=settings.delivery)
     destinations = _destinations(settings, hub, keyring, transports or {}, extra or {})
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
@@ -200,12 +199,18 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         deadlines=desk,
         repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
         payments=payments,
+        approvals=_approvals(hub, payments, worker),
         translation=translation,
         callbacks=_callbacks(hub, destinations, intake, settings, evidence),
         feed=feed,
         webhooks=webhooks,
         evidence=evidence,
     )
+
+
+def _approvals(hub: Hub, payments: Payments, worker: Worker) -> ApprovalDesk:
+    carriers = delivery_carriers(hub.database, hub.clock, worker.wake)
+    return ApprovalDesk(hub.database, hub.clock, payments.desk, carriers)
 
 
 def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) -> Jobs:
@@ -397,24 +402,6 @@ def _require_networks(settings: Settings) -> None:
                 raise ConfigurationError(
                     f"destination.{name}.inbound_from: got {network!r}, expected a network like 10.20.0.0/16: {fault}"
                 ) from fault
-
-
-async def _clock(database: Database) -> SteadyClock:
-    """A clock, and identifiers, that go on where the last process ended, even if the wall was set back since."""
-    newest = await database.read(upkeep.newest_entry)
-    if newest is None:
-        return SteadyClock()
-    identifier, at = newest
-    database.identifiers.follow(identifier)
-    if (ahead := (from_micros(at) - SteadyClock()()).total_seconds()) > LONGEST_SETBACK_SECONDS:
-        log.error(
-            "message_log_is_ahead_of_the_clock", seconds=round(ahead)
-        )  # the log was wrong, or the clock is
-        return SteadyClock()
-    clock = SteadyClock(not_before=from_micros(at))
-    if clock.behind() > NOTABLE_SECONDS:
-        log.warning("wall_clock_is_behind_the_message_log", seconds=round(clock.behind()))
-    return clock
 
 
 def _open_database(settings: Settings, *, upgrade: bool, reading: bool) -> Database:

@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.deliveries import Reasoned
-from gateway.api.problem import Refused
+from gateway.api.problem import Refused, invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL
 from gateway.domain.errors import ConflictError
+from gateway.domain.violation import Violation
 from gateway.storage.client_orders import (
     AddClient,
     ClientDone,
@@ -26,6 +27,7 @@ from gateway.storage.client_orders import (
     manage_client,
 )
 from gateway.storage.clients import Client, NewClient, Scope, list_clients
+from gateway.storage.scopes import Role
 
 ClientId = Annotated[
     str,
@@ -38,10 +40,12 @@ ClientId = Annotated[
 
 
 class ClientOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A client to make. ``name``: for people; its id if left out. ``rate``: requests a second, else the setting's."""
+    """A client to make, with roles, scopes or both. ``name``: for people; its id if left out. ``rate``: requests a
+    second, else the setting's."""
 
     id: ClientId
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(Scope))]
+    roles: Annotated[list[Role], Meta(max_length=len(Role))] = []
+    scopes: Annotated[list[Scope], Meta(max_length=len(Scope))] = []
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
     rate: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
@@ -60,10 +64,26 @@ async def get_clients(api: Api, _call: Call) -> Answer:
 async def create_client(api: Api, call: Call) -> Answer:
     """Make a client; its key is shown this once."""
     order = call.body_as(ClientOrderBody)
-    scopes = frozenset(order.scopes)
-    _require_own(call, scopes, f"give client {order.id}")
-    new = NewClient(id=order.id, name=order.name or order.id, scopes=scopes, rate=order.rate)
-    done = await _manage(api, AddClient(actor=call.client, reason="", now=api.now, new=new))
+    new = NewClient(
+        id=order.id,
+        name=order.name or order.id,
+        scopes=frozenset(order.scopes),
+        roles=frozenset(order.roles),
+        rate=order.rate,
+    )
+    if not new.allowed:
+        raise invalid(
+            f"client {order.id} would be refused everything",
+            Violation(
+                pointer="/scopes",
+                code="minItems",
+                got="[]",
+                expected="a role or a scope",
+                advice="give one",
+            ),
+        )
+    _require_own(call, new.allowed, f"give client {order.id}")
+    done = await _manage(api, AddClient(actor=call.actor, reason="", now=api.now, new=new))
     return Answer(value=done, status=201)
 
 
@@ -74,7 +94,7 @@ async def rotate_client(api: Api, call: Call) -> Answer:
     if client in known:
         _require_own(call, known[client].scopes, f"take the key of client {client}, which has")
     return Answer(
-        value=await _manage(api, RotateClient(actor=call.client, reason=reason, now=api.now, client=client))
+        value=await _manage(api, RotateClient(actor=call.actor, reason=reason, now=api.now, client=client))
     )
 
 
@@ -86,7 +106,7 @@ async def disable_client(api: Api, call: Call) -> Answer:
             f"client {client} cannot disable itself; do it with another client's key, or on the command line"
         )
     return Answer(
-        value=await _manage(api, DisableClient(actor=call.client, reason=reason, now=api.now, client=client))
+        value=await _manage(api, DisableClient(actor=call.actor, reason=reason, now=api.now, client=client))
     )
 
 

@@ -129,7 +129,7 @@ async def retry_delivery(api: Api, call: Call) -> Answer:
     order = call.body_as(Reasoned)
     return await _moved(
         api,
-        Retry(actor=call.client, reason=order.reason, now=api.now, delivery=int(call.path["delivery"])),
+        Retry(actor=call.actor, reason=order.reason, now=api.now, delivery=int(call.path["delivery"])),
     )
 
 
@@ -137,7 +137,7 @@ async def skip_delivery(api: Api, call: Call) -> Answer:
     """Never send a delivery."""
     order = call.body_as(Reasoned)
     return await _moved(
-        api, Skip(actor=call.client, reason=order.reason, now=api.now, delivery=int(call.path["delivery"]))
+        api, Skip(actor=call.actor, reason=order.reason, now=api.now, delivery=int(call.path["delivery"]))
     )
 
 
@@ -148,7 +148,7 @@ async def resolve_delivery(api: Api, call: Call) -> Answer:
     return await _moved(
         api,
         Resolve(
-            actor=call.client,
+            actor=call.actor,
             reason=order.reason,
             now=api.now,
             delivery=delivery,
@@ -177,7 +177,7 @@ async def retry_deliveries(api: Api, call: Call) -> Answer:
     order = call.body_as(BulkRetryOrder)
     done = await api.operate(
         BulkRetry(
-            actor=call.client,
+            actor=call.actor,
             reason=order.reason,
             now=api.now,
             destination=order.destination,
@@ -206,7 +206,7 @@ async def release_lane(api: Api, call: Call) -> Answer:
 async def _held(api: Api, call: Call, kind: type[Hold | Unhold]) -> Answer:
     done = await api.operate(
         kind(
-            actor=call.client,
+            actor=call.actor,
             reason=call.body_as(Reasoned).reason,
             now=api.now,
             destination=str(call.path["destination"]),

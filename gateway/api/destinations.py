@@ -164,7 +164,7 @@ async def resume_destination(api: Api, call: Call) -> Answer:
 async def _paused(api: Api, call: Call, kind: type[Pause | Resume]) -> Answer:
     destination, order = _named(api, call), call.body_as(Reasoned)
     done = await api.operate(
-        kind(actor=call.client, reason=order.reason, now=api.now, destination=destination.name)
+        kind(actor=call.actor, reason=order.reason, now=api.now, destination=destination.name)
     )
     api.forget_health()
     return Answer(value=done)

@@ -109,7 +109,7 @@ async def apply_repairs(api: Api, call: Call) -> Answer:
             ),
         )
     request = RepairRequest(
-        actor=call.client,
+        actor=call.actor,
         reason=body.reason,
         ids=tuple(int(each) for each in body.ids),
         destination=body.destination,
@@ -127,7 +127,7 @@ async def apply_repairs(api: Api, call: Call) -> Answer:
 async def tolerate_drift(api: Api, call: Call) -> Answer:
     """Leave a difference as it is."""
     order = Tolerance(
-        actor=call.client,
+        actor=call.actor,
         reason=call.body_as(Reasoned).reason,
         now=api.now,
         drift=int(call.path["drift"]),

@@ -110,13 +110,13 @@ async def list_webhooks(api: Api, _call: Call) -> Answer:
 async def create_webhook(api: Api, call: Call) -> Answer:
     """Register an endpoint; its secret is shown this once."""
     order = call.body_as(WebhookOrder)
-    created = await api.gateway.webhooks.create(order.url, order.kinds, actor=call.client, after=order.after)
+    created = await api.gateway.webhooks.create(order.url, order.kinds, actor=call.actor, after=order.after)
     return Answer(value=created, status=201, headers=(("location", f"/v1/webhooks/{created.endpoint.id}"),))
 
 
 async def delete_webhook(api: Api, call: Call) -> Answer:
     """Stop sending to an endpoint for ever."""
-    await api.gateway.webhooks.delete(str(call.path["webhook"]), actor=call.client)
+    await api.gateway.webhooks.delete(str(call.path["webhook"]), actor=call.actor)
     return Answer(status=204, content=b"")
 
 
@@ -124,7 +124,7 @@ async def enable_webhook(api: Api, call: Call) -> Answer:
     """Send again to an endpoint that was given up."""
     order = call.body_as(WebhookResumption)
     endpoint = await api.gateway.webhooks.enable(
-        str(call.path["webhook"]), actor=call.client, reason=order.reason, after=order.after
+        str(call.path["webhook"]), actor=call.actor, reason=order.reason, after=order.after
     )
     return Answer(value=endpoint)
 
@@ -133,7 +133,7 @@ async def rotate_webhook(api: Api, call: Call) -> Answer:
     """A new secret for an endpoint, shown this once."""
     order = call.body_as(WebhookRotation)
     revealed = await api.gateway.webhooks.rotate(
-        str(call.path["webhook"]), actor=call.client, reason=order.reason, overlap=order.overlap
+        str(call.path["webhook"]), actor=call.actor, reason=order.reason, overlap=order.overlap
     )
     return Answer(value=revealed)
 

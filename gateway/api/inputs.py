@@ -46,6 +46,12 @@ class PathPart:
 PATH_PARTS: dict[str, PathPart] = {
     "code": PathPart(kind=DossierCode, description="Dossier number.", example="H99.14-260928-0007"),
     "dossier": PathPart(kind=DossierCode, description="Dossier number.", example="H99.14-260928-0007"),
+    "approval": PathPart(
+        kind=Identifier,
+        description="Identifier of what needs a second person.",
+        example="250367648418762752",
+        number=True,
+    ),
     "delivery": PathPart(
         kind=Identifier, description="Identifier of a delivery.", example="4031", number=True
     ),

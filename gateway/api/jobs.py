@@ -89,7 +89,7 @@ async def start_run(api: Api, call: Call) -> Answer:
     view = await api.gateway.jobs.start(
         RunOrder(
             job=str(call.path["job"]),
-            actor=call.client,
+            actor=call.actor,
             parameters=order.parameters,
             dry_run=order.dry_run,
             from_start=order.from_start,
@@ -128,11 +128,11 @@ async def get_run(api: Api, call: Call) -> Answer:
 async def stop_run(api: Api, call: Call) -> Answer:
     """Ask a run to end."""
     reason = call.body_as(Reasoned).reason
-    return Answer(value=await api.gateway.jobs.stop(int(call.path["run"]), actor=call.client, reason=reason))
+    return Answer(value=await api.gateway.jobs.stop(int(call.path["run"]), actor=call.actor, reason=reason))
 
 
 async def set_schedule(api: Api, call: Call) -> Answer:
     """Set a schedule over the configured one."""
     order = call.body_as(ScheduleRequest)
-    new = NewSchedule(job=str(call.path["job"]), actor=call.client, **msgspec.structs.asdict(order))
+    new = NewSchedule(job=str(call.path["job"]), actor=call.actor, **msgspec.structs.asdict(order))
     return Answer(value=await api.gateway.jobs.reschedule(new))

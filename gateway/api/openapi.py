@@ -52,6 +52,7 @@ _TAGS = {
     "messages": "The message log.",
     "log": "The proof of the message log: checkpoints, proofs, keys, witnesses.",
     "events": "What the one-door system is told: a feed, and webhooks.",
+    "approvals": "What needs a second person, and what that person says.",
     "clients": "Who may call, and with what rights.",
     "reports": "Form 06a, the progress indicator of Decision 766, lists.",
     "status": "Health, metrics, this description.",

@@ -13,6 +13,7 @@ from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.service import Jobs
+from gateway.oversight.approvals import ApprovalDesk
 from gateway.payments.service import Payments
 from gateway.settings import Settings
 from gateway.statussync.desk import Desk
@@ -78,6 +79,10 @@ class Gateway(Protocol):
     @property
     def repairs(self) -> RepairDesk:
         """Mends differences."""
+
+    @property
+    def approvals(self) -> ApprovalDesk:
+        """Takes the word of second persons."""
 
     @property
     def payments(self) -> Payments:

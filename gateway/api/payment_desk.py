@@ -16,9 +16,9 @@ from gateway.api.deliveries import Reason
 from gateway.api.inputs import HIGHEST_IDENTIFIER, Identifier
 from gateway.api.once import once
 from gateway.api.paging import Limit
-from gateway.api.payments import Operator, PaymentOrderBody, actor_of, payment_view
+from gateway.api.payments import PaymentOrderBody, actor_of, payment_view
 from gateway.api.problem import invalid
-from gateway.api.route import Answer, Call
+from gateway.api.route import Answer, Call, Operator
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL
 from gateway.domain.errors import ConflictError

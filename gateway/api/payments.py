@@ -18,7 +18,8 @@ from gateway.api.once import once
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.preview import EncodedRequest, encoded
 from gateway.api.problem import invalid
-from gateway.api.route import Answer, Call
+from gateway.api.route import Answer, Call, Operator
+from gateway.api.route import actor_of as actor_named
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL, Code, DossierCode, FeeKind, Instant
 from gateway.domain.errors import NotFoundError
@@ -44,14 +45,6 @@ Purpose: TypeAlias = Annotated[
         pattern=r"^[a-z0-9][a-z0-9._-]{0,49}$(?!\n)",
         description="What is paid for; the same purpose of a dossier is asked for once.",
         examples=["fees"],
-    ),
-]
-Operator: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$(?!\n)",
-        description="Who acts at the client, as the client knows this person; the client answers for it.",
-        examples=["tran.thi.mau"],
     ),
 ]
 ItemMoney: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_VND, description="Đồng, integer.")]
@@ -155,7 +148,7 @@ class PaymentOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 def actor_of(call: Call, operator: str | None) -> str:
     """Who acts: the client, with the person that it names. Upper and lower case make no second person."""
-    return call.client if operator is None else f"{call.client}/{operator.lower()}"
+    return call.actor if operator is None else actor_named(call.client, operator)
 
 
 async def create_payment(api: Api, call: Call) -> Answer:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.domain.errors import (
+    ApprovalRequired,
     CannotEncode,
     ConflictError,
     GatewayError,
@@ -33,7 +34,7 @@ _UNREADABLE = frozenset(
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A refusal. ``instance`` names this very answer in the log. ``error``: the code of RFC 6749 §5.2 where the
-    refusal is one of the token endpoint."""
+    refusal is one of the token endpoint. ``approval``: what waits for a second person."""
 
     type: str
     title: str
@@ -43,6 +44,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     violations: list[Violation] = []
     error: str | None = None
     error_description: str | None = None
+    approval: str | None = None
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,8 @@ KINDS: dict[str, Kind] = {
         Kind(code="too_large", status=413, title="The request is too large"),
         Kind(code="unsupported_media_type", status=415, title="The body's type is not taken here"),
         Kind(code="invalid", status=422, title="The request is understood and wrong"),
+        # RFC 6585 §3: repeat it once the condition is fulfilled, here another person's approval
+        Kind(code="approval_required", status=428, title="A second person has to approve it first"),
         Kind(code="too_many_requests", status=429, title="Too many requests"),
         Kind(code="headers_too_large", status=431, title="The header is too large"),
         Kind(code="internal", status=500, title="A fault of the gateway"),
@@ -77,7 +81,10 @@ KINDS: dict[str, Kind] = {
 
 
 class Refused(GatewayError):
-    """The request is refused; ``kind`` and ``headers`` say how the answer looks."""
+    """The request is refused; ``kind`` and ``headers`` say how the answer looks. ``approval``: what waits for a second
+    person."""
+
+    approval: str | None = None
 
     def __init__(
         self,
@@ -106,6 +113,7 @@ class Refused(GatewayError):
             violations=self.violations,
             error=self.error,
             error_description=self.detail if self.error else None,
+            approval=self.approval,
         )
 
 
@@ -121,6 +129,10 @@ def refusal_of(fault: GatewayError) -> Refused:
     match fault:
         case Refused():
             return fault
+        case ApprovalRequired(approval=approval):
+            refused = Refused("approval_required", str(fault))
+            refused.approval = approval
+            return refused
         case RecordError(violations=violations) | CannotEncode(violations=violations):
             return _of_record(str(fault), violations)
         case StorageUnavailable():

@@ -90,7 +90,7 @@ async def start_reconciliation(api: Api, call: Call) -> Answer:
     view = await api.gateway.jobs.start(
         RunOrder(
             job=NAME,
-            actor=call.client,
+            actor=call.actor,
             parameters={name: value for name, value in given.items() if value is not None},
             dry_run=order.dry_run,
         )
@@ -132,7 +132,7 @@ async def resolve_item(api: Api, call: Call) -> Answer:
     """End an open item."""
     order = Resolution(
         item=int(call.path["item"]),
-        actor=call.client,
+        actor=call.actor,
         reason=call.body_as(Reasoned).reason,
         now=api.now,
     )
@@ -148,7 +148,7 @@ async def hand_in_file(api: Api, call: Call) -> Answer:
             name=query.name,
             destination=query.destination,
             day=query.date,
-            actor=call.client,
+            actor=call.actor,
         )
         taken = await api.gateway.payments.reconciliation.take_in(given)
     return Answer(value=taken, status=200 if taken.known else 201)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from gateway.storage.clients import Principal, Scope
 
@@ -23,6 +24,22 @@ JSON = "application/json"
 
 class NoInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Takes no query parameters (or no headers) of its own."""
+
+
+Operator: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$(?!\n)",
+        description="Who acts at the client, as the client knows this person; the client answers for it.",
+        examples=["tran.thi.mau"],
+    ),
+]
+
+
+class PersonHeaders(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acts, where it matters that it is a person: what the client calls this person."""
+
+    operator: Operator | None = msgspec.field(name="X-Operator", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +90,11 @@ class Call:
         """The caller's id, for histories and logs."""
         return self.principal.client if self.principal is not None else ""
 
+    @property
+    def actor(self) -> str:
+        """Who acts: the client, with the person that it names."""
+        return actor_of(self.client, getattr(self.headers, "operator", None))
+
     def query_as(self, kind: type[_T]) -> _T:
         """The query parameters, of the row's type."""
         return _as(self.query, kind)
@@ -84,6 +106,11 @@ class Call:
     def body_as(self, kind: type[_T]) -> _T:
         """The body, of the row's type."""
         return _as(self.body, kind)
+
+
+def actor_of(client: str, operator: str | None) -> str:
+    """A client with the person that it names; upper and lower case make no second person."""
+    return client if operator is None else f"{client}/{operator.lower()}"
 
 
 def _as(value: object, kind: type[_T]) -> _T:

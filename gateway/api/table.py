@@ -43,6 +43,7 @@ from gateway.api.overview import (
 )
 from gateway.api.payer import HTML, show_return
 from gateway.api.route import Body, Route, Success
+from gateway.api.table_approvals import APPROVALS
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
 from gateway.api.table_dossiers import DOSSIERS
@@ -114,7 +115,7 @@ EVENTS: tuple[Route, ...] = (
         path="/v1/webhooks",
         name="list_webhooks",
         tag="events",
-        scope=Scope.WEBHOOKS_MANAGE,
+        scope=Scope.WEBHOOKS_READ,
         summary="List webhook endpoints",
         description="Where events are pushed to, and how far each endpoint is.",
         handler=list_webhooks,
@@ -325,6 +326,7 @@ PAYERS: tuple[Route, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     *CALLBACKS,  # first: addresses are compared one after another, and partners must not pay for eighty
+    *APPROVALS,
     *DEADLINES,
     *DOSSIERS,
     *DELIVERIES,

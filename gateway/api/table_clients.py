@@ -24,7 +24,7 @@ CLIENTS: tuple[Route, ...] = (
         path="/v1/clients",
         name="list_clients",
         tag="clients",
-        scope=Scope.CLIENTS_MANAGE,
+        scope=Scope.CLIENTS_READ,
         summary="List clients",
         description="Who may call, and with what rights. Keys are never shown again.",
         handler=get_clients,
@@ -37,11 +37,14 @@ CLIENTS: tuple[Route, ...] = (
         tag="clients",
         scope=Scope.CLIENTS_MANAGE,
         summary="Make a client",
-        description="The key is shown this once. Only scopes that the caller has itself can be given.",
+        description=(
+            "The key is shown this once. A role stands for its scopes (docs/security.md). Only scopes that the caller "
+            "has itself can be given."
+        ),
         handler=create_client,
         body=Body(
             kind=ClientOrderBody,
-            example={"id": "one-door", "scopes": [Scope.DOSSIERS_WRITE, Scope.EVENTS_READ]},
+            example={"id": "one-door", "roles": ["submitter"], "scopes": [Scope.METRICS_READ]},
         ),
         successes=(Success(status=201, description="Made.", kind=Issued),),
         problems=("unreadable", "conflict"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.storage.client_orders import ClientDone, ClientOrder
     from gateway.storage.clients import Client, Scope
+    from gateway.storage.scopes import Role
 
 app = group("API clients: add, list, rotate and disable them.")
 PATH = "/v1/clients"
@@ -30,7 +31,8 @@ Id = Annotated[
 @app.command(
     "add",
     epilog=examples(
-        "lienthong clients add one-door --scope dossiers:write --scope events:read",
+        "lienthong clients add one-door --role submitter",
+        "lienthong clients add inspectorate --role auditor",
         "lienthong clients add monitoring --scope metrics:read --rate 5",
     ),
 )
@@ -38,9 +40,19 @@ Id = Annotated[
 def add(
     client: Id,
     *,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What it is for: submitter, operator, auditor, administrator; repeat the option.",
+            show_default=False,
+        ),
+    ] = None,
     scope: Annotated[
-        list[str], typer.Option(help="What it may do; repeat the option. 'all' for everything.")
-    ],
+        list[str] | None,
+        typer.Option(
+            help="What it may do besides; repeat the option. 'all' for everything.", show_default=False
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="What it is, for people.")] = "",
     rate: Annotated[
         int | None, typer.Option(min=1, help="Requests a second; else the setting's.", show_default=False)
@@ -53,9 +65,20 @@ def add(
     from gateway.storage.client_orders import AddClient
     from gateway.storage.clients import NewClient
 
-    new = NewClient(id=client, name=name or client, scopes=_scopes(scope), rate=rate)
+    new = NewClient(
+        id=client, name=name or client, scopes=_scopes(scope or []), roles=_roles(role or []), rate=rate
+    )
     order = AddClient(actor=actor_of(None), reason="", now=datetime.now(UTC), new=new)
     _show(_manage(way, order), as_json=as_json)
+
+
+def _roles(given: list[str]) -> frozenset[Role]:
+    from gateway.storage.scopes import Role
+
+    unknown = sorted(set(given) - set(Role))
+    if unknown:
+        raise typer.BadParameter(f"--role: got {', '.join(unknown)}; there are: {', '.join(Role)}")
+    return frozenset(Role(each) for each in given)
 
 
 def _scopes(given: list[str]) -> frozenset[Scope]:
@@ -82,7 +105,7 @@ def list_(*, way: Way, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    console().print(table(("id", "name", "scopes", "rate", "made", "disabled"), map(_row, found)))
+    console().print(table(("id", "name", "roles", "scopes", "rate", "made", "disabled"), map(_row, found)))
 
 
 async def _listed(way: Way) -> list[Client]:
@@ -93,7 +116,8 @@ async def _listed(way: Way) -> list[Client]:
 
 
 def _row(each: Client) -> tuple[object, ...]:
-    return each.id, each.name, " ".join(sorted(each.scopes)), each.rate, each.created_at, each.disabled_at
+    named = " ".join(sorted(each.roles)), " ".join(sorted(each.scopes))
+    return each.id, each.name, *named, each.rate, each.created_at, each.disabled_at
 
 
 @app.command(
@@ -155,6 +179,7 @@ async def _through_api(way: Way, order: ClientOrder) -> ClientDone:
         if isinstance(order, AddClient):
             new = order.new
             body: dict[str, Any] = {"id": new.id, "name": new.name, "scopes": sorted(new.scopes)}
+            body |= {"roles": sorted(new.roles)} if new.roles else {}
             return await remote.post(PATH, body | ({"rate": new.rate} if new.rate else {}), Issued)
         path, reason = f"{PATH}/{quote(order.client, safe='')}", {"reason": order.reason}
         if isinstance(order, RotateClient):

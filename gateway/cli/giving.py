@@ -20,12 +20,18 @@ INSTEAD = "give the order through its API: --url URL --key-file FILE"
 
 
 async def give(
-    way: Way, here: Callable[[Gateway], Awaitable[T]], path: str, body: Mapping[str, Any], kind: type[T]
+    way: Way,
+    here: Callable[[Gateway], Awaitable[T]],
+    path: str,
+    body: Mapping[str, Any],
+    kind: type[T],
+    *,
+    operator: str | None = None,
 ) -> T:
-    """What ``here`` does, or the answer of kind ``kind`` to ``body`` posted to ``path``."""
+    """What ``here`` does, or the answer of kind ``kind`` to ``body`` posted to ``path``, in the name of ``operator``."""
     if way.url is None:
         require_free(way.settings, instead=INSTEAD)
         async with opened(way.settings) as gateway:
             return await here(gateway)
-    async with connected(way.url, read_key(way.key, way.key_file)) as remote:
+    async with connected(way.url, read_key(way.key, way.key_file), operator) as remote:
         return await remote.post(path, body, kind)

@@ -13,6 +13,7 @@ import typer
 
 from gateway.cli import (
     adapters,
+    approvals,
     clients,
     deliveries,
     destinations,
@@ -87,6 +88,7 @@ for _name, _group in (
     ("evidence", evidence.app),
     ("adapters", adapters.app),
     ("clients", clients.app),
+    ("approvals", approvals.app),
 ):
     app.add_typer(_group, name=_name)
 

@@ -1,6 +1,7 @@
 """Carrying out an operator's order: on the database, or through the API of a gateway that has it open.
 
-Invariant: an order has its actor and its reason either way; through the API the actor is the key's client.
+Invariant: an order has its actor and its reason either way; through the API the actor is the key's client, with
+the person that ``--as`` names.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def require_reason(reason: str) -> str:
     return reason.strip()
 
 
-def carry_out(way: Way, order: Order) -> Done:
+def carry_out(way: Way, order: Order, operator: str | None = None) -> Done:
     """The order's outcome. Raises ConflictError and NotFoundError, and what stands in the way of reaching it."""
     if way.url is not None:
-        return run(_through_api(way.url, read_key(way.key, way.key_file), order))
+        return run(_through_api(way, order, operator))
     return run(_on_database(way.settings, order))
 
 
@@ -86,9 +87,9 @@ def _call(order: Order) -> _Call:
             return _Call("/v1/deliveries:retry", body, BulkDone)
 
 
-async def _through_api(url: str, key: str, order: Order) -> Done:
+async def _through_api(way: Way, order: Order, operator: str | None) -> Done:
     call = _call(order)
-    async with connected(url, key) as remote:
+    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
         return await remote.post(call.path, call.body, call.kind)
 
 
@@ -113,7 +114,7 @@ def lines_of(done: Done) -> list[str]:
 
 def print_done(by: Changing, order: Order) -> None:
     """Carry the order out and print its outcome."""
-    done = carry_out(by.way, order)
+    done = carry_out(by.way, order, by.actor)
     if by.as_json:
         print_json(done)
     else:

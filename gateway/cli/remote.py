@@ -33,6 +33,7 @@ _FAULTS: dict[int, type[GatewayError]] = {
     404: NotFoundError,
     409: ConflictError,
     412: ConflictError,
+    428: ConflictError,
     503: StorageUnavailable,
 }
 
@@ -44,11 +45,12 @@ class _Problem(msgspec.Struct):
 
 
 class Remote:
-    """A gateway's API at ``url`` (scheme, host and port), with one API key."""
+    """A gateway's API at ``url`` (scheme, host and port), with one API key, for the person ``operator``."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, operator: str | None = None) -> None:
         self._url = url.rstrip("/")
-        self._who = (("authorization", f"Bearer {key}"),)
+        named = () if operator is None else (("x-operator", operator),)
+        self._who = (("authorization", f"Bearer {key}"), *named)
         self._client = HttpClient(
             Capacity(concurrency=1, read_timeout=READ_SECONDS, max_response_bytes=_ANSWER_BYTES)
         )
@@ -91,9 +93,13 @@ class Remote:
 
 
 @asynccontextmanager
-async def connected(url: str, key: str) -> AsyncIterator[Remote]:
-    """A gateway's API until the block ends."""
-    remote = Remote(url, key)
+async def connected(url: str, key: str, operator: str | None = None) -> AsyncIterator[Remote]:
+    """A gateway's API until the block ends. ConfigurationError for an operator whose name no header can carry."""
+    if operator is not None and not operator.isascii():
+        raise ConfigurationError(
+            f"--as: got {operator}; through the API a name is letters without accents, digits, and . _ @ -"
+        )
+    remote = Remote(url, key, operator)
     try:
         yield remote
     finally:

@@ -39,8 +39,7 @@ class Wanted(Instruction, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """What is approved, in 64 hexadecimal digits."""
-        told = [self.action.value, self.target, self.parameters]
-        return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
+        return digest_of(self.action.value, self.target, self.parameters)
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +67,8 @@ class Word(Instruction, frozen=True, kw_only=True):
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """One request for a second person, as it is kept."""
+    """One request for a second person, as it is kept. ``expires_at`` None: never. ``digest``: of action, target and
+    parameters."""
 
     id: str
     action: str
@@ -79,7 +79,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     requested_by: str
     reason: str
     requested_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None
     decided_by: str | None = None
     decided_reason: str | None = None
     decided_at: datetime | None = None
@@ -114,6 +114,11 @@ _USE = Statement("""
 _TARGET = "approval:{}"
 
 
+def digest_of(action: str, target: str, parameters: dict[str, Any]) -> str:
+    """What stands for exactly this, in 64 hexadecimal digits."""
+    return hashlib.sha256(msgspec.json.encode([action, target, parameters], order="sorted")).hexdigest()
+
+
 def approved(transaction: Transaction, wanted: Wanted) -> Permit | ApprovalRequired:
     """Whether ``wanted`` may be done now; a permit is used up with this transaction.
 
@@ -136,7 +141,7 @@ def _live(transaction: Transaction, wanted: Wanted) -> Approval | None:
     if row is None:
         return None
     found = approval_of(row)
-    if found.expires_at > wanted.now:
+    if not _is_over(found, wanted.now):
         return found
     transaction.run(_EXPIRE, {"approval": int(found.id)})
     return None
@@ -167,11 +172,15 @@ def _ask(transaction: Transaction, wanted: Wanted) -> Approval:
             "requested_by": made.requested_by,
             "reason": made.reason,
             "requested_at": to_micros(made.requested_at),
-            "expires_at": to_micros(made.expires_at),
+            "expires_at": to_micros(wanted.now + transaction.oversight.lifetime),
         },
     )
     _write_down(transaction, wanted, made, "approval.request")
     return made
+
+
+def _is_over(found: Approval, now: datetime) -> bool:
+    return found.expires_at is not None and found.expires_at <= now
 
 
 def _waiting(found: Approval) -> str:
@@ -195,7 +204,7 @@ def decide(transaction: Transaction, word: Word) -> Approval | ConflictError:
         return found
     if found.state != "requested":
         return ConflictError(f"approval {found.id} is {found.state} already{_by(found)}")
-    if found.expires_at <= word.now:
+    if _is_over(found, word.now):
         transaction.run(_EXPIRE, {"approval": int(found.id)})
         return ConflictError(f"approval {found.id} has expired; whoever still wants it asks again")
     if word.digest not in {None, found.digest}:

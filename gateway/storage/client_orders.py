@@ -62,7 +62,8 @@ def manage_client(transaction: Transaction, order: ClientOrder) -> ClientDone:
     match order:
         case AddClient(new=new):
             done: ClientDone = create_client(transaction, new, order.now)
-            _write_down(transaction, order, "client.create", {"scopes": sorted(new.scopes), "rate": new.rate})
+            told = {"roles": sorted(new.roles), "scopes": sorted(new.scopes), "rate": new.rate}
+            _write_down(transaction, order, "client.create", told)
         case RotateClient(client=client):
             done = rotate_client(transaction, client)
             _write_down(transaction, order, "client.rotate", {})

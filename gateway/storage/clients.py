@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +19,8 @@ import sqlalchemy as sa
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
 from gateway.storage.schema import client, token
+from gateway.storage.scopes import ROLES, Role, allowed, joined, roles
+from gateway.storage.scopes import Scope as Scope  # noqa: PLC0414 - what a client has, for those who read clients
 from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
@@ -32,45 +33,33 @@ IDEMPOTENCY_LIFETIME = timedelta(days=7)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
-class Scope(StrEnum):
-    """What a client may be allowed to do; everything else is refused."""
-
-    DOSSIERS_WRITE = "dossiers:write"
-    DOSSIERS_READ = "dossiers:read"
-    DELIVERIES_READ = "deliveries:read"
-    DELIVERIES_OPERATE = "deliveries:operate"
-    PAYMENTS_READ = "payments:read"
-    PAYMENTS_WRITE = "payments:write"
-    PAYMENTS_APPROVE = "payments:approve"
-    MESSAGES_READ = "messages:read"
-    LOG_READ = "log:read"
-    LOG_WITNESS = "log:witness"
-    EVENTS_READ = "events:read"
-    WEBHOOKS_MANAGE = "webhooks:manage"
-    DESTINATIONS_OPERATE = "destinations:operate"
-    JOBS_OPERATE = "jobs:operate"
-    METRICS_READ = "metrics:read"
-    CLIENTS_MANAGE = "clients:manage"
-
-
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """One client as it may be shown. ``rate``: requests a second; None means the setting's."""
+    """One client as it may be shown. ``scopes``: all that it may do, by its ``roles`` too. ``rate``: requests a second;
+    None means the setting's."""
 
     id: str
     name: str
     scopes: frozenset[Scope]
+    roles: frozenset[Role] = frozenset()
     rate: int | None
     created_at: datetime
     disabled_at: datetime | None
 
 
 class NewClient(msgspec.Struct, frozen=True, kw_only=True):
-    """A client to make. ``id`` is what logs and histories name it by: lower-case letters, digits, hyphens."""
+    """A client to make. ``id`` is what logs and histories name it by: lower-case letters, digits, hyphens.
+    ``scopes``: beyond those of its ``roles``."""
 
     id: str
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[Scope] = frozenset()
+    roles: frozenset[Role] = frozenset()
     rate: int | None = None
+
+    @property
+    def allowed(self) -> frozenset[Scope]:
+        """All that it may do."""
+        return self.scopes.union(*(ROLES[role] for role in self.roles))
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +114,10 @@ def create_client(transaction: Transaction, new: NewClient, now: datetime) -> Is
         raise ConflictError(
             f"client id: got {new.id!r}, expected 1 to 63 lower-case letters, digits and hyphens, no hyphen first"
         )
-    if not new.scopes:
-        raise ConflictError(f"client {new.id}: no scopes; a client without any is refused everything")
+    if not new.allowed:
+        raise ConflictError(
+            f"client {new.id}: no role and no scopes; a client without any is refused everything"
+        )
     if transaction.one(_EXISTS, {"id": new.id}) is not None:
         raise ConflictError(f"client {new.id} exists; rotate its key, or choose another id")
     issued = _issue(new.id)
@@ -136,7 +127,7 @@ def create_client(transaction: Transaction, new: NewClient, now: datetime) -> Is
             "id": new.id,
             "name": new.name,
             "secret_hash": digest(issued.secret),
-            "scopes": _joined(new.scopes),
+            "scopes": joined(new.scopes, new.roles),
             "rate": new.rate,
             "created_at": to_micros(now),
         },
@@ -177,7 +168,7 @@ def save_token(transaction: Transaction, issued: Token) -> None:
         {
             "token_hash": issued.hash,
             "client": issued.client,
-            "scopes": _joined(issued.scopes),
+            "scopes": joined(issued.scopes),
             "expires_at": to_micros(issued.expires_at),
         },
     )
@@ -240,16 +231,12 @@ def _client(row: sa.Row[tuple[object, ...]]) -> Client:
         id=row.id,
         name=row.name,
         scopes=_split(row.scopes),
+        roles=roles(row.scopes.split()),
         rate=row.rate,
         created_at=from_micros(row.created_at),
         disabled_at=maybe_from_micros(row.disabled_at),
     )
 
 
-def _joined(scopes: Iterable[Scope]) -> str:
-    return " ".join(sorted(scopes))
-
-
 def _split(text: str) -> frozenset[Scope]:
-    """Scopes of a row; one that this release does not know allows nothing."""
-    return frozenset(Scope(word) for word in text.split() if word in Scope.__members__.values())
+    return allowed(text.split())

@@ -40,7 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gateway.telemetry",
         "mappings",
     ),
-    ("gateway.access", "gateway.settings_evidence"),
+    ("gateway.access", "gateway.oversight", "gateway.settings_evidence"),
     ("gateway.mapping", "gateway.codec", "gateway.storage"),
     ("gateway.deadlines", "gateway.port", "gateway.proof", "gateway.bounds"),
     ("gateway.domain",),

@@ -26,7 +26,7 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
     *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log", "evidence"),
-    *("adapters", "clients"),
+    *("adapters", "clients", "approvals"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
@@ -54,6 +54,7 @@ GROUPS = {
     "evidence": ("export", "verify", "keys"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),
+    "approvals": ("list", "show", "approve", "decline"),
 }
 
 

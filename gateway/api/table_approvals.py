@@ -1,0 +1,102 @@
+"""Rows of the table: what needs a second person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from gateway.api.approvals import (
+    ApprovalPage,
+    ApprovalQuery,
+    SecondWord,
+    approve,
+    decline,
+    get_approval,
+    list_approvals,
+)
+from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.table_operations import action
+from gateway.oversight.approvals import Decided
+from gateway.storage.approvals import Approval, digest_of
+from gateway.storage.clients import Scope
+
+_AT = datetime(2026, 9, 28, 1, 5, tzinfo=UTC)
+_PARAMETERS = {"delivery": "250228600404447232", "state": "parked", "attempts": 7}
+_TARGET = "national_portal/H99.14-260928-0007"
+_EXAMPLE = Approval(
+    id="250367648418762752",
+    action="delivery.skip",
+    target=_TARGET,
+    parameters=_PARAMETERS,
+    digest=digest_of("delivery.skip", _TARGET, _PARAMETERS),
+    state="requested",
+    requested_by="console/tran.thi.mau",
+    reason="the paper was handed over by post",
+    requested_at=_AT,
+    expires_at=_AT + timedelta(days=3),
+)
+_WORD = Body(kind=SecondWord, example={"reason": "seen in the post book, line 14", "digest": _EXAMPLE.digest})
+_DESCRIPTION = (
+    "By another person than the one who asked: another name, however it is spelt, and another client unless both times "
+    "`X-Operator` names somebody. Refunds and decisions about payments need scope payments:approve besides."
+)
+
+APPROVALS: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/v1/approvals",
+        name="list_approvals",
+        tag="approvals",
+        scope=Scope.APPROVALS_READ,
+        summary="List what needs a second person",
+        description=(
+            "Newest first, whatever it is about: deliveries, repairs, erasure, keys, refunds and decisions about "
+            "payments. `state=requested` is what waits."
+        ),
+        handler=list_approvals,
+        query=ApprovalQuery,
+        headers=PersonHeaders,
+        successes=(
+            Success(
+                status=200,
+                description="A page of them.",
+                kind=ApprovalPage,
+                example=ApprovalPage(items=[_EXAMPLE], next=None),
+            ),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/approvals/{approval}",
+        name="get_approval",
+        tag="approvals",
+        scope=Scope.APPROVALS_READ,
+        summary="Read what needs a second person",
+        description="With exactly the parameters that it is about.",
+        handler=get_approval,
+        successes=(Success(status=200, description="It.", kind=Approval, example=_EXAMPLE),),
+    ),
+    action(
+        "/v1/approvals/{approval}/approve",
+        "approve",
+        approve,
+        summary="Approve it",
+        description=(
+            _DESCRIPTION
+            + " It is done at once where it can be; else `trouble` says why not, and the same order, given "
+            "again, does it while the approval is good."
+        ),
+        scope=Scope.APPROVALS_DECIDE,
+        body=_WORD,
+        done=Decided,
+    ),
+    action(
+        "/v1/approvals/{approval}/decline",
+        "decline",
+        decline,
+        summary="Decline it",
+        description=_DESCRIPTION + " Nothing happens then.",
+        scope=Scope.APPROVALS_DECIDE,
+        body=_WORD,
+        done=Decided,
+    ),
+)
