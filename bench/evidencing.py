@@ -26,7 +26,7 @@ from gateway.proof.note import Signer, checkpoint_text, signed
 
 LEAST = 0.85
 LOADS: dict[str, Row] = {"4 KB": {}, "portal messages": {"load": "portal"}}
-EVERY = 2.0
+EVERY = 1.0
 MANY, STORED = 10_000_000, 200_000
 MOST_BYTES = 2048
 _AT = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
