@@ -80,7 +80,16 @@ def expecting(*keys, now=NOW, **changes):
     return Expectation(trusted=trusted, now=now, **changes)
 
 
-def timestamp_certificate(key, name="Cơ quan cấp dấu thời gian thử", root=90):
+def timestamp_certificate(
+    key,
+    name="Cơ quan cấp dấu thời gian thử",
+    root=90,
+    *,
+    use=x509.ExtendedKeyUsageOID.TIME_STAMPING,
+    critical=True,
+    begins=NOW - 30 * DAY,
+    ends=NOW + 30 * DAY,
+):
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=True,
@@ -92,7 +101,7 @@ def timestamp_certificate(key, name="Cơ quan cấp dấu thời gian thử", ro
         encipher_only=False,
         decipher_only=False,
     )
-    stamping = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.TIME_STAMPING])
+    stamping = x509.ExtendedKeyUsage([use])
     root_key = private("p256", root)
     above = certificate(
         root_key, name="Gốc thử", extensions=((x509.BasicConstraints(ca=True, path_length=None), True),)
@@ -103,10 +112,10 @@ def timestamp_certificate(key, name="Cơ quan cấp dấu thời gian thử", ro
         .issuer_name(above.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - 30 * DAY)
-        .not_valid_after(NOW + 30 * DAY)
+        .not_valid_before(begins)
+        .not_valid_after(ends)
         .add_extension(usage, critical=True)
-        .add_extension(stamping, critical=True)
+        .add_extension(stamping, critical=critical)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(root_key, hashes.SHA256())
     )

@@ -4,12 +4,13 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 
 from gateway.port import WireResponse
 from gateway.signing import der, timestamp
 from gateway.signing.authority import TimestampAuthority
 from gateway.signing.findings import CannotSign, Examination
-from tests.unit.signing_world import NOW, openssl, pem, private, timestamp_certificate
+from tests.unit.signing_world import DAY, NOW, openssl, pem, private, timestamp_certificate
 
 DATA = b"the value of a signature"
 
@@ -88,6 +89,24 @@ def test_other_data_another_root_and_a_changed_token_are_refused():
     assert later != token
     assert judged(later, DATA, (root,), NOW + timedelta(days=1))[1].code == "timestamp_untrusted"
     assert judged(b"junk", DATA, (root,))[1].code == "timestamp_unreadable"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"use": x509.ExtendedKeyUsageOID.SERVER_AUTH},
+        {"critical": False},
+        {"ends": NOW - DAY},
+        {"begins": NOW + DAY},
+    ],
+    ids=["for servers", "for stamping besides", "ended before", "begins afterwards"],
+)
+def test_a_certificate_that_is_not_for_stamping_then_is_refused(wrong):
+    root, own = timestamp_certificate(private("p256", 91), **wrong)
+    question = timestamp.question("https://tsa.example/stamp", DATA)
+    token = token_of(TimestampAuthority(private("p256", 91), own).answer(question.body, NOW))
+
+    assert judged(token, DATA, (root,), NOW + 2 * DAY)[1].code == "timestamp_untrusted"
 
 
 def test_no_changed_byte_moves_the_time():
