@@ -10,6 +10,7 @@ import ipaddress
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from gateway.inbound.feed import Feed
 from gateway.inbound.ruling import rule
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.book import JobBook
+from gateway.jobs.retention import Keeping, retention_job
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.messagelog.acts import oversight
@@ -215,8 +217,11 @@ def _approvals(hub: Hub, payments: Payments, worker: Worker) -> ApprovalDesk:
 
 def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) -> Jobs:
     """Every job, and the worker that looks what is due."""
+    kept = settings.evidence.retention
+    folder = None if kept.archives is None else Path(kept.archives)
+    retention = retention_job(Keeping(database=hub.database, clock=hub.clock, terms=kept, folder=folder))
     tidy = tidy_job(hub.database, hub.clock, lag_kept=timedelta(days=settings.lag.kept_days))
-    book = JobBook((*every, tidy), settings.jobs)
+    book = JobBook((*every, tidy, retention), settings.jobs)
     jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
     return jobs

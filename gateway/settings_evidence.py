@@ -27,6 +27,30 @@ class TimestampSettings(_Section, frozen=True, kw_only=True):
     every: Seconds = 0.0
 
 
+class RetentionSettings(_Section, frozen=True, kw_only=True):
+    """How long contents of the message log stay in the database, in days: of logins and the like (``health_days``), of
+    calls about no dossier (``debug_days``); entries and their proof are for ever. ``evidence_days``: after so many days
+    entries go into archives in the folder ``archives`` and, with ``prune``, out of the database; 0: never by themselves.
+    ``rate``: entries a second at most, so that the job leaves the machine to deliveries.
+    """
+
+    health_days: Annotated[int, Meta(ge=1, le=36_500)] = 90
+    debug_days: Annotated[int, Meta(ge=1, le=36_500)] = 365
+    evidence_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    archives: str | None = None
+    prune: bool = True
+    rate: Annotated[float, Meta(ge=1, le=1_000_000)] = 2_000.0
+
+    def __post_init__(self) -> None:
+        if self.evidence_days and self.archives is None:
+            raise ValueError("evidence.retention: evidence_days needs a folder for the archives: archives")
+        if self.evidence_days and self.evidence_days < max(self.health_days, self.debug_days):
+            raise ValueError(
+                f"evidence.retention.evidence_days: got {self.evidence_days}, expected no less than health_days and "
+                "debug_days, so that what is dropped is not in an archive before"
+            )
+
+
 class EvidenceSettings(_Section, frozen=True, kw_only=True):
     """The proof of the message log. ``keys``: the folder of its keys, the same on every machine; left out, one beside the
     SQLite database, and none for a server: contents are written in clear then, and nothing is proven.
@@ -40,6 +64,7 @@ class EvidenceSettings(_Section, frozen=True, kw_only=True):
     """
 
     keys: str | None = None
+    retention: RetentionSettings = RetentionSettings()
     origin: Annotated[str, Meta(pattern=r"^[^\s+]+$", max_length=200)] | None = None
     every: Pause = 10.0
     at_least_every: Pause = 3600.0

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.messagelog.content import Content, Missing, Redacted, Unreadable, head_of, read
 from gateway.messagelog.entry import FORMS, leaf_of
+from gateway.storage.archives import pruned_ranges
 from gateway.storage.database import Database
 from gateway.storage.log import SealedRow, in_sequence, last_sequence
 
@@ -47,14 +48,17 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_leaves(database: Database, from_seq: int = 1) -> Iterator[Progress]:
-    """Check every sealed entry from ``from_seq`` to the newest one there is now; one step per ``AT_ONCE`` entries.
+    """Check every sealed entry from ``from_seq`` to the newest one there is now; one step per ``AT_ONCE`` entries. What is
+    in archives alone is passed over: ``gateway.messagelog.archive_check`` checks that.
 
     Reads on the calling thread. Raises StorageUnavailable.
     """
     last = database.ask(last_sequence)
     following = max(from_seq, 1)
     checked = bodiless = 0
+    archived = database.ask(pruned_ranges)
     while following <= last:
+        following = next((end + 1 for first, end in archived if first <= following <= end), following)
         rows = database.ask(partial(in_sequence, first=following, limit=AT_ONCE))
         faults: list[Fault] = []
         for row in rows:
