@@ -38,6 +38,8 @@ from gateway.wire.client import (
 from gateway.wire.tls import tls_context
 
 log = structlog.get_logger(__name__)
+HALTED = "halted"
+"""Code of what is not sent while nothing could be proven of it."""
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +140,10 @@ class Destination:
 
         ``gives``: the credentials in the answer, which are live from now on and must not be logged either.
         """
+        if self.gate.halt.is_stopped:  # also what passes no gate: a login, what an operator asks for
+            return Logged(
+                result=NotSent(code=HALTED, reason="traffic is stopped: no evidence can be produced")
+            )
         asked = self._about(operation, dossier)
         leaving = await self.sealer.sign(operation, request, asked.at)
         if isinstance(leaving, Unsealed):

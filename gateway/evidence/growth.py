@@ -55,10 +55,10 @@ class Growth:
         found = await self._database.read(partial(leaves, after=after, limit=AT_ONCE))
         if not found:
             return False
-        for place, leaf in enumerate(found, start=after + 1):
-            if leaf.seq != place or len(leaf.hash) != HASH_SIZE:
+        for place, (seq, leaf) in enumerate(((each.seq, each.hash) for each in found), start=after + 1):
+            if seq != place or len(leaf) != HASH_SIZE:
                 raise HistoryChanged(f"entry no. {place} is missing, or has no leaf hash")
-            self.edge.append(leaf.hash)
+            self.edge.append(leaf)
         self.fresh += sum(not leaf.own for leaf in found)
         tiles = [(each.level, each.index, each.hashes) for each in self.edge.take()]
         if tiles:

@@ -38,7 +38,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Traffic:
-    """Evidence as this process sees it. ``wanted`` False: nothing is to be proven here, and nothing stops."""
+    """Evidence as this process sees it. ``wanted`` False: it has no folder of keys; where nobody else has one either, no
+    log key is known, and nothing is to be proven."""
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Traffic:
 
     async def look(self) -> Evidence:
         """How evidence stands, at most a second old. Raises StorageUnavailable."""
-        if not self._wanted or self._is_recent():
+        if self._is_recent():
             return self._known
         async with self._looking:
             if not self._is_recent():
@@ -83,7 +84,8 @@ class Traffic:
                     partial(state, anchored=self._settings.timestamps is not None)
                 )
                 self._looked_at = self._monotonic()
-                self._take(_judged(found, self._waited(found), self._settings, self._clock()))
+                if self._wanted or found.key:
+                    self._take(_judged(found, self._waited(found), self._settings, self._clock()))
         return self._known
 
     def _is_recent(self) -> bool:

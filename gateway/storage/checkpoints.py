@@ -127,7 +127,8 @@ def leaves(connection: sa.Connection, after: int, limit: int) -> list[Leaf]:
         .order_by(message.c.seq)
         .limit(limit)
     )
-    return [Leaf(row.seq, bytes(row.leaf), row.channel == CHANNEL) for row in connection.execute(question)]
+    found = connection.execute(question).all()
+    return [Leaf(seq, bytes(leaf), channel == CHANNEL) for seq, leaf, channel in found]
 
 
 def leaf_hashes(connection: sa.Connection, first: int, count: int) -> bytes:

@@ -11,14 +11,17 @@ import pytest
 from gateway.bootstrap import open_gateway
 from gateway.cli.doctor.evidence import check_evidence
 from gateway.evidence.traffic import NOBODY, Traffic, at_once
-from gateway.port import CallbackRequest
+from gateway.messagelog.entry import About, request_entry
+from gateway.port import CallbackRequest, WireRequest
 from gateway.sandbox import FaultPlan, FaultRule, serve_sandbox
 from gateway.sandbox.timestamps import NAME, TimestampStandIn
 from gateway.settings_evidence import EvidenceSettings, TimestampSettings
 from gateway.storage import checkpoints
 from gateway.storage.checkpoints import Trouble, note_recovery, note_trouble
 from gateway.storage.instants import to_micros
+from gateway.storage.rows import insert_messages
 from tests.api_world import BOARD, Board, Partner, World, settings
+from tests.evidence.world import BOARD as SCOPE
 from tests.evidence.world import FAST, START, LogWorld, until
 
 GRACE = msgspec.structs.replace(FAST, grace=60.0)
@@ -68,11 +71,6 @@ async def test_entries_that_nobody_numbers_count_as_well(world):
     await world.log(1)
     await world.checkpointer().make()
     assert (await traffic.look()).delay == 0.0
-
-    from gateway.messagelog.entry import About, request_entry
-    from gateway.port import WireRequest
-    from gateway.storage.rows import insert_messages
-    from tests.evidence.world import BOARD as SCOPE
 
     about = About(id=world.database.identifiers.next(), at=START, operation="post")
     row = request_entry(SCOPE, about, WireRequest(method="POST", url="https://board.example/", body=b"x"))
@@ -229,3 +227,24 @@ async def test_another_process_obeys_what_it_reads(postgresql_url, tmp_path):
         assert not gate.shut()
     finally:
         await gateway.close()
+
+
+async def test_nothing_is_asked_past_the_gate_either(stamped):
+    """A login, and what an operator asks for, ask no gate."""
+    gateway = stamped.gateway
+    destination = gateway.destinations[BOARD]
+    destination.gate.halt = Stopped()
+    before = len(stamped.partner.requests)
+    request = WireRequest(method="GET", url="https://board.example/streets")
+
+    logged = await destination.recorded_exchange("streets", request)
+
+    assert (logged.result.code, logged.message) == ("halted", None)
+    assert len(stamped.partner.requests) == before
+
+
+class Stopped:
+    is_stopped = True
+
+    async def stopped(self):
+        return True
