@@ -70,6 +70,14 @@ class Edge:
         """The number of leaves."""
         return self._size
 
+    def copy(self) -> Edge:
+        """The same tree, to be grown on its own; what ``take`` would give stays here."""
+        edge = Edge()
+        edge._size = self._size
+        edge._peaks = list(self._peaks)
+        edge._tails = [bytearray(tail) for tail in self._tails]
+        return edge
+
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash of 32 bytes."""
         peaks, tails, size = self._peaks, self._tails, self._size
