@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gateway.cli.keeping import archive, erase
+from gateway.cli.keeping import keys as content_keys
 from gateway.cli.options import AsJson, Config, Limit, examples, group
 from gateway.cli.proving import checkpoints, keys, witness
 
@@ -30,6 +32,13 @@ for _name, _command, _examples in (
     ("key", keys.key, keys.KEY_EXAMPLES),
     ("rotate-key", keys.rotate_key, keys.ROTATE_EXAMPLES),
     ("witness", witness.witness, witness.EXAMPLES),
+    ("erase", erase.erase, erase.EXAMPLES),
+    ("rotate-master", content_keys.rotate_master, content_keys.ROTATE_EXAMPLES),
+    ("encrypt", content_keys.encrypt, content_keys.ENCRYPT_EXAMPLES),
+    ("archive", archive.archive, archive.ARCHIVE_EXAMPLES),
+    ("archives", archive.archives, archive.LIST_EXAMPLES),
+    ("restore", archive.restore, archive.RESTORE_EXAMPLES),
+    ("search-archive", archive.search_archive, archive.SEARCH_EXAMPLES),
 ):
     app.command(_name, epilog=_examples)(_command)
 

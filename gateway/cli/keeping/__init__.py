@@ -1,0 +1,1 @@
+"""``lienthong log``: erasing, encrypting, archiving."""
