@@ -1237,13 +1237,13 @@ XML_ALGORITHMS: Final[dict[str, tuple[str, hashes.HashAlgorithm]]] = {
     f"{_MORE}ecdsa-sha512": ("secp521r1", hashes.SHA512()),
 }
 _REFERENCE = re.compile(
-    r'<ds:Reference Id="file-\d+" URI="([^"]*)"><ds:DigestMethod [^>]*></ds:DigestMethod>'
+    r'<ds:Reference Id="file-\d+" URI="([^"]*)"><ds:DigestMethod [^<>]*></ds:DigestMethod>'
     r"<ds:DigestValue>([^<]*)<"
 )
 _PARTS: Final = {
     "algorithm": re.compile(r'<ds:SignatureMethod Algorithm="([^"]*)">'),
     "at": re.compile(r"<xades:SigningTime>([^<]*)<"),
-    "value": re.compile(r'<ds:SignatureValue [^>]* Id="value">([^<]*)<'),
+    "value": re.compile(r'<ds:SignatureValue [^<>]* Id="value">([^<]*)<'),
     "certificate": re.compile(r"<ds:X509Certificate>([^<]*)<"),
     "token": re.compile(r"<xades:EncapsulatedTimeStamp>([^<]*)<"),
 }
@@ -1495,7 +1495,7 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         if told["format"] != FORMAT:
             raise Fault("BUNDLE_MALFORMED", f"format {told['format']!r}, expected {FORMAT}")
         entries = tuple(map(entry_of, told["entries"]))
-        dossier = told["dossier"]
+        dossier = str(told["dossier"])
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as fault:
         if isinstance(fault, Fault):
             raise
@@ -1519,18 +1519,19 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
 
 def entry_of(told: Mapping[str, object]) -> Entry:
     """An entry as bundle.json has it. KeyError, TypeError, ValueError, IndexError: it is none."""
-    header, number, content, view = told["header"], told["number"], told["content"], told["view"]
-    values = json.loads(str(header))
+    header, number, content, view = str(told["header"]), told["number"], told["content"], told["view"]
+    values = json.loads(header)
     form = 2 if values[0] == 2 else 1
-    if (
-        not isinstance(number, int)
-        or number < 1
-        or len(values) != _HEADER_SIZES[form]
-        or not isinstance(content, dict)
-    ):
-        raise ValueError(f"entry {number}")
+    if not isinstance(number, int) or number < 1 or not isinstance(content, dict):
+        raise TypeError(f"entry {number}")
     proof = tuple(_bytes(each) for each in _list(told["proof"]))
-    return Entry(number, str(header), form, values, proof, content, None if view is None else str(view))
+    entry = Entry(number, header, form, values, proof, content, None if view is None else str(view))
+    known = isinstance(entry.id, int) and isinstance(entry.dossier, str | None)
+    if len(values) != _HEADER_SIZES[form] or not known or not isinstance(entry.request, int | None):
+        raise TypeError(f"the header of entry {number}")
+    if len(entry.digest) != HASH_SIZE:
+        raise ValueError(f"the digest of entry {number}")
+    return entry
 
 
 def _files_of(entries: Iterable[Entry]) -> Iterator[str]:
@@ -1716,7 +1717,7 @@ def decoded(body: bytes) -> tuple[str, object]:
     start = text.lstrip("\ufeff \t\r\n")[:1]
     try:
         if start and start in "{[":
-            return "json", _JSON.decode(text.strip("\ufeff \t\r\n"))
+            return "json", _shallow(_JSON.decode(text.strip("\ufeff \t\r\n")))
         if start == "<":
             return "xml", _xml(body)
         if _FORM.fullmatch(text):
@@ -1724,6 +1725,21 @@ def decoded(body: bytes) -> tuple[str, object]:
     except (ValueError, RecursionError, expat.ExpatError):
         pass  # it only looked like that
     return ("text" if text else "empty"), text
+
+
+def _shallow(value: object) -> object:
+    """``value``, unless it is nested more deeply than any reader would follow."""
+    level: list[object] = [value]
+    for _ in range(_MOST_DEPTH):
+        inner = (
+            item.values() if isinstance(item, dict) else item
+            for item in level
+            if isinstance(item, dict | list)
+        )
+        level = [item for items in inner for item in items]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
 
 
 def _object(pairs: list[tuple[str, object]]) -> object:
