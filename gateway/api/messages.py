@@ -8,16 +8,21 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway.api.access import require_scope
+from gateway.api.deliveries import Reason
 from gateway.api.inputs import Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.preview import text_or_base64
+from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import DossierCode, Instant
 from gateway.domain.errors import NotFoundError
+from gateway.domain.violation import Violation
 from gateway.messagelog.content import Missing
-from gateway.messagelog.search import MessageLog
+from gateway.messagelog.search import LogEntry, MessageLog, Reading, shown, without_body
 from gateway.storage import queries_messages
+from gateway.storage.clients import Scope
 from gateway.storage.queries_messages import Direction, MessageFilter, MessageView
 
 _LIST = "messages"
@@ -44,15 +49,20 @@ class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class RawQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """``raw``: the stored bytes of the body instead of the entry."""
+class BodyQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an entry. Its body is read for a ``reason``, which is logged with who reads it; ``body=false`` needs none.
+    Personal data in it is masked unless ``personal`` asks for it, which needs scope personal:read."""
 
-    raw: Annotated[bool, Meta(description="Answer with the stored bytes of the body.")] = False
+    reason: Reason | None = None
+    body: Annotated[bool, Meta(description="Answer with the body, too.")] = True
+    raw: Annotated[bool, Meta(description="Answer with the bytes of the body alone.")] = False
+    personal: Annotated[bool, Meta(description="Show personal data.")] = False
 
 
 class MessageDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One entry. The body stands as text where it is UTF-8, else in Base64; both null when it cannot be shown, and
-    ``body_missing`` says why: no longer kept, erased, its master key not at hand, damaged. ``intact``: it is what was
+    ``body_missing`` says why: no longer kept, erased, its master key not at hand, damaged, withheld since it cannot be
+    masked; nothing when it was not asked for. ``intact``: it is what was
     logged. ``personal_fields``: names of the fields in it that hold personal data."""
 
     message: MessageView
@@ -82,17 +92,17 @@ async def list_messages(api: Api, call: Call) -> Answer:
         before=None if key is None else key[0],
         limit=query.limit,
     )
-    items = await api.gateway.database.read(question)
+    items = [shown(item) for item in await api.gateway.database.read(question)]
     last = (int(items[-1].id),) if items else None
     return Answer(value=MessagePage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
 
 
 async def get_message(api: Api, call: Call) -> Answer:
     """One log entry, or the bytes of its body."""
-    number = int(call.path["message"])
-    found = await MessageLog(api.gateway.database).fetch(str(number))
-    body = None if found.missing else found.body
-    if call.query_as(RawQuery).raw:
+    query = call.query_as(BodyQuery)
+    found = await _found(api, call, query)
+    number, body = found.view.id, None if found.missing else found.body
+    if query.raw:
         if body is None:
             raise NotFoundError(f"the body of log entry {number} cannot be shown: {found.missing}")
         name = f'attachment; filename="message-{number}.bin"'
@@ -109,3 +119,25 @@ async def get_message(api: Api, call: Call) -> Answer:
         personal_fields=found.personal,
     )
     return Answer(value=detail)
+
+
+async def _found(api: Api, call: Call, query: BodyQuery) -> LogEntry:
+    """The entry as the caller may see it."""
+    log, number = MessageLog(api.gateway.database), str(call.path["message"])
+    if query.personal and call.principal is not None:
+        require_scope(call.principal, Scope.PERSONAL_READ)
+    if not query.body and not query.raw:
+        return without_body(await log.fetch(number))
+    if query.reason is None:
+        raise invalid(
+            "a body is read for a reason, which is logged",
+            Violation(
+                pointer="/query/reason",
+                code="required",
+                got="nothing",
+                expected="why it is read",
+                advice="give a reason, or ask with body=false",
+            ),
+        )
+    reading = Reading(actor=call.actor, reason=query.reason, now=api.now, personal=query.personal)
+    return await log.open(number, reading)

@@ -24,10 +24,10 @@ from gateway.api.events import (
 )
 from gateway.api.messages import (
     BYTES,
+    BodyQuery,
     MessageDetail,
     MessagePage,
     MessageQuery,
-    RawQuery,
     get_message,
     list_messages,
 )
@@ -42,7 +42,7 @@ from gateway.api.overview import (
     get_status,
 )
 from gateway.api.payer import HTML, show_return
-from gateway.api.route import Body, Route, Success
+from gateway.api.route import Body, PersonHeaders, Route, Success
 from gateway.api.table_approvals import APPROVALS
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
@@ -82,9 +82,14 @@ MESSAGES: tuple[Route, ...] = (
         tag="messages",
         scope=Scope.MESSAGES_READ,
         summary="Read a log entry",
-        description="Headers and body as they were stored; with `raw` the bytes of the body alone.",
+        description=(
+            "Headers and body; with `raw` the bytes of the body alone. A body needs a `reason`: who has read which entry, "
+            "and why, is an entry of the log itself (channel `access`). Personal data is masked unless `personal` asks for "
+            "it (scope personal:read)."
+        ),
         handler=get_message,
-        query=RawQuery,
+        query=BodyQuery,
+        headers=PersonHeaders,
         successes=(
             Success(status=200, description="The entry.", kind=MessageDetail),
             Success(status=200, description="The bytes.", media_type=BYTES),

@@ -1,6 +1,6 @@
 """``lienthong log``: search the message log, read an entry, verify the whole.
 
-Invariant: what is shown is what was stored; ``verify`` answers no when one entry is not what was logged.
+Invariant: what is shown is what was stored.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import typer
 
 from gateway.cli.keeping import archive, erase
 from gateway.cli.keeping import keys as content_keys
-from gateway.cli.options import AsJson, Config, Limit, examples, group
-from gateway.cli.proving import checkpoints, keys, witness
+from gateway.cli.options import Actor, AsJson, Config, Limit, Way, examples, group, spread
+from gateway.cli.proving import checkpoints, keys, verify, witness
 
 if TYPE_CHECKING:
-    from gateway.messagelog.leaves import Fault
     from gateway.messagelog.search import LogEntry, LogPage
     from gateway.settings import Settings
     from gateway.storage.queries_messages import MessageFilter, MessageView
@@ -32,6 +31,7 @@ for _name, _command, _examples in (
     ("key", keys.key, keys.KEY_EXAMPLES),
     ("rotate-key", keys.rotate_key, keys.ROTATE_EXAMPLES),
     ("witness", witness.witness, witness.EXAMPLES),
+    ("verify", verify.verify, verify.EXAMPLES),
     ("erase", erase.erase, erase.EXAMPLES),
     ("rotate-master", content_keys.rotate_master, content_keys.ROTATE_EXAMPLES),
     ("encrypt", content_keys.encrypt, content_keys.ENCRYPT_EXAMPLES),
@@ -138,20 +138,43 @@ def _row(each: MessageView) -> tuple[Any, ...]:
     )
 
 
-@app.command("show", epilog=examples("lienthong log show 250228613813637121"))
+@app.command(
+    "show",
+    epilog=examples(
+        "lienthong log show 250228613813637121",
+        "lienthong log show 250228613813637121 --reason 'công dân hỏi vì sao bị từ chối' --as tran.thi.mau",
+    ),
+)
+@spread
 def show(
     entry: Annotated[str, typer.Argument(metavar="ID", help="An entry's id, as the list shows it.")],
     *,
-    config: Config = None,
-    raw: Annotated[bool, typer.Option("--raw", help="The stored body's bytes and nothing else.")] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Why its body is read; logged with your name.",
+            show_default=False,
+        ),
+    ] = None,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="With the personal data, which is masked else.")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="The body's bytes and nothing else.")] = False,
+    actor: Actor = None,
+    way: Way,
     as_json: AsJson = False,
 ) -> None:
-    """Show one entry with its headers and its body."""
+    """Show one entry with its headers and, for a reason, its body. That it was read is an entry of its own."""
     from gateway.cli.exits import NO
-    from gateway.cli.opening import configured, run
+    from gateway.cli.log_reading import Asked, entry_of
+    from gateway.cli.opening import run
     from gateway.cli.screen import print_json
 
-    found = run(_fetch(configured(config), entry))
+    if reason is None and (raw or personal):
+        raise typer.BadParameter("a body is read for a reason: give --reason")
+    found = run(entry_of(way, Asked(entry=entry, reason=reason, personal=personal, actor=actor)))
     if raw:
         sys.stdout.buffer.write(found.body or b"")
         sys.stdout.flush()
@@ -167,20 +190,12 @@ def show(
             }
         )
     else:
-        _print(found)
+        _print(found, asked=reason is not None)
     if found.body is not None and not found.intact:
         raise typer.Exit(NO)
 
 
-async def _fetch(settings: Settings, entry: str) -> LogEntry:
-    from gateway.cli.opening import reading
-    from gateway.messagelog.search import MessageLog
-
-    with reading(settings) as database:
-        return await MessageLog(database).fetch(entry)
-
-
-def _print(found: LogEntry) -> None:
+def _print(found: LogEntry, *, asked: bool) -> None:
     from gateway.cli.exits import complain
     from gateway.cli.screen import local, pretty
 
@@ -195,36 +210,9 @@ def _print(found: LogEntry) -> None:
     for name, value in found.headers:
         print(f"{name}: {value}")
     print()
-    print(f"(no body: {found.missing})" if found.body is None else pretty(found.body), flush=True)
+    if found.body is not None:
+        print(pretty(found.body), flush=True)
+    else:
+        print(f"(no body: {found.missing})" if asked else "(its body is shown for a --reason)", flush=True)
     if found.body is not None and not found.intact:
         complain("the stored body is not the one that was logged: its digest differs")
-
-
-@app.command("verify", epilog=examples("lienthong log verify", "lienthong log verify --from 100000"))
-def verify(
-    *,
-    config: Config = None,
-    first: Annotated[int, typer.Option("--from", min=1, help="Begin at this sequence number.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Check every entry against its leaf hash, and the sequence for gaps."""
-    from gateway.cli.exits import NO
-    from gateway.cli.opening import configured, reading
-    from gateway.cli.screen import print_json
-    from gateway.messagelog.leaves import verify_leaves
-
-    faults: list[Fault] = []
-    checked = bodiless = 0
-    with reading(configured(config)) as database:
-        for step in verify_leaves(database, first):
-            faults += step.faults
-            checked, bodiless = step.checked, step.bodiless
-    if as_json:
-        print_json({"checked": checked, "bodiless": bodiless, "faults": faults})
-    else:
-        for fault in faults:
-            print(f"no. {fault.seq} (entry {fault.id}): {fault.kind}: {fault.detail}")
-        kept = f", {bodiless:,} of them by header only" if bodiless else ""
-        print(f"{checked:,} entries checked{kept}: {len(faults)} faults")
-    if faults:
-        raise typer.Exit(NO)

@@ -7,8 +7,8 @@ no action's detail has one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gateway.storage.rows import MessageRow
 
 OPERATOR = Scope(channel="operator")
+ACCESS = Scope(channel="access")
+UNWATCHED = frozenset({OPERATOR.channel, ACCESS.channel})
+"""Channels whose entries are about people's own doings: reading them leaves none behind."""
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
@@ -39,6 +42,23 @@ def action_entry(identifier: int, action: Action) -> MessageRow:
         "detail": action.detail,
     }
     return note_entry(OPERATOR, about, _ENCODER.encode(told))
+
+
+class AccessNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody has been shown contents of the log: who, why, of which dossier if of one, and what exactly."""
+
+    actor: str
+    reason: str
+    now: datetime
+    dossier: str | None
+    detail: dict[str, Any]
+
+
+def access_entry(identifier: int, verb: str, note: AccessNote) -> MessageRow:
+    """The entry of contents that were shown; to be written before they are."""
+    about = About(id=identifier, at=note.now, operation=verb, direction="in", dossier=note.dossier)
+    told = {"actor": note.actor, "reason": note.reason, "detail": note.detail}
+    return note_entry(ACCESS, about, _ENCODER.encode(told))
 
 
 def oversight(required: Iterable[str], lifetime: float) -> Oversight:

@@ -34,12 +34,14 @@ class Missing(StrEnum):
     erased    its key was destroyed
     locked    its key is there, but not the master key that opens it
     damaged   it is not what was stored
+    withheld  nobody has marked what is personal in it, so it cannot be masked; ask for it unmasked
     """
 
     ABSENT = "absent"
     ERASED = "erased"
     LOCKED = "locked"
     DAMAGED = "damaged"
+    WITHHELD = "withheld"
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):

@@ -5,12 +5,17 @@ Invariant: what is handed out is what was stored, and whether that is still what
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gateway.domain.errors import NotFoundError
+from gateway.messagelog.acts import UNWATCHED, AccessNote, access_entry
 from gateway.messagelog.content import Missing, Redacted, Unreadable, head_of, head_parts, read
+from gateway.messagelog.masking import MASK, masked
+from gateway.proof.lienthong_verify import Cut
 from gateway.storage.database import Database
 from gateway.storage.queries_messages import (
     MessageFilter,
@@ -19,6 +24,10 @@ from gateway.storage.queries_messages import (
     messages,
     stored_message,
 )
+from gateway.storage.rows import insert_messages
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Transaction
 
 MOST = 500
 
@@ -41,6 +50,16 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     missing: Missing | None = None
     personal: list[str] = []
     removed: list[str] = []
+    cuts: list[Cut] = []  # where in the body the values of ``personal`` stand
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reads a body, and why. ``personal``: with the personal data in it."""
+
+    actor: str
+    reason: str
+    now: datetime
+    personal: bool = False
 
 
 class MessageLog:
@@ -59,7 +78,9 @@ class MessageLog:
         older = None if before is None else _number(before)
         found = await self._database.read(partial(messages, wanted=wanted, before=older, limit=count + 1))
         page = found[:count]
-        return LogPage(entries=page, next=page[-1].id if len(found) > count else None)
+        return LogPage(
+            entries=[shown(each) for each in page], next=page[-1].id if len(found) > count else None
+        )
 
     async def fetch(self, entry: str) -> LogEntry:
         """Entry ``entry`` with its headers and its body. NotFoundError: there is none."""
@@ -83,7 +104,54 @@ class MessageLog:
             body=content.body,
             intact=content.gives(found.view.form, bytes.fromhex(found.view.commitment), head),
             personal=[cut.label for cut in content.cuts],
+            cuts=[
+                Cut(cut.start - len(head), cut.length, cut.label)
+                for cut in content.cuts
+                if cut.start >= len(head)
+            ],
         )
+
+    async def open(self, entry: str, reading: Reading) -> LogEntry:
+        """Entry ``entry`` as ``reading`` may see it; that it was read is in the log before it is handed out. Entries of
+        the log about people are read without another one. NotFoundError, StorageUnavailable."""
+        found = await self.fetch(entry)
+        if found.body is not None and found.view.channel not in UNWATCHED:
+            await self._database.write(partial(_write_down, reading=reading, found=found))
+        return found if reading.personal else _masked(found)
+
+
+def _write_down(transaction: Transaction, *, reading: Reading, found: LogEntry) -> None:
+    told = AccessNote(
+        actor=reading.actor,
+        reason=reading.reason,
+        now=reading.now,
+        dossier=found.view.dossier,
+        detail={"entry": found.view.id, "personal": reading.personal},
+    )
+    insert_messages(transaction, [access_entry(transaction.identifiers.next(), "read_body", told)])
+
+
+def _masked(found: LogEntry) -> LogEntry:
+    """``found`` for somebody who may not see, or does not need, what is personal in it."""
+    view = shown(found.view)
+    if found.body is None or found.view.channel in UNWATCHED or found.removed:
+        return msgspec.structs.replace(found, view=view)
+    if found.view.form == 1 or found.missing is not None:
+        missing = found.missing or Missing.WITHHELD
+        return msgspec.structs.replace(found, view=view, body=None, missing=missing)
+    return msgspec.structs.replace(found, view=view, body=masked(found.body, found.cuts))
+
+
+def shown(view: MessageView) -> MessageView:
+    """An entry in a list: its address without parameters, since only the content tells which of them are personal."""
+    if view.url is None or "?" not in view.url:
+        return view
+    return msgspec.structs.replace(view, url=f"{view.url.partition('?')[0]}?{MASK}")
+
+
+def without_body(found: LogEntry) -> LogEntry:
+    """An entry for somebody who gives no reason to read its body."""
+    return msgspec.structs.replace(found, view=shown(found.view), body=None, cuts=[])
 
 
 def _redacted(found: StoredMessage, content: Redacted, head: bytes) -> LogEntry:

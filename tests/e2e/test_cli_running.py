@@ -14,6 +14,7 @@ from tests.e2e.cli import EXAMPLES, configuration, lienthong, running, sandbox, 
 # one gateway and one portal for all of them
 pytestmark = [pytest.mark.xdist_group("cli_running"), pytest.mark.timeout(300)]
 LINES = 60
+WHY = ("--reason", "the applicant asks", "--personal")
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +129,10 @@ def test_log_gives_the_exact_bytes_without_secrets(delivered):
     requests = [
         each for each in page.json["entries"] if each["kind"] == "request" and each["operation"] == "step"
     ]
-    raw = lienthong("log", "show", requests[0]["id"], "--raw", "-c", delivered.config).out
+    raw = lienthong("log", "show", requests[0]["id"], "--raw", *WHY, *delivered.api).out
     assert len(raw.encode()) == requests[0]["body_size"]
     assert json.loads(raw)["session"] == "[redacted]"
-    whole = lienthong("log", "show", requests[0]["id"], "--json", "-c", delivered.config).json
+    whole = lienthong("log", "show", requests[0]["id"], "--json", *WHY, *delivered.api).json
     assert whole["intact"]
     assert whole["body"] == raw
     assert lienthong("log", "show", "nonsense", "-c", delivered.config).code == 1
@@ -142,7 +143,7 @@ def test_encode_shows_what_was_sent(delivered):
         "log", "list", "--dossier", first_code(), "--outcome", "accepted", "--json", "-c", delivered.config
     )
     answered = {each["request"] for each in page.json["entries"] if each["operation"] == "dossier"}
-    sent = lienthong("log", "show", max(answered), "--raw", "-c", delivered.config).out
+    sent = lienthong("log", "show", max(answered), "--raw", *WHY, *delivered.api).out
     shown = lienthong("encode", "national_portal", "dossier", first_code(), "--json", "-c", delivered.config)
     would = json.loads(shown.json[0]["body"])
     assert would["data"] == json.loads(sent)["data"]

@@ -56,7 +56,10 @@ async def test_delivery_shows_its_attempts(world, province):
     assert shown["delivery"]["state"] == "rejected"
     [attempt] = shown["attempts"]
     assert attempt["outcome"] == "rejected"
-    entries = [await world.call("GET", f"/v1/messages/{message}") for message in attempt["messages"]]
+    entries = [
+        await world.call("GET", f"/v1/messages/{message}?reason=asked&personal=1")
+        for message in attempt["messages"]
+    ]
     assert [entry.json()["message"]["kind"] for entry in entries] == ["request", "no_answer"]
 
 
@@ -125,7 +128,7 @@ async def test_action_needs_a_reason_and_nothing_else(world, province, body, fou
 @pytest.mark.parametrize("number", ["0", "-1", "abc", "1.5", "9" * 19, "9" * 30, "0x10", "١"])
 async def test_what_is_no_identifier_is_not_found(world, number):
     assert (await world.call("GET", f"/v1/deliveries/{number}")).status_code == 404
-    assert (await world.call("GET", f"/v1/messages/{number}")).status_code == 404
+    assert (await world.call("GET", f"/v1/messages/{number}?reason=asked")).status_code == 404
     assert (await world.call("POST", f"/v1/deliveries/{number}/retry", json=REASON)).status_code == 404
 
 
@@ -231,8 +234,8 @@ async def test_log_entry_has_the_exact_bytes_and_hides_the_key(world):
     await world.put()
     [entry] = (await world.call("GET", "/v1/messages?channel=api")).json()["items"]
 
-    shown = (await world.call("GET", f"/v1/messages/{entry['id']}")).json()
-    raw = await world.call("GET", f"/v1/messages/{entry['id']}?raw=1")
+    shown = (await world.call("GET", f"/v1/messages/{entry['id']}?reason=asked&personal=1")).json()
+    raw = await world.call("GET", f"/v1/messages/{entry['id']}?raw=1&reason=asked&personal=1")
 
     assert shown["body_text"].encode() == raw.content
     assert (raw.headers["content-type"], shown["body_base64"]) == ("application/octet-stream", None)
@@ -250,11 +253,11 @@ async def test_body_that_is_no_text_is_shown_in_base64(world):
     row = request_entry(Scope(channel="board"), about, WireRequest(method="POST", url="/", body=b"\xff\x00"))
     await world.gateway.database.write(lambda tx: insert_messages(tx, [row]))
 
-    shown = (await world.call("GET", "/v1/messages/7")).json()
+    shown = (await world.call("GET", "/v1/messages/7?reason=asked&personal=1")).json()
 
     assert shown["body_text"] is None
     assert base64.b64decode(shown["body_base64"]) == b"\xff\x00"
-    assert (await world.call("GET", "/v1/messages/7?raw=true")).content == b"\xff\x00"
+    assert (await world.call("GET", "/v1/messages/7?raw=true&reason=asked&personal=1")).content == b"\xff\x00"
 
 
 async def test_log_entries_are_found_by_span_of_time(world):

@@ -152,7 +152,11 @@ async def test_preview_shows_the_bytes_that_leave_and_writes_nothing(door):
     await door.world.work()
     found = (await door.call("GET", "/v1/messages", params={"dossier": DOSSIER})).json()
     (sent,) = [each for each in found["items"] if (each["operation"], each["kind"]) == ("init", "request")]
-    raw = await door.call("GET", f"/v1/messages/{sent['id']}", params={"raw": "true"})
+    raw = await door.call(
+        "GET",
+        f"/v1/messages/{sent['id']}",
+        params={"raw": "true", "reason": "the payer asks", "personal": "true"},
+    )
     assert shown["request"]["body_text"] == raw.text
     assert json.loads(raw.text)["SoTien"] == str(AMOUNT)
 
