@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 
 from gateway.access import Access, OpenAccess, XRoadAccess
+from gateway.codec import soap
 from gateway.codec.soap import Version
 from gateway.domain.declarations.construction import PermitKind, WorkGrade, WorkGroup
 from gateway.domain.errors import ConfigurationError
@@ -22,6 +23,7 @@ from gateway.port.signing import PasswordKind, Profile
 
 Seconds = Annotated[float, Meta(gt=0)]
 Bytes = Annotated[int, Meta(ge=1024)]
+AnswerBytes = Annotated[int, Meta(ge=1024, le=soap.MAX_BYTES)]  # more than that no parser here takes
 Days = Annotated[int, Meta(ge=1, le=365)]
 Unit = Annotated[str, Meta(pattern=r"^[A-Z][0-9]{2}(\.[0-9]{1,3}){0,3}$(?!\n)")]
 Short = Annotated[str, Meta(max_length=255)]
@@ -151,7 +153,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout_s: Seconds = 60.0
     max_file_bytes: Bytes = 20 * _MIB
     max_files_bytes: Bytes = 100 * _MIB
-    max_answer_bytes: Bytes = 16 * _MIB
+    max_answer_bytes: AnswerBytes = soap.MAX_BYTES
 
 
 def require_usable(settings: Settings) -> None:

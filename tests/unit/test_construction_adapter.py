@@ -20,7 +20,7 @@ from adapters.construction.reads import LOOKUPS
 from adapters.construction.settings import Competence, Feed, Polling, Settings, Signing, Term
 from adapters.construction.terms import by_commune, promise
 from gateway.access import BearerAccess, OAuth2Basic, XRoadAccess, XRoadMember
-from gateway.codec.soap import Version
+from gateway.codec.soap import MAX_BYTES, Version
 from gateway.domain.declarations import ConstructionDeclaration
 from gateway.domain.declarations.construction import PaperKind, WorkGrade
 from gateway.domain.errors import FILE, CannotEncode, ConfigurationError
@@ -574,3 +574,11 @@ def test_actor_of_a_refused_credential_is_an_operator() -> None:
     outcome = lane.send()
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.actor) == ("106", Actor.OPERATOR)
+
+
+def test_an_answer_larger_than_its_parser_takes_cannot_be_asked_for() -> None:
+    given = {"url": SETTINGS.url, "unit": SETTINGS.unit}
+
+    assert decode({**given, "max_answer_bytes": MAX_BYTES}, Settings).max_answer_bytes == MAX_BYTES
+    with pytest.raises(ConfigurationError, match="max_answer_bytes"):
+        decode({**given, "max_answer_bytes": MAX_BYTES + 1}, Settings)
