@@ -21,7 +21,7 @@ from gateway.storage.database import Database
 from gateway.storage.log_stream import tiles
 
 SEGMENT = 4 * TILE_WIDTH
-MOST_MOVED = 10_000
+MOST_MOVED = MOST_DOUBTS = 10_000
 
 
 class Doubt(NamedTuple):
@@ -51,7 +51,9 @@ class Reconstruction:
         self.other: Edge | None = None
         self.doubts: list[Doubt] = []
         self.faults: list[Fault] = []
-        self.lost = False
+        self.lost = (
+            0  # up to which number nothing is there, and nothing known, beyond the tree that was grown
+        )
         self.archived = 0
         self.latest = latest
         self.before = edge.copy()  # at the newest root that held, with what has come since
@@ -76,6 +78,9 @@ class Reconstruction:
         else:
             self._edge_of_rows(begin, min(limit, self.end, begin - begin % TILE_WIDTH + TILE_WIDTH))
         self._compare_upper()
+        if len(self.doubts) > MOST_DOUBTS:  # in a log that nobody has signed
+            self.faults += [doubt.kept_right for doubt in self.doubts]
+            self.doubts, self.other = [], None
 
     def held(self) -> None:
         """The tree has the root that was signed: what was doubted is wrong, and everything up to here is settled."""
@@ -205,7 +210,7 @@ class Reconstruction:
         following = self._source.entries.next_after(number)
         upto = self._last if following is None else following.seq - 1
         self.faults.append(fault(Kind.DELETED, number, "nothing has this number", upto=upto))
-        self.lost = True
+        self.lost = upto
 
     def _take_in(
         self, leaves: list[bytes], others: list[bytes] | None, rows: Sequence[Checked | None]

@@ -58,7 +58,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     entries a checkpoint that holds covers; ``checked``: entries looked at, among them ``erased`` and ``locked`` ones (no
     master key at hand), ``absent`` ones (their content is with an archived entry); ``archived``: entries that are in archives
     alone, and in the tree. ``elsewhere``: checkpoints kept elsewhere that this log continues. ``unjudged_stamps``: no
-    authority was pinned for them. ``pinned``: the log's key was.
+    authority was pinned for them. ``pinned``: the log's key was. ``more``: so many
+    faults were not kept.
     """
 
     begun: int
@@ -77,6 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     pinned: bool
     note: str
     faults: tuple[Fault, ...]
+    more: int
     first: Fault | None
     state: State | None
 
@@ -92,7 +94,7 @@ class Verification:
     def __init__(self, database: Database, wanted: Wanted = Wanted()) -> None:  # noqa: B008 - frozen
         self._database, self._wanted = database, wanted
         self._faults: list[Fault] = []
-        self._told = 0
+        self._told = self._dropped = 0
         self._mismatched: set[bool] = set()
         self._note = ""
         self._matched = 0
@@ -119,7 +121,7 @@ class Verification:
     def report(self) -> Report:
         """What was found."""
         missing, tally = self._entries.missing, self._chain.tally
-        faults = tuple(sorted(self._faults, key=lambda each: (each.seq, each.kind != Kind.KEY))[:MOST_FAULTS])
+        faults = tuple(sorted(self._faults, key=lambda each: (each.seq, each.kind != Kind.KEY)))
         return Report(
             begun=self._begun,
             last=self._bounds.last,
@@ -137,6 +139,7 @@ class Verification:
             pinned=self._keys.pinned,
             note=self._note,
             faults=faults,
+            more=self._dropped,
             first=faults[0] if faults else None,
             state=None if faults else self._state(),
         )
@@ -281,17 +284,27 @@ class Verification:
             self._faults.append(
                 fault(Kind.TRUNCATED, min(first, last), f"{names}; there are {self._bounds.last}", upto=last)
             )
-        while self._tree.lost and (row := self._entries.next_after(tree.edge.size)) is not None:
-            self._entries.take(row.seq, row.seq)
-            if row.given != row.leaf:
-                detail = "it does not give the leaf hash in its row"
-                self._faults.append(fault(Kind.HEADER, row.seq, detail, entry=row.id))
-            if not self._entries.checked % STEP:
-                yield self._step()
+        if tree.lost:
+            yield from self._unproven(tree.lost)
         tree.held()
         if not (beyond or tree.lost) and tree.end == self._bounds.last:
             self._check_strays()
         yield self._step()
+
+    def _unproven(self, after: int) -> Iterator[Step]:
+        """The entries beyond ``after``, where the tree could not be followed any more: each by itself."""
+        while (first := self._entries.next_after(after)) is not None:
+            for row in self._entries.take(first.seq, first.seq + STEP - 1):
+                if row is None:
+                    continue
+                if row.seq != after + 1:
+                    told = "nothing has this number"
+                    self._faults.append(fault(Kind.DELETED, after + 1, told, upto=row.seq - 1))
+                if row.given != row.leaf:
+                    told = "it does not give the leaf hash in its row"
+                    self._faults.append(fault(Kind.HEADER, row.seq, told, entry=row.id))
+                after = row.seq
+            yield self._step()
 
     def _check_strays(self) -> None:
         for level in range(8):
@@ -310,6 +323,8 @@ class Verification:
         for source in (self._tree.faults, self._entries.faults, self._chain.faults):
             self._faults += source
             source.clear()
+        self._dropped += max(0, len(self._faults) - MOST_FAULTS)
+        del self._faults[MOST_FAULTS:]
         fresh = tuple(self._faults[self._told :])
         self._told = len(self._faults)
         return Step(

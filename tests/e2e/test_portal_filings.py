@@ -6,7 +6,7 @@ import pytest
 
 from adapters.national_portal.simulator_inbound import PushOrder, deliveries
 from gateway.bootstrap import open_gateway
-from gateway.messagelog.leaves import verify_leaves
+from gateway.messagelog.verification import verify
 from gateway.messagelog.search import MessageLog
 from gateway.port import CallbackRequest
 from gateway.settings import Settings, decode
@@ -74,4 +74,4 @@ async def test_filing_can_be_followed_in_a_log_that_proves_itself(gateway):
     assert json.loads(answer.body)["error_code"] == 0
     assert json.loads(call.body)["service"] == "NhanHoSoDVCQG"
     assert (answer.intact, call.intact) == (True, True)
-    assert [step.faults for step in verify_leaves(gateway.database)] == [()]
+    assert verify(gateway.database).faults == ()

@@ -11,7 +11,7 @@ from gateway.domain.errors import ConfigurationError
 from gateway.messagelog.content import Missing
 from gateway.messagelog.entry import About, Scope, companion_entry, request_entry
 from gateway.messagelog.keys import add_master, open_contents, open_vault
-from gateway.messagelog.leaves import verify_leaves
+from gateway.messagelog.verification import verify
 from gateway.messagelog.search import MessageLog
 from gateway.messagelog.vault import DataKey, Vault, fingerprint
 from gateway.port import WireRequest
@@ -91,8 +91,8 @@ async def test_destroyed_key_takes_its_contents_and_the_proof_stays(log):
     found = await log.reading.fetch(gone)
     assert (found.body, found.missing) == (None, Missing.ERASED)
     assert (await log.reading.fetch(kept)).body == CANARY
-    [step] = verify_leaves(log.database)
-    assert (step.checked, step.bodiless, step.faults) == (2, 1, ())
+    report = verify(log.database)
+    assert (report.checked, report.erased, report.faults) == (2, 1, ())
 
 
 async def test_destroyed_key_encrypts_nothing_any_more_though_it_is_still_in_memory(log):
