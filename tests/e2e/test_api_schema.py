@@ -74,8 +74,11 @@ def server(tmp_path_factory):
             "drift": difference(file),
             **money_asked_for(url),
             "job": "tidy",
+            "approval": "1",
+            "size": "1",
             "run": session.post(f"{address}/v1/jobs/tidy/runs", json={}).json()["id"],
         }
+        known["entry"] = known["message"]
         night = {"id": known["client"], "scopes": ["dossiers:read"]}
         session.post(f"{address}/v1/clients", json=night).raise_for_status()
         yield session, address, known
