@@ -8,7 +8,7 @@ anything that it encrypts is; a destroyed key encrypts nothing any more.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ _KEYS = Statement(
 _ADD = insert(
     "content_key",
     ("id", "scope", "wrapped", "master", "created_at"),
-    suffix="ON CONFLICT (scope) WHERE destroyed_at IS NULL DO NOTHING",
+    suffix="ON CONFLICT (scope) WHERE destroyed_at IS NULL DO NOTHING RETURNING id",
 )
 
 
@@ -76,10 +76,11 @@ class Contents:
 
     def encrypted(self, transaction: Transaction, rows: Sequence[MessageRow]) -> list[Kept]:
         """What is kept of ``rows``."""
-        keys = self._keys_of(transaction, rows)
+        scopes = [scope_of(row) for row in rows]
+        keys = self._keys_of(transaction, {scope: row.at for scope, row in zip(scopes, rows, strict=True)})
         found: list[Kept] = []
-        for row in rows:
-            number, key = keys[scope_of(row)]
+        for scope, row in zip(scopes, rows, strict=True):
+            number, key = keys[scope]
             found.append((row.id, ENCRYPTED, key.encrypt(row.id, row.body), number))
         return found
 
@@ -100,11 +101,7 @@ class Contents:
 
     def key_for(self, transaction: Transaction, scope: str, at: int) -> tuple[int, DataKey]:
         """The key of ``scope`` and its number; made when there is none."""
-        found = self._stored(transaction, [scope])
-        if not found:
-            self._make(transaction, scope, at)
-            found = self._stored(transaction, [scope])
-        return found[scope]
+        return self._keys_of(transaction, {scope: at})[scope]
 
     @staticmethod
     def scope_of(row: SealedRow, *, shared: bool) -> str:
@@ -117,18 +114,14 @@ class Contents:
             self._known.pop(number, None)
 
     def _keys_of(
-        self, transaction: Transaction, rows: Iterable[MessageRow]
+        self, transaction: Transaction, instants: Mapping[str, int]
     ) -> dict[str, tuple[int, DataKey]]:
+        """The keys of scopes, each with the instant of what it is to encrypt."""
         # asked every time: another process may have destroyed one, and nothing may be encrypted with it any more
-        instants = {scope_of(row): row.at for row in rows}
         keys = self._stored(transaction, instants)
-        lacking = sorted(
-            instants.keys() - keys.keys()
-        )  # in order, so that two processes do not wait for each other
-        if lacking:
-            for scope in lacking:
-                self._make(transaction, scope, instants[scope])
-            keys |= self._stored(transaction, lacking)
+        # in order, so that two processes do not wait for each other
+        for scope in sorted(instants.keys() - keys.keys()):
+            keys[scope] = self._make(transaction, scope, instants[scope])
         return keys
 
     def _stored(self, transaction: Transaction, scopes: Iterable[str]) -> dict[str, tuple[int, DataKey]]:
@@ -140,10 +133,14 @@ class Contents:
             found[scope] = (number, key)
         return found
 
-    def _make(self, transaction: Transaction, scope: str, at: int) -> None:
-        _, wrapped = self.keys.make()
+    def _make(self, transaction: Transaction, scope: str, at: int) -> tuple[int, DataKey]:
+        """A new key for ``scope``, or the one that another process has made meanwhile."""
+        key, wrapped = self.keys.make()
         row = {"id": transaction.identifiers.next(), "scope": scope, "wrapped": wrapped}
-        transaction.run(_ADD, {**row, "master": self.keys.current, "created_at": at})
+        made = transaction.one(_ADD, {**row, "master": self.keys.current, "created_at": at})
+        if made is None:
+            return self._stored(transaction, [scope])[scope]
+        return int(made[0]), self._keep(int(made[0]), key)
 
     def _unwrapped(self, wrapped: bytes, master: str) -> DataKey:
         """A wrapped key. A master key that is not known may have been made since this process began."""
