@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from gateway.settings import (
     RetrySettings,
     Settings,
 )
+from gateway.settings_evidence import EvidenceSettings
 from gateway.storage import upkeep
 from gateway.storage.clients import NewClient, Scope, create_client
 from tests.unit import portal
@@ -197,7 +199,7 @@ class Province:
         return {**found, "absences": report["absences"]}
 
 
-def settings(url: str, portal_url: str) -> Settings:
+def settings(url: str, portal_url: str, keys: Path | None = None) -> Settings:
     adapter = {
         "adapter_url": f"{portal_url}/XrdAdapter/RestService/forward",
         "username": "h99_gateway",
@@ -209,6 +211,7 @@ def settings(url: str, portal_url: str) -> Settings:
     }
     return Settings(
         database=DatabaseSettings(url=url),
+        evidence=EvidenceSettings(keys=None if keys is None else str(keys), every=1.0),
         delivery=DeliverySettings(
             retry=RetrySettings(first=0.05, longest=0.5, ask_after=0.05, jitter=0.0),
             breaker=BreakerSettings(failures=4, first_pause=0.1, longest_pause=0.5),
@@ -221,11 +224,11 @@ def settings(url: str, portal_url: str) -> Settings:
 
 
 @asynccontextmanager
-async def running_province(url: str) -> AsyncIterator[Province]:
+async def running_province(url: str, keys: Path | None = None) -> AsyncIterator[Province]:
     clock = Clock(at(28, 8, 1))
     simulator = national_portal.simulate(portal.settings(adapter_url="http://portal.example/forward"))
     async with serve_sandbox({PORTAL: simulator}, clock=clock) as sandbox:
-        gateway = await open_gateway(settings(url, sandbox.url(PORTAL)), clock=clock)
+        gateway = await open_gateway(settings(url, sandbox.url(PORTAL), keys), clock=clock)
         client = NewClient(id="ops", name="ops", scopes=frozenset(Scope))
         issued = await gateway.database.write(lambda tx: create_client(tx, client, clock()))
         transport = httpx.ASGITransport(application(build_api(gateway)))

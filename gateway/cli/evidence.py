@@ -17,6 +17,7 @@ from gateway.cli.options import AsJson, Config, examples, group
 if TYPE_CHECKING:
     from gateway.evidence.collecting import Explain
     from gateway.evidence.exporting import Exporter
+    from gateway.evidence.words import Names
     from gateway.settings import Settings
     from gateway.signing.containers import Sealed
     from gateway.signing.keyring import Authority
@@ -132,12 +133,19 @@ def _exporter(
     settings: Settings, database: Database, key: SigningKey, dossier: str, now: datetime
 ) -> Exporter:
     from gateway.evidence.exporting import Exporter
+
+    return Exporter(
+        database=database, key=key, explain=_explain(settings, dossier, now), names=names_of_reports()
+    )
+
+
+def names_of_reports() -> Names:
+    """The names that the report of the evidence shares with all others."""
     from gateway.evidence.words import Names
     from gateway.reports.words import COLUMNS, STATUSES
 
     statuses = {status.value: words for status, words in STATUSES.items()}
-    names = Names(columns={str(column): words for column, words in COLUMNS.items()}, statuses=statuses)
-    return Exporter(database=database, key=key, explain=_explain(settings, dossier, now), names=names)
+    return Names(columns={str(column): words for column, words in COLUMNS.items()}, statuses=statuses)
 
 
 def _explain(settings: Settings, dossier: str, now: datetime) -> Explain:
