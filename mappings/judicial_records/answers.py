@@ -32,19 +32,19 @@ def read(response: WireResponse, call: str, limit: int) -> Told:
     if not body.strip():
         return _shaped(response, call, Shape.EMPTY, "")
     if xml.looks_like(body):
-        return _shaped(response, call, Shape.MARKUP, _words(body))
+        return _shaped(response, call, Shape.MARKUP, words(body))
     try:
         document = json.read(body, limit=limit)
         fields = lowered(document) if isinstance(document, dict) else {}
     except Unreadable as fault:
-        return _shaped(response, call, Shape.UNREADABLE, _words(body) or fault.code)
+        return _shaped(response, call, Shape.UNREADABLE, words(body) or fault.code)
     code = _tell_code(fields) if call == TELL else _centre_code(fields)
     if not code:
-        return _shaped(response, call, Shape.UNCODED, _words(body))
+        return _shaped(response, call, Shape.UNCODED, words(body))
     answer = Answer(
         status=response.status, shape=Shape.ENVELOPE, call=call, code=code, message=_message(fields)
     )
-    return Told(answer=answer, rows=_rows(fields.get("value")))
+    return Told(answer=answer, rows=rows_in(fields.get("value")))
 
 
 def lowered(document: Mapping[str, Json]) -> dict[str, Json]:
@@ -84,7 +84,8 @@ def _message(fields: Mapping[str, Json]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _rows(value: Json) -> tuple[Mapping[str, Json], ...] | None:
+def rows_in(value: Json) -> tuple[Mapping[str, Json], ...] | None:
+    """The objects of a list, their keys in lower case; None when it is anything else."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         return None
     try:
@@ -93,7 +94,8 @@ def _rows(value: Json) -> tuple[Mapping[str, Json], ...] | None:
         return None
 
 
-def _words(body: bytes) -> str:
+def words(body: bytes) -> str:
+    """The beginning of an answer that is not the agreed structure, as one line."""
     return line(body[:4000].decode("utf-8", "replace"))
 
 

@@ -13,9 +13,8 @@ import msgspec
 from gateway.codec import Json, Unreadable, json, xml
 from gateway.domain.status import Status
 from gateway.mapping import Answer, CodeTable, Shape
-from gateway.mapping.formats import line
 from gateway.port import WireResponse
-from mappings.judicial_records.answers import lowered, text, told
+from mappings.judicial_records.answers import lowered, rows_in, text, told, words
 from mappings.judicial_records_g1.responses import CATALOGUE
 
 __all__ = ["Standing", "Told", "identifier", "read", "standing", "text", "told"]
@@ -47,22 +46,22 @@ def read(response: WireResponse, call: str, limit: int) -> Told:
     if not body.strip():
         return _shaped(response, call, Shape.EMPTY, "")
     if xml.looks_like(body):
-        return _shaped(response, call, Shape.MARKUP, _words(body))
+        return _shaped(response, call, Shape.MARKUP, words(body))
     try:
         document = json.read(body, limit=limit)
         if call == CATALOGUE and isinstance(document, list):
             return Told(
-                answer=Answer(status=response.status, shape=Shape.UNCODED, call=call), rows=_rows(document)
+                answer=Answer(status=response.status, shape=Shape.UNCODED, call=call), rows=rows_in(document)
             )
         fields = lowered(document) if isinstance(document, dict) else {}
     except Unreadable as fault:
-        return _shaped(response, call, Shape.UNREADABLE, _words(body) or fault.code)
+        return _shaped(response, call, Shape.UNREADABLE, words(body) or fault.code)
     code = text(fields, "status")[:_LONGEST_CODE]
     if not code:
-        return _shaped(response, call, Shape.UNCODED, _words(body))
+        return _shaped(response, call, Shape.UNCODED, words(body))
     message = text(fields, "description")
     answer = Answer(status=response.status, shape=Shape.ENVELOPE, call=call, code=code, message=message)
-    return Told(answer=answer, fields=fields, rows=_rows(fields.get("listcontent")))
+    return Told(answer=answer, fields=fields, rows=rows_in(fields.get("listcontent")))
 
 
 def identifier(fields: Mapping[str, Json], name: str) -> str:
@@ -91,19 +90,6 @@ def _day(written: str) -> str:
         return datetime.strptime(written, "%d/%m/%Y").strftime("%Y-%m-%d")  # noqa: DTZ007 - a day, no instant
     except ValueError:
         return ""
-
-
-def _rows(value: Json) -> tuple[Mapping[str, Json], ...] | None:
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        return None
-    try:
-        return tuple(lowered(row) for row in value if isinstance(row, dict))
-    except Unreadable:
-        return None
-
-
-def _words(body: bytes) -> str:
-    return line(body[:4000].decode("utf-8", "replace"))
 
 
 def _shaped(response: WireResponse, call: str, shape: Shape, message: str) -> Told:
