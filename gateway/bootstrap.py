@@ -67,11 +67,13 @@ from gateway.statussync.lag_gauges import LagGauges
 from gateway.statussync.lag_troubles import Policy, policy_of
 from gateway.statussync.reassess import Reassessment
 from gateway.statussync.repair import RepairDesk
+from gateway.statussync.repair_approved import repair_carrier
 from gateway.statussync.rules import Rules, load_rules
 from gateway.statussync.sweep import Sweep
 from gateway.storage import migrate
 from gateway.storage.database import Database
 from gateway.storage.instants import maybe_micros
+from gateway.storage.oversight import Dangerous
 from gateway.storage.reading import ReadingDatabase
 from gateway.telemetry import CERTIFICATE_UNTIL, labelled
 from gateway.wire.client import Transport
@@ -182,6 +184,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
     drift = _drift(worker, hub, destinations)
+    repairs = RepairDesk(database, drift.inquiry, hub.clock, worker.wake)
     desk = _desk(worker, hub, rules, destinations, settings)
     asking = (drift.job(), *_progress_jobs(worker, hub, destinations, intake, settings))
     own_jobs = (catalogue_job(catalogues), *asking, *_desk_jobs(desk, settings), *_payment_jobs(payments))
@@ -199,9 +202,9 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         worker=worker,
         jobs=_jobs(worker, hub, settings, own_jobs),
         deadlines=desk,
-        repairs=RepairDesk(database, drift.inquiry, hub.clock, worker.wake),
+        repairs=repairs,
         payments=payments,
-        approvals=_approvals(hub, payments, worker),
+        approvals=_approvals(hub, payments, repairs, worker),
         translation=translation,
         callbacks=_callbacks(hub, destinations, intake, settings, evidence),
         feed=feed,
@@ -210,8 +213,9 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     )
 
 
-def _approvals(hub: Hub, payments: Payments, worker: Worker) -> ApprovalDesk:
+def _approvals(hub: Hub, payments: Payments, repairs: RepairDesk, worker: Worker) -> ApprovalDesk:
     carriers = delivery_carriers(hub.database, hub.clock, worker.wake)
+    carriers[Dangerous.REPAIR_BACKWARDS] = repair_carrier(repairs)
     return ApprovalDesk(hub.database, hub.clock, payments.desk, carriers)
 
 

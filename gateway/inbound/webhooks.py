@@ -30,8 +30,9 @@ from gateway.port import Capacity
 from gateway.settings import WebhookSettings
 from gateway.storage import webhooks as rows
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
+from gateway.storage.oversight import Action
 from gateway.storage.rows import insert_messages
-from gateway.storage.webhooks import Action, Claim, Rotation, Survey, WebhookRow
+from gateway.storage.webhooks import Claim, Rotation, Survey, WebhookRow
 from gateway.telemetry import WEBHOOKS_BEHIND, WEBHOOKS_DISABLED
 from gateway.wire.client import HttpClient
 
@@ -257,12 +258,7 @@ class Webhooks:
 
     def _action(self, actor: str, action: str, target: str, reason: str) -> Action:
         return Action(
-            id=self._hub.database.identifiers.next(),
-            at=to_micros(self._hub.clock()),
-            actor=actor,
-            action=action,
-            target=target,
-            reason=reason,
+            actor=actor, verb=action, target=target, reason=reason, now=self._hub.clock(), detail={}
         )
 
 

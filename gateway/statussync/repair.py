@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from gateway.domain.delivery import Delivery
-from gateway.domain.errors import CannotEncode, ConflictError, NotFoundError
+from gateway.domain.errors import ApprovalRequired, CannotEncode, ConflictError, NotFoundError
 from gateway.statussync.compare import Difference
 from gateway.statussync.drift_asking import Inquiry, RecordAnswer
 from gateway.statussync.drift_look import (
@@ -82,7 +82,7 @@ class DossierRepair(msgspec.Struct, frozen=True, kw_only=True):
 
     ``ordered``: deliveries were planned; ``would_order``: they would be; ``nothing_to_do``: the partner has it all by
     now; ``held_back``: see ``held_back``; ``not_possible``: see ``reason``. ``requests``: of a dry run, what would be
-    sent.
+    sent. ``approval``: what waits for a second person.
     """
 
     destination: str
@@ -94,6 +94,7 @@ class DossierRepair(msgspec.Struct, frozen=True, kw_only=True):
     requests: list[EncodedCall] = []
     reason: str | None = None
     action: str | None = None
+    approval: str | None = None
 
 
 class RepairDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +118,7 @@ class _Choice(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[int, ...]
     drifts: tuple[int, ...]
     held_back: list[HeldBack]
+    backwards: bool
 
 
 class RepairDesk:
@@ -180,6 +182,14 @@ class RepairDesk:
                 return await self._once(request, rows)
             except LaneMoved as moved:
                 refusal = str(moved)
+            except ApprovalRequired as waits:
+                return DossierRepair(
+                    destination=name,
+                    dossier=dossier,
+                    outcome="not_possible",
+                    reason=str(waits),
+                    approval=waits.approval,
+                )
             except (ConflictError, NotFoundError) as fault:
                 refusal = str(fault)
                 break
@@ -294,6 +304,7 @@ class RepairDesk:
             deliveries=choice.deliveries,
             drifts=choice.drifts,
             learned=dict(learned),
+            backwards=choice.backwards,
         )
         done: Ordered = await self._database.apply(order_repairs, order)
         return _ordered(order, done, choice)
@@ -324,6 +335,7 @@ def _choose(seen: Seen, rows: Sequence[DriftView], *, allow_backwards: bool) -> 
     chosen: set[int] = set()
     mended: list[int] = []
     held_back: list[HeldBack] = []
+    backwards = False
     for row in rows:
         difference = now.get((row.kind, row.field))
         why = _objection(seen, row, difference, allow_backwards=allow_backwards)
@@ -332,11 +344,13 @@ def _choose(seen: Seen, rows: Sequence[DriftView], *, allow_backwards: bool) -> 
         elif difference is not None and difference.repair is not None:
             chosen |= set(difference.repair.deliveries)
             mended.append(int(row.id))
+            backwards = backwards or difference.repair.backwards
     order = () if seen.expected is None else seen.expected.order
     return _Choice(
         deliveries=tuple(each for each in order if each in chosen),
         drifts=tuple(mended),
         held_back=held_back,
+        backwards=backwards,
     )
 
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from gateway.domain.delivery import DeliveryState, LaneState
-from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
+from gateway.domain.errors import ApprovalRequired, ConflictError, GatewayError, NotFoundError
 from gateway.port import REPAIR_PREFIX
+from gateway.storage.approvals import Permit, Wanted, approved
 from gateway.storage.drift import DriftState
 from gateway.storage.drift_lanes import Stamp
 from gateway.storage.instants import to_micros
 from gateway.storage.lanes import follow_heads
 from gateway.storage.operator_log import json_text, lane_target, write_action
-from gateway.storage.oversight import Action
+from gateway.storage.oversight import Action, Dangerous
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.sql import Statement, insert
 
@@ -59,7 +60,8 @@ class Ordering(Protocol):
 
 class RepairOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Send ``deliveries`` again in this order, against the differences ``drifts``. ``stamp``: the lane's, when the
-    partner was asked. ``learned``: what the partner's answer taught about the dossier."""
+    partner was asked. ``learned``: what the partner's answer taught about the dossier. ``backwards``: it takes back a
+    status that the partner has."""
 
     actor: str
     reason: str
@@ -70,6 +72,7 @@ class RepairOrder(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[int, ...]
     drifts: tuple[int, ...]
     learned: dict[str, str] = {}
+    backwards: bool = False
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,9 +164,30 @@ def _guarded(transaction: Transaction, order: RepairOrder) -> Ordered | GatewayE
         return refusal
 
 
-def _order(transaction: Transaction, order: RepairOrder) -> Ordered:
+def _permit(transaction: Transaction, order: RepairOrder, drifts: Sequence[int]) -> Permit | ApprovalRequired:
+    """A status that citizens have been shown is taken back on two people's word."""
+    if not order.backwards:
+        return Permit()
+    wanted = Wanted(
+        actor=order.actor,
+        reason=order.reason,
+        now=order.now,
+        action=Dangerous.REPAIR_BACKWARDS,
+        target=lane_target(order.destination, order.dossier),
+        parameters={
+            "drifts": [str(each) for each in drifts],
+            "deliveries": [str(each) for each in order.deliveries],
+        },
+    )
+    return approved(transaction, wanted)
+
+
+def _order(transaction: Transaction, order: RepairOrder) -> Ordered | ApprovalRequired:
     lane, state, next_position, memory = _lock(transaction, order)
     drifts = repairable(transaction, order)
+    permit = _permit(transaction, order, drifts)
+    if isinstance(permit, ApprovalRequired):
+        return permit
     waiting = transaction.all(_OPEN, {"lane": lane})
     planned = list(_plan(transaction, order, lane, waiting))
     behind = _behind_partner(waiting)
@@ -181,7 +205,7 @@ def _order(transaction: Transaction, order: RepairOrder) -> Ordered:
         follow_heads(transaction, [lane])
     mark_repairing(transaction, order, drifts)
     enqueued = [_enqueued(row, again) for row, again in planned]
-    action = record_order(transaction, order, drifts, enqueued)
+    action = record_order(transaction, order, drifts, enqueued, permit)
     after = transaction.one(_STATE, {"lane": lane})
     return Ordered(
         action=action,
@@ -298,7 +322,11 @@ def by_whom(order: Ordering | Tolerance) -> dict[str, Any]:
 
 
 def record_order(
-    transaction: Transaction, order: Ordering, drifts: Sequence[int], enqueued: Sequence[Enqueued]
+    transaction: Transaction,
+    order: Ordering,
+    drifts: Sequence[int],
+    enqueued: Sequence[Enqueued],
+    permit: Permit = Permit(),  # noqa: B008 - it is frozen
 ) -> str:
     """The event and the action of an order that was carried out; the action's identifier."""
     told = {
@@ -322,7 +350,7 @@ def record_order(
             target=lane_target(order.destination, order.dossier),
             reason=order.reason,
             now=order.now,
-            detail=told,
+            detail={**told, **permit.detail},
         ),
     )
 

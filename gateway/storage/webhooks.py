@@ -13,6 +13,8 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.storage.feed import newest_position
+from gateway.storage.operator_log import write_action
+from gateway.storage.oversight import Action
 from gateway.storage.rows import EventRow, MessageRow, insert_events, insert_messages
 from gateway.storage.schema import webhook, worker
 from gateway.storage.sql import Statement, insert
@@ -104,17 +106,6 @@ class Setback(msgspec.Struct, frozen=True, kw_only=True):
     event: EventRow | None = None
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody did to endpoint ``target``, for the operators' journal."""
-
-    id: int
-    at: int
-    actor: str
-    action: str
-    target: str
-    reason: str
-
-
 _ADD = insert(
     "webhook", tuple(name for name in WebhookRow.__struct_fields__ if name not in {"failures", "next_at"})
 )
@@ -151,20 +142,19 @@ _RESEAL = Statement("""
 _FORGET_FORMER = Statement("""
     UPDATE webhook SET former_secret = NULL, former_until = NULL WHERE former_until <= :now
 """)
-_ACT = insert("operator_action", Action.__struct_fields__)
 
 
 def add_webhook(transaction: Transaction, row: WebhookRow, action: Action) -> None:
     """Register an endpoint."""
     transaction.run(_ADD, msgspec.structs.asdict(row))
-    transaction.run(_ACT, msgspec.structs.asdict(action))
+    write_action(transaction, action)
 
 
 def drop_webhook(transaction: Transaction, action: Action) -> bool:
     """Remove endpoint ``action.target``; whether it was there."""
     there = transaction.run(_DROP, {"id": action.target}) > 0
     if there:
-        transaction.run(_ACT, msgspec.structs.asdict(action))
+        write_action(transaction, action)
     return there
 
 
@@ -172,7 +162,7 @@ def enable_webhook(transaction: Transaction, action: Action, position: int | Non
     """Send to endpoint ``action.target`` again, from ``position`` or from where it stood; whether it was there."""
     there = transaction.run(_ENABLE, {"id": action.target, "position": position}) > 0
     if there:
-        transaction.run(_ACT, msgspec.structs.asdict(action))
+        write_action(transaction, action)
     return there
 
 
@@ -180,7 +170,7 @@ def rotate_webhook(transaction: Transaction, action: Action, rotation: Rotation)
     """Sign with a new secret from now on; whether the endpoint was there."""
     there = transaction.run(_ROTATE, msgspec.structs.asdict(rotation)) > 0
     if there:
-        transaction.run(_ACT, msgspec.structs.asdict(action))
+        write_action(transaction, action)
     return there
 
 

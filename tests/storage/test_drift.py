@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.domain.delivery import DeliveryState, LaneState
-from gateway.domain.errors import ConflictError, LeaseLost, NotFoundError
+from gateway.domain.errors import ApprovalRequired, ConflictError, LeaseLost, NotFoundError
+from gateway.messagelog.acts import oversight
 from gateway.storage import upkeep
+from gateway.storage.approvals import Word, decide
 from gateway.storage.drift import (
     DriftFilter,
     DriftState,
@@ -427,3 +429,26 @@ async def test_tolerated_difference_has_its_reason_and_opens_when_it_changes(dri
     assert await drifting.record(difference(theirs="other")) == (1, 0)
     with pytest.raises(NotFoundError):
         await drifting.database.apply(tolerate, msgspec.structs.replace(order, drift=99))
+
+
+async def test_status_is_taken_back_on_two_peoples_word(drifting):
+    await drifting.delivered(snapshot("1"))
+    await drifting.record(difference())
+    drifting.database.oversight = oversight(["drift.repair_backwards"], 3600)
+    with pytest.raises(ApprovalRequired) as waits:
+        await drifting.order("1", backwards=True)
+    assert drifting.queue() == []
+
+    said = Word(actor="binh", reason="yes", now=NOW, approval=int(waits.value.approval), verdict="approved")
+    await drifting.database.write(lambda tx: decide(tx, said))
+    done = await drifting.order("1", backwards=True)
+
+    assert [each.key for each in done.deliveries] == ["repair:1:1"]
+
+
+async def test_status_that_does_not_go_back_needs_no_second_person(drifting):
+    await drifting.delivered(snapshot("1"))
+    await drifting.record(difference())
+    drifting.database.oversight = oversight(["drift.repair_backwards"], 3600)
+
+    assert (await drifting.order("1")).deliveries
