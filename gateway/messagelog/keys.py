@@ -47,7 +47,7 @@ def open_contents(database: Database, folder: Path | None) -> None:
     """Give ``database`` the keys of its log's contents; without a ``folder`` they are written in clear. One that is only
     read gets the keys that there are. Raises ConfigurationError, and closes the database then."""
     if folder is None:
-        log.warning("contents_are_not_encrypted", cure="name a folder for the keys: evidence.keys")
+        log.info("contents_are_not_encrypted", cure="name a folder for the keys: evidence.keys")
         return
 
     def again() -> Vault:
