@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.messagelog.content import Decrypter, Missing, Unreadable, head_of, read
 from gateway.messagelog.entry import FORMS, leaf_of
+from gateway.messagelog.retention import RetentionClass, class_by_rule
 from gateway.storage.log import SealedRow, StoredBody
 from gateway.storage.log_stream import HEADER, RawEntry, blob
 
@@ -43,6 +44,15 @@ def check(entry: RawEntry, keys: Decrypter | None) -> Checked:
         missing, wrong = _content(entry, keys)
     at = header[_AT]
     return Checked(entry.seq, header[_ID], at if at.__class__ is int else 0, given, leaf, missing, wrong)
+
+
+def is_dropped(entry: RawEntry) -> bool:
+    """Whether the content of ``entry`` may be gone because its period is over: so its header says, which is proven."""
+    named = dict(zip(HEADER, entry.header, strict=True))
+    blank = named["form"] == 1 or (entry.method, entry.url, entry.headers) == (None, None, "[]")
+    if named["dossier_code"] is not None or not blank:
+        return False
+    return class_by_rule(str(named["channel"]), str(named["operation"])) is not RetentionClass.EVIDENCE
 
 
 def leaf_given(entry: RawEntry) -> bytes:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.messagelog.content import Missing
-from gateway.messagelog.entry_check import Checked, check
+from gateway.messagelog.entry_check import Checked, check, is_dropped
 from gateway.messagelog.faults import Fault, Kind, fault
 from gateway.storage.database import Database
 from gateway.storage.log_stream import RawEntry, blob, entries
@@ -80,7 +80,7 @@ class Entries:
         row = check(entry, self._keys)
         self.checked += 1
         if row.missing is not None:
-            self._note_missing(row, row.missing, entry.owner)
+            self._note_missing(row, row.missing, entry)
         elif row.wrong:
             self._wrong(Kind.BODY, row, row.wrong)
         if row.given == row.leaf:
@@ -95,10 +95,13 @@ class Entries:
         else:
             self._wrong(Kind.INSERTED, row, f"its number is {entry.seq!r}")
 
-    def _note_missing(self, row: Checked, why: Missing, owner: int) -> None:
-        if why is Missing.ABSENT and not (self._pruned and owner != row.id):
+    def _note_missing(self, row: Checked, why: Missing, entry: RawEntry) -> None:
+        with_archived = bool(self._pruned) and entry.owner != row.id
+        if why is Missing.ABSENT and not (with_archived or is_dropped(entry)):
             self._wrong(
-                Kind.BODY, row, "its content is gone, and neither an erasure nor an archive accounts for that"
+                Kind.BODY,
+                row,
+                "its content is gone, and no erasure, archive or period of retention accounts for that",
             )
         else:
             self.missing[why] += 1

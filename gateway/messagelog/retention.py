@@ -90,12 +90,15 @@ class Dropping(msgspec.Struct, frozen=True, kw_only=True):
 
 def class_of(line: LogLine) -> RetentionClass:
     """The class of an entry's content."""
-    if line.about:
-        return RetentionClass.EVIDENCE
+    return RetentionClass.EVIDENCE if line.about else class_by_rule(line.channel, line.operation)
+
+
+def class_by_rule(channel: str, operation: str) -> RetentionClass:
+    """The class of what is about no dossier."""
     return next(
         rule.kept_as
         for rule in RULES
-        if fnmatchcase(line.channel, rule.channel) and fnmatchcase(line.operation, rule.operation)
+        if fnmatchcase(channel, rule.channel) and fnmatchcase(operation, rule.operation)
     )
 
 

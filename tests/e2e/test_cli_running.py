@@ -217,12 +217,19 @@ def test_a_changed_entry_is_found_by_verify(tmp_path, delivered):
     config = configuration(tmp_path)
     intact = lienthong("log", "verify", "--json", "-c", config)
     assert intact.code == 0
-    assert intact.json["checked"] > LINES
+    *_, last = map(json.loads, intact.out.splitlines())
+    assert last["report"]["checked"] > LINES
     with sqlite3.connect(copy) as connection:
         connection.execute("UPDATE message SET url = 'https://elsewhere.invalid' WHERE seq = 7")
     changed = lienthong("log", "verify", "--json", "-c", config)
     assert changed.code == 1
-    assert [(each["seq"], each["kind"]) for each in changed.json["faults"]] == [(7, "leaf")]
+    told = list(map(json.loads, changed.out.splitlines()))
+    assert [(each["fault"]["seq"], each["fault"]["kind"]) for each in told if "fault" in each] == [
+        (7, "body")
+    ]
+    assert told[-1]["report"]["first"]["seq"] == 7
+    shown = lienthong("log", "verify", "-c", config)
+    assert (shown.code, "the first wrong entry is no. 7 (body)" in shown.out) == (1, True)
 
 
 def test_orders_on_the_database_when_no_gateway_runs(tmp_path, delivered):

@@ -20,8 +20,8 @@ from gateway.messagelog.content import (
     read,
 )
 from gateway.messagelog.erasure import Erase
-from gateway.messagelog.leaves import verify_leaves
 from gateway.messagelog.proofs import entry_proof
+from gateway.messagelog.verification import verify
 from gateway.proof.commitment import Cut, committed
 from gateway.proof.lienthong_verify import verify_content
 from gateway.storage.approvals import Word, decide
@@ -229,8 +229,8 @@ async def test_every_entry_still_proves_and_what_is_shared_stays_in_part(world):
 
     await erasure.erase(world.database, order())
 
-    [step] = verify_leaves(world.database)
-    assert (step.checked, step.faults) == (checkpoint.size, ())
+    report = verify(world.database)
+    assert (report.checked, report.proven, report.faults) == (report.last, checkpoint.size, ())
     for entry in entries.values():
         proof = world.database.ask(lambda connection, entry=entry: entry_proof(connection, entry.id))
         assert proof.size == checkpoint.size
@@ -355,7 +355,7 @@ async def test_erasing_the_other_dossier_afterwards_works(world):
 
     assert (await world.reading.fetch(str(entries["theirs"].id))).missing is Missing.ERASED
     await world.seal()
-    assert [step.faults for step in verify_leaves(world.database)] == [()]
+    assert verify(world.database).faults == ()
 
 
 async def test_form_1_and_contents_in_clear_go_too(world):
