@@ -195,7 +195,8 @@ class Database:
         self._committer.close()
         self._writer_engine.dispose()
         if self._lock is not None:
-            os.close(self._lock)
+            lock, self._lock = self._lock, None
+            os.close(lock)
 
 
 def _units(transaction: Transaction, units: Sequence[Callable[[Transaction], Any]]) -> list[Any]:

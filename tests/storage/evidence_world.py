@@ -14,6 +14,7 @@ from gateway.domain.status import Status
 from gateway.messagelog.entry import About, Scope, companion_entry, request_entry, response_entry
 from gateway.messagelog.keys import open_contents
 from gateway.messagelog.search import MessageLog
+from gateway.messagelog.verification import Verification
 from gateway.port import WireRequest, WireResponse
 from gateway.proof.lienthong_verify import read_checkpoint, read_note
 from gateway.proof.merkle import Edge
@@ -105,6 +106,13 @@ class EvidenceWorld:
             body = b'{"full_name": "Canary %d", "n": %d}' % (number, number)
             rows.append(self.request(dossier.format(number % 7), body, at=at + number * step))
         return await self.write(*rows)
+
+    def verified(self):
+        """The report of a verification of everything."""
+        verification = Verification(self.database)
+        for _ in verification.steps():
+            pass
+        return verification.report
 
     def rows(self, statement, **parameters):
         return self.database.ask(

@@ -123,6 +123,8 @@ async def test_pruned_database_still_proves(world, order):
     assert proof.first == 600
     found = world.database.ask(lambda connection: archived_proof(connection, 17))
     assert (found.index, found.size) == (16, second.size)
+    report = world.verified()
+    assert (report.archived, report.checked, report.faults) == (600, 300, ())
 
 
 async def test_what_no_tile_keeps_stays(world, order):
