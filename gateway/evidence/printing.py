@@ -93,7 +93,9 @@ class _Pages:
             self._turn()
         self._y -= 10
         self.lines(text, BOLD, 12)
-        self._canvas.line(_SIDE, self._y + 3, _WIDTH - _SIDE, self._y + 3)
+        self._canvas.setLineWidth(0.6)
+        self._canvas.line(_SIDE, self._y, _WIDTH - _SIDE, self._y)
+        self._y -= 4
 
     def lines(self, text: str, font: str, size: float) -> None:
         """A paragraph."""

@@ -31,7 +31,7 @@ def paper_of(told: Told, names: Names) -> Paper:
                 words.PERIODS, _grid(words.PERIOD_HEADINGS, (3, 3, 3, 3, 5, 3, 3), _periods(told, names))
             ),
             Section(words.OUTLOOK, _grid(words.OUTLOOK_HEADINGS, (3, 3, 10), _outlook(told))),
-            Section(words.STORY, _grid(words.STORY_HEADINGS, (3, 4, 8, 2), _story(told))),
+            Section(words.STORY, _grid(words.STORY_HEADINGS, (3, 4, 8, 2), _story(told, names))),
             Section(words.MESSAGES, _grid(words.MESSAGE_HEADINGS, (2, 3, 1, 3, 4, 3, 4), _messages(told))),
             Section(words.PROOF, list(_proof(told))),
         ],
@@ -128,15 +128,21 @@ def _outlook(told: Told) -> Iterator[tuple[str, ...]]:
         yield each["destination"], instant(each["acknowledged_at"]), each["sentence"]
 
 
-def _story(told: Told) -> Iterator[tuple[str, ...]]:
+def _story(told: Told, names: Names) -> Iterator[tuple[str, ...]]:
+    said = {claim["message"]: claim for claim in _of(told, "claims")}
     for step in told["story"]:
         if step["kind"] != "message":  # they have a list of their own
             yield (
                 instant(step["at"]),
                 words.STEPS.get(step["kind"], step["kind"]),
-                "; ".join(_detail(step)),
+                "; ".join(dict.fromkeys((*_version(said.get(step["id"]), names), *_detail(step)))),
                 numbered(step["entries"]),
             )
+
+
+def _version(claim: Told | None, names: Names) -> Iterator[str]:
+    if claim is not None:
+        yield words.VERSION.format(version=claim["version"], status=names.of_status(claim["status"]))
 
 
 def _detail(step: Told) -> Iterator[str]:
@@ -169,7 +175,7 @@ def _lag(lag: Told | None) -> Iterator[str]:
 
 
 def _texts(about: Told, *keys: str) -> Iterator[str]:
-    return (str(about[key]) for key in keys if about.get(key))
+    return (words.VALUES.get(about[key], str(about[key])) for key in keys if about.get(key))
 
 
 def _messages(told: Told) -> Iterator[tuple[str, ...]]:
@@ -177,7 +183,11 @@ def _messages(told: Told) -> Iterator[tuple[str, ...]]:
         values = json.loads(entry["header"])
         form = 2 if values[0] == 2 else 1
         at, way, kind, channel, operation = values[form : form + 5]
-        outcome = " ".join(str(value) for value in (values[10 if form == 2 else 11], values[-2]) if value)
+        outcome = " ".join(
+            words.VALUES.get(value, str(value))
+            for value in (values[10 if form == 2 else 11], values[-2])
+            if value
+        )
         yield (
             str(entry["number"]),
             words.micros(at),

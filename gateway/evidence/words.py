@@ -97,6 +97,28 @@ STEPS = {
     "payment": "Yêu cầu thanh toán",
     "settlement": "Đã thanh toán",
 }
+VERSION = "phiên bản {version}, trạng thái {status}"
+VALUES = {
+    # states and outcomes, which are short English words everywhere else
+    "accepted": "được chấp nhận",
+    "rejected": "bị từ chối",
+    "deferred": "bên nhận hẹn lại",
+    "in_doubt": "chưa rõ kết quả",
+    "delivered": "đã gửi xong",
+    "pending": "chờ gửi",
+    "waiting": "chờ gửi lại",
+    "in_flight": "đang gửi",
+    "parked": "dừng, chờ người xử lý",
+    "superseded": "được thay bằng phiên bản sau",
+    "skipped": "đã bỏ qua",
+    "retry": "gửi lại",
+    "skip": "bỏ qua",
+    "resolve": "xác định kết quả",
+    "hold": "giữ lại",
+    "release": "thả ra",
+    "paid": "đã trả",
+    "open": "chưa trả",
+}
 LAG = "từ sự kiện đến khi bên nhận xác nhận: {}"
 REDACTED = "Đã loại bỏ khỏi hồ sơ chứng cứ này"
 STAMPED = {True: "có, RFC 3161 (log/checkpoint.tst)", False: "chưa có"}
