@@ -183,8 +183,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     evidence = await _prove(worker, hub, destinations, settings)
     feed = Feed(database, worker.wait_for_events)
     payments = _payments(worker, feed, hub, destinations)
-    drift = _drift(worker, hub, destinations)
-    repairs = RepairDesk(database, drift.inquiry, hub.clock, worker.wake)
+    drift, repairs = _drift(worker, hub, destinations)
     desk = _desk(worker, hub, rules, destinations, settings)
     asking = (drift.job(), *_progress_jobs(worker, hub, destinations, intake, settings))
     own_jobs = (catalogue_job(catalogues), *asking, *_desk_jobs(desk, settings), *_payment_jobs(payments))
@@ -350,9 +349,12 @@ def _desk_jobs(desk: Desk, settings: Settings) -> tuple[Job, ...]:
     return Sweep(desk).job(), Reassessment(desk).job(), report_job(reports)
 
 
-def _drift(worker: Worker, hub: Hub, destinations: Mapping[str, Destination]) -> Drift:
+def _drift(worker: Worker, hub: Hub, destinations: Mapping[str, Destination]) -> tuple[Drift, RepairDesk]:
     worker.attend("drift_gauges", DriftGauges(hub.database, sorted(destinations)).run)
-    return Drift(hub.database, destinations, hub.clock, may_probe=lambda: not worker.delivers, plan=lane_plan)
+    drift = Drift(
+        hub.database, destinations, hub.clock, may_probe=lambda: not worker.delivers, plan=lane_plan
+    )
+    return drift, RepairDesk(hub.database, drift.inquiry, hub.clock, worker.wake)
 
 
 def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str], policy: Policy) -> None:

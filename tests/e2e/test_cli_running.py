@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from types import SimpleNamespace
 
@@ -214,6 +215,7 @@ def test_a_changed_entry_is_found_by_verify(tmp_path, delivered):
     copy = tmp_path / "lienthong.db"
     with sqlite3.connect(delivered.folder / "lienthong.db") as source, sqlite3.connect(copy) as target:
         source.backup(target)
+    shutil.copytree(delivered.folder / "keys", tmp_path / "keys")
     config = configuration(tmp_path)
     intact = lienthong("log", "verify", "--json", "-c", config)
     assert intact.code == 0
@@ -239,14 +241,20 @@ def test_orders_on_the_database_when_no_gateway_runs(tmp_path, delivered):
     (tmp_path / "one.json").write_text(json.dumps(line))
     assert lienthong("import", tmp_path / "one.json", "-c", config).code == 0
     head = lienthong("deliveries", "list", "--dossier", line["code"], "--json", "-c", config).json[-1]
-    skipped = lienthong(
-        "deliveries", "skip", head["id"], "--reason", "gửi giấy", "--as", "mai", "--json", "-c", config
-    )
-    assert skipped.code == 0, skipped.err
-    assert skipped.json["after"] == "skipped"
+    skipping = ("deliveries", "skip", head["id"], "--reason", "gửi giấy", "--as", "mai", "-c", config)
+    assert lienthong(*skipping).code == 1  # a second person has to approve it
+    [waits] = lienthong("approvals", "list", "--json", "-c", config).json
+    why = ("--reason", "đã thấy biên nhận", "-c", config)
+    assert lienthong("approvals", "approve", waits["id"], "--as", "Mai", *why).code == 1
+    done = lienthong("approvals", "approve", waits["id"], "--as", "binh", "--json", *why)
+    assert (done.code, done.json["done"]) == (0, True), done.err
+    assert lienthong("approvals", "list", "--json", "-c", config).json == []
+    shown = lienthong("approvals", "show", waits["id"], "--json", "-c", config).json
+    assert (shown["state"], shown["decided_by"]) == ("carried_out", "cli:binh")
     assert lienthong("deliveries", "skip", head["id"], "--reason", "gửi giấy", "-c", config).code == 1
     story = lienthong("status", line["code"], "--json", "-c", config).json["story"]
-    assert [each["actor"] for each in story if each["kind"] == "action"] == ["cli:mai"]
+    actors = [each["actor"] for each in story if each["kind"] == "action"]
+    assert actors == ["cli:mai", "cli:binh", "cli:mai"]
     resolved = lienthong(
         "deliveries", "resolve", head["id"], "delivered", "--reason", "thấy rồi", "-c", config
     )
