@@ -29,7 +29,7 @@ from gateway.storage.checkpoints import (
     leaves,
     newest_checkpoint,
 )
-from gateway.storage.instants import to_micros
+from gateway.storage.instants import from_micros, to_micros
 from gateway.storage.rows import insert_messages
 
 NOW = datetime(2026, 9, 28, 3, 0, tzinfo=UTC)
@@ -70,9 +70,11 @@ class EvidenceWorld:
         while (await self.database.write(upkeep.seal)).messages:
             pass
 
-    async def checkpoint(self, *, at=NOW):
-        """Everything that is there so far, sealed, in tiles, under a checkpoint; its row."""
+    async def checkpoint(self):
+        """Everything that is there so far, sealed, in tiles, under a checkpoint of that moment; its row."""
         await self.seal()
+        [(newest,)] = self.rows("SELECT max(at) FROM message")
+        at = from_micros(newest)
         found = self.database.ask(lambda connection: leaves(connection, self.edge.size, 100_000))
         self.edge.extend(each.hash for each in found)
         tiles = [(tile.level, tile.index, tile.hashes) for tile in self.edge.take()]
