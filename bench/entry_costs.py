@@ -29,7 +29,7 @@ from gateway.storage.rows import MessageRow
 
 MOST_MICROSECONDS = 40.0
 WANTED_BYTES, WANTED_VALUES = 4000, 13
-TURNS, AT_ONCE = 200, 50
+TURNS, AT_ONCE = 400, 20
 _HEADERS = (
     ("content-type", "application/json"),
     ("authorization", "Bearer bench"),
@@ -78,10 +78,10 @@ def _works(scope: Scope, body: bytes) -> dict[str, Work]:
     cutter, key, seed = Cutter(scope.personal_fields), DataKey(os.urandom(KEY_BYTES)), os.urandom(SEED_BYTES)
     head = head_of(request.method, request.url, msgspec.json.encode(_HEADERS).decode())
     content = head + body
-    cuts = cutter.cuts(content, len(head))
+    cuts = cutter.places(content, len(head))
     packed = pack(seed, cuts, body)
     return {
-        "cut": lambda: cutter.cuts(content, len(head)),
+        "cut": lambda: cutter.places(content, len(head)),
         "commit": lambda: committed(content, cuts, seed),
         "pack": lambda: pack(seed, cuts, body),
         "encrypt": lambda: key.encrypt(about.id, packed),

@@ -17,7 +17,7 @@ import msgspec
 import zstandard
 
 from gateway.proof import lienthong_verify as verifier
-from gateway.proof.commitment import committed, put_together, taken_apart
+from gateway.proof.commitment import Place, committed, put_together, taken_apart
 from gateway.proof.lienthong_verify import Cut, value_commitment
 from gateway.storage.log import StoredBody
 
@@ -196,10 +196,9 @@ def head_parts(head: bytes) -> tuple[str, str, str]:
     return method, url, headers
 
 
-def pack(seed: bytes, cuts: Sequence[Cut], body: bytes) -> bytes:
-    """The bytes to be kept, encrypted or in clear."""
-    packing, packed = compressed(body)
-    return _PACKER.encode(_Packed(seed, cuts, packing, packed))
+def pack(seed: bytes, cuts: Sequence[Place], body: bytes) -> bytes:
+    """The bytes to be kept, encrypted or in clear: a ``_Packed``."""
+    return _PACKER.encode((seed, cuts, *compressed(body)))
 
 
 def read(stored: StoredBody, size: int, keys: Decrypter | None) -> Content | Redacted | Unreadable:

@@ -127,7 +127,7 @@ def _entry(  # noqa: PLR0913 - the parts of an HTTP message
     head = head_of(method, url, listed)
     fields = cutter(scope.personal_fields)
     content = head + body
-    cuts = () if fields is None else fields.cuts(content, len(head))
+    cuts = () if fields is None else fields.places(content, len(head))
     seed = os.urandom(SEED_BYTES)
     row = MessageRow(
         id=about.id,

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from gateway.proof.lienthong_verify import SALT_BYTES, Cut, Part, content_root
 
 SEED_BYTES = 32
+Place: TypeAlias = tuple[int, int, str]
+"""Start, length and label of a cut: a ``Cut``, or a bare tuple."""
 
 
 class Parts(NamedTuple):
@@ -54,7 +56,7 @@ def put_together(frame: bytes, cuts: Sequence[Cut], values: Sequence[bytes]) -> 
     return b"".join((*pieces, frame[taken:]))
 
 
-def committed(content: bytes, cuts: Sequence[Cut], seed: bytes) -> bytes:
+def committed(content: bytes, cuts: Sequence[Place], seed: bytes) -> bytes:
     """The root of ``content``: what follows from its parts, in one pass, because every message waits for it."""
     salts = hashlib.shake_256(seed).digest(SALT_BYTES * (1 + len(cuts)))
     # labels are names of fields, so that JSON has nothing to escape in them
