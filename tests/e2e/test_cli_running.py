@@ -215,7 +215,7 @@ def test_a_changed_entry_is_found_by_verify(tmp_path, delivered):
     copy = tmp_path / "lienthong.db"
     with sqlite3.connect(delivered.folder / "lienthong.db") as source, sqlite3.connect(copy) as target:
         source.backup(target)
-    shutil.copytree(delivered.folder / "keys", tmp_path / "keys")
+    shutil.copytree(delivered.folder / "lienthong-keys", tmp_path / "lienthong-keys")
     config = configuration(tmp_path)
     intact = lienthong("log", "verify", "--json", "-c", config)
     assert intact.code == 0

@@ -48,7 +48,7 @@ class SignedLog(EvidenceWorld):
         for size in sizes:
             await self.fill(size - self.edge.size, at=self.clock, step=AT_ONCE)
             self.clock += timedelta(seconds=10)
-            await self.checkpoint(at=self.clock)
+            await self.checkpoint()
         return self
 
     async def rotate(self):
@@ -67,29 +67,30 @@ class SignedLog(EvidenceWorld):
         assert await self.database.write(lambda transaction: add_key(transaction, row))
         self.signer, self.key = after, self.key + 1
 
-    async def checkpoint(self, *, at=NOW):
-        if self.key == 1:
-            row = await super().checkpoint(at=at)
-        else:
-            row = await self._checkpoint_by_later_key(at)
+    async def checkpoint(self):
+        at = self.clock
+        row = await self._signed_checkpoint(at)
         checkpoint = read_checkpoint(read_note(row.note.encode()).text)
         asked = question("http://tsa.example/", checkpoint.text.encode())
         answer = self.authority.answer(asked.body, at)
-        token = token_of(
-            WireResponse(status=200, headers=(("content-type", "application/timestamp-reply"),), body=answer)
-        )
+        headers = (("content-type", "application/timestamp-reply"),)
+        token = token_of(WireResponse(status=200, headers=headers, body=answer))
         line = signature_line(checkpoint.text, self.witness, at=at)
-        given = Cosignature(checkpoint=row.number, witness=self.witness.key.text, at=to_micros(at), line=line)
+        witness = self.witness.key.text
+        given = Cosignature(checkpoint=row.number, witness=witness, at=to_micros(at), line=line)
         await self.database.write(lambda tx: checkpoints.anchor(tx, row.number, token, to_micros(at)))
         await self.database.write(lambda tx: checkpoints.add_cosignature(tx, given))
         return row
 
-    async def _checkpoint_by_later_key(self, at):
+    async def _signed_checkpoint(self, at):
         await self.seal()
         found = self.database.ask(lambda connection: checkpoints.leaves(connection, self.edge.size, 100_000))
         self.edge.extend(each.hash for each in found)
         tiles = [(tile.level, tile.index, tile.hashes) for tile in self.edge.take()]
         before = self.database.ask(checkpoints.newest_checkpoint)
+        if before is None:
+            key = LogKeyRow(number=1, origin=ORIGIN, key=self.signer.key.text, made_at=to_micros(at))
+            assert await self.database.write(lambda transaction: add_key(transaction, key))
         row = self._row(before, self.edge, at)
         await self.database.write(lambda transaction: checkpoints.add_tiles(transaction, tiles))
         assert await self.database.write(lambda transaction: checkpoints.add_checkpoint(transaction, row))

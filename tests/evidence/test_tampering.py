@@ -126,9 +126,7 @@ class TestOneEntry:
         assert log.found() == [(seq, "leaf")]
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [(1, 2), (255, 258), (100, 101), (3, 500), (550, 551), (540, 590)]
-)
+@pytest.mark.parametrize(("one", "other"), [(1, 2), (255, 258), (100, 101), (3, 500), (550, 551), (540, 590)])
 async def test_reordered(log, one, other):
     await log.swap(one, other)
 
@@ -167,7 +165,7 @@ async def test_clock_moved_back_is_found_where_it_was(database, tmp_path):
     log.clock -= log.clock - NOW.replace(hour=1)
     await log.fill(30, at=log.clock)
     log.clock = NOW.replace(hour=4)
-    await log.checkpoint(at=log.clock)
+    await log.checkpoint()
 
     assert log.found() == [(41, "clock")]
     assert log.found(tolerance=3 * 3600.0) == []
