@@ -20,7 +20,7 @@ from gateway.domain.dossier import DossierCode, Instant
 from gateway.domain.errors import NotFoundError
 from gateway.domain.violation import Violation
 from gateway.messagelog.content import Missing
-from gateway.messagelog.search import LogEntry, MessageLog, Reading, shown, without_body
+from gateway.messagelog.search import LogEntry, MessageLog, Reading, without_body
 from gateway.storage import queries_messages
 from gateway.storage.clients import Scope
 from gateway.storage.queries_messages import Direction, MessageFilter, MessageView
@@ -92,7 +92,7 @@ async def list_messages(api: Api, call: Call) -> Answer:
         before=None if key is None else key[0],
         limit=query.limit,
     )
-    items = [shown(item) for item in await api.gateway.database.read(question)]
+    items = await api.gateway.database.read(question)
     last = (int(items[-1].id),) if items else None
     return Answer(value=MessagePage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
 

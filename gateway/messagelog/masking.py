@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.proof.lienthong_verify import Cut
+from gateway.storage.queries_messages import MASK
 
-MASK = "•••"
+__all__ = ["MASK", "masked"]
 
 
 def masked(content: bytes, cuts: Sequence[Cut]) -> bytes:

@@ -14,7 +14,7 @@ import msgspec
 from gateway.domain.errors import NotFoundError
 from gateway.messagelog.acts import UNWATCHED, AccessNote, access_entry
 from gateway.messagelog.content import Missing, Redacted, Unreadable, head_of, head_parts, read
-from gateway.messagelog.masking import MASK, masked
+from gateway.messagelog.masking import masked
 from gateway.proof.lienthong_verify import Cut
 from gateway.storage.database import Database
 from gateway.storage.queries_messages import (
@@ -22,6 +22,7 @@ from gateway.storage.queries_messages import (
     MessageView,
     StoredMessage,
     messages,
+    shown,
     stored_message,
 )
 from gateway.storage.rows import insert_messages
@@ -78,9 +79,7 @@ class MessageLog:
         older = None if before is None else _number(before)
         found = await self._database.read(partial(messages, wanted=wanted, before=older, limit=count + 1))
         page = found[:count]
-        return LogPage(
-            entries=[shown(each) for each in page], next=page[-1].id if len(found) > count else None
-        )
+        return LogPage(entries=page, next=page[-1].id if len(found) > count else None)
 
     async def fetch(self, entry: str) -> LogEntry:
         """Entry ``entry`` with its headers and its body. NotFoundError: there is none."""
@@ -140,13 +139,6 @@ def _masked(found: LogEntry) -> LogEntry:
         missing = found.missing or Missing.WITHHELD
         return msgspec.structs.replace(found, view=view, body=None, missing=missing)
     return msgspec.structs.replace(found, view=view, body=masked(found.body, found.cuts))
-
-
-def shown(view: MessageView) -> MessageView:
-    """An entry in a list: its address without parameters, since only the content tells which of them are personal."""
-    if view.url is None or "?" not in view.url:
-        return view
-    return msgspec.structs.replace(view, url=f"{view.url.partition('?')[0]}?{MASK}")
 
 
 def without_body(found: LogEntry) -> LogEntry:

@@ -34,6 +34,10 @@ class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
     before: datetime | None = None
 
 
+MASK = "•••"
+"""What stands in place of personal data."""
+
+
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry without its body. ``sequence``: its gapless number, null until it is sealed (a moment).
     ``commitment`` and ``leaf`` in hexadecimal: what the entry commits to (of form 1 the body's SHA-256, of form 2 the root
@@ -80,7 +84,7 @@ def messages(
     if before is not None:
         where.append(message.c.id < before)
     question = sa.select(*VIEW_COLUMNS).where(*where).order_by(message.c.id.desc()).limit(limit)
-    return [message_view(row) for row in connection.execute(question)]
+    return [listed_message(row) for row in connection.execute(question)]
 
 
 def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
@@ -125,8 +129,21 @@ def stored_message(connection: sa.Connection, message_id: int) -> StoredMessage 
     return StoredMessage(view=message_view(row), headers=headers, listed=row.headers, stored=stored_body(row))
 
 
+def listed_message(row: sa.Row[Any]) -> MessageView:
+    """One row as it is shown in a list."""
+    return shown(message_view(row))
+
+
+def shown(view: MessageView) -> MessageView:
+    """An entry as anybody may see it: its address without parameters, since only the content tells which of them are
+    personal."""
+    if view.url is None or "?" not in view.url:
+        return view
+    return msgspec.structs.replace(view, url=f"{view.url.partition('?')[0]}?{MASK}")
+
+
 def message_view(row: sa.Row[Any]) -> MessageView:
-    """One row as it is shown."""
+    """One row as it is stored."""
     return MessageView(
         id=str(row.id),
         sequence=row.seq,

@@ -28,7 +28,7 @@ from gateway.storage.queries_deliveries import (
     delivery_view,
 )
 from gateway.storage.queries_messages import VIEW_COLUMNS as MESSAGE_COLUMNS
-from gateway.storage.queries_messages import MessageView, message_view
+from gateway.storage.queries_messages import MessageView, listed_message
 from gateway.storage.queries_payment import settlement_view
 from gateway.storage.queries_payments import GLANCE_COLUMNS, glances
 from gateway.storage.schema import attempt, delivery, event, lane, message, operator_action
@@ -238,9 +238,12 @@ def _attempts(code: str, page: _Page) -> Iterator[StoredEntry]:
 
 
 def _messages(code: str, page: _Page) -> Iterator[StoredEntry]:
-    question = sa.select(*MESSAGE_COLUMNS).where(message.c.dossier_code == code, sa.not_(_IS_VERSION))
+    # what people did stands in the history as actions
+    question = sa.select(*MESSAGE_COLUMNS).where(
+        message.c.dossier_code == code, sa.not_(_IS_VERSION), message.c.channel != "operator"
+    )
     for row in page(question, message.c.at, message.c.id):
-        yield MessageEntry(id=str(row.id), at=from_micros(row.at), message=message_view(row))
+        yield MessageEntry(id=str(row.id), at=from_micros(row.at), message=listed_message(row))
 
 
 def _events(code: str, page: _Page) -> Iterator[StoredEntry]:

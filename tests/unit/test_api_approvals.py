@@ -139,3 +139,17 @@ async def test_operators_name_is_checked(world, delivery):
     answer = await ask_to_skip(world, delivery, headers={"X-Operator": "an/binh"})
 
     assert violations(answer) == {"/header/X-Operator": "invalid"}
+
+
+async def test_history_shows_what_people_did_once(world, delivery):
+    number = (await ask_to_skip(world, delivery)).json()["approval"]
+    await say(world, number)
+
+    story = (await world.call("GET", "/v1/dossiers/H99-1/timeline")).json()["items"]
+
+    assert [each["action"] for each in story if each["kind"] == "action"] == [
+        "approval.request",
+        "approval.approve",
+        "skip",
+    ]
+    assert "operator" not in {each["message"]["channel"] for each in story if each["kind"] == "message"}
