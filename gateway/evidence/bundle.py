@@ -2,7 +2,7 @@
 
 Everything that leaves goes through the redaction here: raw contents, their views, the story, the report. Invariant: the
 same collected things, redaction and certificate give the same files, byte for byte; what is written is what
-``lienthong_verify`` reads.
+``lienthong_verify`` reads; a field that was named and stands nowhere is a mistake, and nothing leaves.
 """
 
 from __future__ import annotations
@@ -41,13 +41,19 @@ def bundle_files(
     collected: Collected, redaction: Redaction, keys: Decrypter | None, certificates: bytes, printed: Print
 ) -> dict[str, bytes]:
     """The files of the bundle, those of META-INF left out. ``keys`` open the contents; ``certificates``: PEM, of whoever
-    signs. ConflictError: what is to be taken out stands in what the proof itself is of."""
+    signs. ConflictError: what is to be taken out stands in what the proof itself is of, or nowhere."""
     entries = [_opened(row, keys) for row in collected.rows]
     searcher = _searcher(entries, redaction)
     for entry in entries:
         _redact(entry, redaction, searcher, shared=entry.row.id in collected.shared)
     messages: dict[str, bytes] = {}
     told = _told(collected, redaction, searcher)
+    unmet = sorted(redaction.fields - searcher.met)
+    if unmet and not redaction.body:
+        raise ConflictError(
+            f"nothing about dossier {collected.dossier} has a field {', '.join(unmet)}; name fields as they stand in its "
+            "messages, letter for letter, or take them all: personal"
+        )
     told["entries"] = [_entry(entry, collected, messages) for entry in entries]
     files = {
         "mimetype": verifier.MIME_TYPE.encode(),
@@ -73,8 +79,13 @@ def _opened(row: SealedRow, keys: Decrypter | None) -> _Entry:
 
 
 def _searcher(entries: list[_Entry], redaction: Redaction) -> Searcher:
-    hidden = (redaction.hidden(entry.content) for entry in entries if entry.content is not None)
-    return Searcher(redaction.fields, (text for each in hidden for text in each))
+    contents = [entry.content for entry in entries if entry.content is not None]
+    hidden = (redaction.hidden(content) for content in contents)
+    labels = {cut.label for content in contents for cut in content.cuts}
+    masked = labels if redaction.personal or redaction.body else ()
+    searcher = Searcher(redaction.fields, (text for each in hidden for text in each), masked)
+    searcher.met |= labels & redaction.fields
+    return searcher
 
 
 def _redact(entry: _Entry, redaction: Redaction, searcher: Searcher, *, shared: bool) -> None:

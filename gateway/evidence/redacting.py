@@ -95,20 +95,23 @@ def without(content: Content, going: Sequence[bool]) -> Content:
 
 
 class Searcher:
-    """Finds what must not leave: ``fields`` by their names, ``values`` in all their spellings."""
+    """Finds what must not leave: ``fields`` by their names, ``values`` in all their spellings. ``masked``: names of members
+    that are cleared where the gateway tells a story. ``met``: those of ``fields`` that stood somewhere."""
 
-    def __init__(self, fields: frozenset[str], values: Iterable[str]) -> None:
+    def __init__(self, fields: frozenset[str], values: Iterable[str], masked: Iterable[str] = ()) -> None:
+        self.met: set[str] = set()
+        self._masked = fields.union(masked)
         self._cutter = cutter(tuple(sorted(fields))) if fields else None
         self._values = sorted(
             {value for value in values if len(value.encode()) >= SHORTEST}, key=len, reverse=True
         )
-        self._fields = fields
 
     def reason(self, written: bytes, body: int) -> str | None:
         """Why ``written``, whose body begins at ``body`` and in which what was cut out has left no bytes, may not leave; None
         when it may."""
         if self._cutter is not None:
             for cut in self._cutter.cuts(written, body):
+                self.met.add(cut.label)
                 return f"field {cut.label} stands where it cannot be cut out"
         lowered = written.lower()
         if any(_is_in(lowered, _forms(value)) for value in self._values):
@@ -117,7 +120,8 @@ class Searcher:
 
     def cleared(self, value: Any, name: str = "") -> Any:
         """``value``, out of JSON, without them."""
-        if name in self._fields and value is not None:
+        if name in self._masked and value is not None:
+            self.met.add(name)
             return REMOVED.decode()
         match value:
             case str():

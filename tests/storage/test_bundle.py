@@ -15,6 +15,7 @@ from lxml import etree
 
 from gateway.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from gateway.evidence.exporting import EvidenceUnsound, checked
+from gateway.messagelog.content import head_of, pack_redacted, read
 from gateway.messagelog.entry import leaf_of
 from gateway.messagelog.proofs import LogBroken
 from gateway.port import WireResponse
@@ -28,6 +29,7 @@ from gateway.signing.keys import local_key
 from gateway.signing.timestamp import question, token_of
 from gateway.storage.checkpoints import anchor, newest_checkpoint
 from gateway.storage.instants import to_micros
+from gateway.storage.queries_messages import stored_message
 from tests.bundle_world import CODE, IDENTITY, NAME, NOW, OTHER, SIGNED_AT, BundleWorld, faults
 from tests.unit.signing_world import certificate, openssl, private, python_xmlsec, tool
 
@@ -45,7 +47,7 @@ async def full(world):
     await world.exchange()
     await world.exchange(OTHER, at=NOW + timedelta(minutes=1))
     await world.exchange(at=NOW + timedelta(minutes=2))
-    await world.checkpoint(at=NOW + timedelta(minutes=3))
+    await world.checkpoint()
     return world
 
 
@@ -467,7 +469,7 @@ async def test_what_no_checkpoint_covers_is_not_exported(full):
     await full.seal()
     with pytest.raises(ConflictError, match="in no checkpoint yet"):
         full.bundle()
-    await full.checkpoint(at=NOW + timedelta(minutes=9))
+    await full.checkpoint()
     assert full.verified(full.bundle()).holds
 
 
@@ -481,7 +483,7 @@ async def test_an_unknown_dossier_has_no_evidence(full):
 async def test_what_stands_in_a_header_cannot_be_taken_out(full):
     row = full.request(CODE, f'{{"full_name": "{CODE}"}}'.encode())
     await full.write(row)
-    await full.checkpoint(at=NOW + timedelta(minutes=9))
+    await full.checkpoint()
     with pytest.raises(ConflictError, match="header"):
         full.bundle("full_name")
 
@@ -589,3 +591,62 @@ async def test_whatever_a_dishonest_gateway_writes_has_an_answer(full):
         place[key] = dice.choice(values)
         report = verifier.verify_bundle(resealed(full, files, **told), trust)
         assert all(each.fault in verifier.FAULTS for each in report.findings if each.fault)
+
+
+async def test_a_field_that_stands_nowhere_is_a_mistake(full):
+    with pytest.raises(ConflictError, match="has a field fullname;"):
+        full.bundle("full_name", "fullname")
+
+
+def explained(_connection):
+    """What is known of a deadline, with a name of an official and a citizen's in it."""
+    said = {"version": 1, "status": "received", "message": None, "submitted_at": None, "finished_at": None}
+    claim = {**said, "received_at": "2026-09-28T08:00:00+07:00"}
+    period = {"since": "2026-09-28T08:00:00+07:00", "until": None, "status": "received", "due_at": None}
+    classes = dict.fromkeys(("by_date", "by_instant", "original_by_date", "original_by_instant"), "IN_TIME")
+    return {
+        "rule_version": "2026-11-22",
+        "calendar_version": "vn-2026.1",
+        "judged_by_rules": None,
+        "judged_by_calendar": None,
+        "claims": [claim],
+        "periods": [{**period, "by_date": "IN_TIME", "unit": "Phòng Một cửa", "officer": "Tran Van Canbo"}],
+        "dues": dict.fromkeys(("original", "holds", "declared")),
+        "classes": {**classes, "sentence": f"Đang giải quyết, còn trong hạn ({NAME})."},
+        "lateness": None,
+        "flags": [],
+        "changes": [],
+        "pauses": [],
+        "destinations": [],
+    }
+
+
+async def test_the_story_and_the_report_are_redacted_too(full):
+    whole = full.bundle(explain=explained)
+    assert b"Tran Van Canbo" in whole
+    assert NAME in files_in(whole)["report.html"].decode()
+    bundle = full.bundle("officer", "full_name", explain=explained)
+    assert full.verified(bundle).holds
+    for gone in (b"Tran Van Canbo", NAME.encode()):
+        assert gone not in bundle
+    assert "còn trong hạn (███)" in files_in(bundle)["report.html"].decode()
+
+
+async def test_what_was_left_of_a_call_after_an_erasure_proves_too(full):
+    """As ``gateway.messagelog.erasure`` leaves a call for several dossiers when one of them is erased."""
+    (first,) = full.rows("SELECT id, method, url, headers FROM message WHERE seq = 1")
+    entry, method, url, headers = first
+    stored = full.database.ask(lambda connection: stored_message(connection, entry))
+    content = read(stored.stored, stored.view.body_size, full.database.contents)
+    kept = pack_redacted(content.redacted(head_of(method, url, headers)))
+    await full.execute("UPDATE message SET method = NULL, url = NULL, headers = '[]' WHERE seq = 1")
+    await full.execute(
+        "UPDATE message_body SET encoding = 'clear', key_id = NULL"
+        " WHERE message_id = (SELECT id FROM message WHERE seq = 1)"
+    )
+    await store(full, entry, kept)
+    bundle = full.bundle()
+    report = full.verified(bundle)
+    assert report.holds, [str(each) for each in report.findings if each.fault]
+    assert "full_name" in next(each.found for each in report.findings if each.check == "CONTENT")
+    assert json.loads(files_in(bundle)["messages/000000001.json"])["body"]["full_name"] == "███"
