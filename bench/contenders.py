@@ -18,7 +18,7 @@ import psutil
 import sqlalchemy as sa
 import uvloop
 
-from bench import load, portal_load, proving
+from bench import load, portal_load, proving, verifying
 from bench.partner import record_of
 from gateway.delivery.destination import Destination, Hub
 from gateway.port import Capacity
@@ -198,6 +198,8 @@ async def procrastinate(plan: Plan) -> dict[str, Any]:
 CONTENDERS: dict[str, Callable[[Plan], Coroutine[Any, Any, dict[str, Any]]]] = {
     "fill": fill,
     "prove": proving.prove,
+    "fill_log": verifying.fill,
+    "verify_log": verifying.verify,
     "gateway": gateway,
     "neighbours": neighbours,
     "bare": bare,
