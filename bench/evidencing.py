@@ -1,4 +1,5 @@
-"""Suite about evidence: what it costs deliveries, what one log entry costs, how large and how fast proofs are.
+"""Suite about evidence: what it costs deliveries, what one log entry costs, how large and how fast proofs are,
+how long a whole log takes to verify.
 
 With and without it run in turn inside one run. "Without" is less than any setting gives: contents in clear, no personal
 value looked for, no checkpoint.
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bench import entry_costs, partner, portal_load, proving
+from bench import entry_costs, partner, portal_load, proving, verifying
 from bench.delivering import FULL, LATENCY, require_flawless, total
 from bench.running import STOLEN, Row, ratio_row, row, run, sqlite, stolen
 from gateway.messagelog.proofs import EntryProof
@@ -149,4 +150,4 @@ def _hash(data: bytes) -> bytes:
 
 
 Part = Callable[[int, bool], Iterator[Row]]
-PARTS: tuple[Part, ...] = (_throughput, _proofs, entry_costs.measured)
+PARTS: tuple[Part, ...] = (_throughput, _proofs, entry_costs.measured, verifying.measured)
