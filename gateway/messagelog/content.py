@@ -252,13 +252,21 @@ def compressed(body: bytes) -> tuple[str, bytes]:
     return ("zstd", packed) if len(packed) < len(body) else ("identity", body)
 
 
+def _decompressed(packed: bytes) -> bytes:
+    decompressor = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+    body: bytes = decompressor.decompress(packed)
+    return body
+
+
 def plain(packing: str, packed: bytes, size: int) -> bytes:
     """A packed body of ``size`` bytes; ValueError when it is not that, before more than that is unpacked."""
     match packing:
         case "identity":
             return packed
         case "zstd" if zstandard.frame_content_size(packed) == size:
-            return zstandard.ZstdDecompressor().decompress(packed)
+            return _decompressed(packed)
         case "zstd":
             raise ValueError("its packed size is another one")
         case other:
