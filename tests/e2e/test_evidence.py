@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -16,10 +16,14 @@ import pytest
 
 from gateway.cli.evidence import names_of_reports
 from gateway.evidence.exporting import Asked, Exporter, checked, keys_file
+from gateway.evidence.stamping import Unstamped, stamp
 from gateway.proof import lienthong_verify as verifier
+from gateway.sandbox import serve_sandbox
+from gateway.sandbox.timestamps import TimestampStandIn
 from gateway.settings import Settings
 from gateway.settings_evidence import EvidenceSettings
 from gateway.signing.evidence import own_evidence_key
+from gateway.signing.keyring import Authority
 from gateway.statussync.explain import Asked as Explained
 from gateway.statussync.explain import explain
 from gateway.statussync.rules import load_rules
@@ -216,3 +220,17 @@ async def test_the_report_tells_the_story_and_says_why(database_url, tmp_path):
     assert early["deadlines"]["calendar_version"] in page
     assert pdf.startswith(b"%PDF-1.")
     assert "28/09/2026 15:00:00 (mục" in page
+
+
+async def test_a_signature_is_stamped_over_the_wire_or_says_why_not():
+    stand_in = TimestampStandIn(datetime.now(UTC))
+    roots = tuple(verifier.x509.load_pem_x509_certificates(stand_in.root))
+    async with serve_sandbox({"timestamps": stand_in}) as sandbox:
+        authority = Authority(name="evidence", url=sandbox.url("timestamps"), roots=roots)
+        token = await stamp(authority, b"a signature")
+        assert verifier.verify_timestamp(token, b"a signature", roots).authority
+        strange = Authority(name="evidence", url=authority.url, roots=())
+        with pytest.raises(Unstamped, match="TIMESTAMP_UNTRUSTED"):
+            await stamp(strange, b"a signature")
+    with pytest.raises(Unstamped, match="time-stamping authority"):
+        await stamp(authority, b"a signature")
