@@ -15,8 +15,10 @@ import msgspec
 from gateway.messagelog.entry import About, Scope, note_entry
 from gateway.storage.operator_log import dossier_of
 from gateway.storage.oversight import Action, Dangerous, Oversight
+from gateway.storage.rows import insert_messages
 
 if TYPE_CHECKING:
+    from gateway.storage.database import Transaction
     from gateway.storage.rows import MessageRow
 
 OPERATOR = Scope(channel="operator")
@@ -59,6 +61,13 @@ def access_entry(identifier: int, verb: str, note: AccessNote) -> MessageRow:
     about = About(id=identifier, at=note.now, operation=verb, direction="in", dossier=note.dossier)
     told = {"actor": note.actor, "reason": note.reason, "detail": note.detail}
     return note_entry(ACCESS, about, _ENCODER.encode(told))
+
+
+def note_access(transaction: Transaction, verb: str, note: AccessNote) -> str:
+    """Write down that contents are about to be shown; the entry's identifier."""
+    row = access_entry(transaction.identifiers.next(), verb, note)
+    insert_messages(transaction, [row])
+    return str(row.id)
 
 
 def oversight(required: Iterable[str], lifetime: float) -> Oversight:

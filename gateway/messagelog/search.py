@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gateway.domain.errors import NotFoundError
-from gateway.messagelog.acts import UNWATCHED, AccessNote, access_entry
+from gateway.messagelog.acts import UNWATCHED, AccessNote, note_access
 from gateway.messagelog.content import Missing, Redacted, Unreadable, head_of, head_parts, read
 from gateway.messagelog.masking import masked
 from gateway.proof.lienthong_verify import Cut
@@ -25,7 +25,6 @@ from gateway.storage.queries_messages import (
     shown,
     stored_message,
 )
-from gateway.storage.rows import insert_messages
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
@@ -127,7 +126,7 @@ def _write_down(transaction: Transaction, *, reading: Reading, found: LogEntry) 
         dossier=found.view.dossier,
         detail={"entry": found.view.id, "personal": reading.personal},
     )
-    insert_messages(transaction, [access_entry(transaction.identifiers.next(), "read_body", told)])
+    note_access(transaction, "read_body", told)
 
 
 def _masked(found: LogEntry) -> LogEntry:

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import get_args
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 
+from gateway import settings
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import ApprovalRequired, ConflictError, NotFoundError
 from gateway.messagelog.acts import oversight
@@ -214,6 +216,11 @@ async def test_every_step_is_an_entry_of_the_message_log(overseen):
     assert [each.message_id for each in actions] == [each.id for each in entries]
     assert {(each.channel, each.direction, each.kind) for each in entries} == {("operator", "in", "request")}
     assert [each.operation for each in entries] == ["approval.request", "approval.approve"]
+
+
+def test_settings_name_exactly_what_can_be_asked_for():
+    assert set(get_args(settings.Dangerous)) == set(Dangerous)
+    assert settings.ApprovalSettings().required == [each.value for each in Dangerous]
 
 
 async def test_without_a_setting_one_person_is_enough(database):
