@@ -170,7 +170,8 @@ class _Pass:
 
     async def single(self, dossier: str) -> None:
         """Look at one dossier, whether we know it or not."""
-        await self._chunk.look([dossier], unknown=True)
+        if not await self._database.read(functools.partial(drift_lanes.erased_among, codes=[dossier])):
+            await self._chunk.look([dossier], unknown=True)
 
     async def run(self, horizon: int) -> None:
         """What differs, what has changed, the others in turn."""
@@ -236,7 +237,8 @@ class _Pass:
     async def _look(self, codes: Sequence[str]) -> None:
         fresh = [code for code in codes if code not in self._done]
         self._done.update(fresh)
-        await self._chunk.look(fresh)
+        erased = await self._database.read(functools.partial(drift_lanes.erased_among, codes=fresh))
+        await self._chunk.look([code for code in fresh if code not in erased])
 
     async def _expect(self, position: int) -> None:
         """Say how much there is to do, as far as anybody can tell."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.storage.feed import WINDOW
-from gateway.storage.schema import delivery, dossier, event, lane
+from gateway.storage.schema import content_key, delivery, dossier, event, lane
 
 _PAYLOADS_AT_ONCE = 2_000
 _STATES = {state.value: state for state in DeliveryState}
@@ -121,6 +121,18 @@ def stamps(connection: sa.Connection, lanes: Sequence[int]) -> dict[int, Stamp]:
         .group_by(lane.c.id, lane.c.next_position)
     )
     return {row[0]: Stamp(next_position=row[1], settled=row[2]) for row in rows}
+
+
+def erased_among(connection: sa.Connection, codes: Sequence[str]) -> set[str]:
+    """Of ``codes`` the dossiers whose content was erased: there is nothing to be compared any more, and what the partner
+    has of them must not come back through a comparison."""
+    scopes = [f"dossier:{code}" for code in codes]
+    found = connection.execute(
+        sa.select(content_key.c.scope).where(
+            content_key.c.scope.in_(scopes), content_key.c.destroyed_at.is_not(None)
+        )
+    )
+    return {str(scope).removeprefix("dossier:") for scope in found.scalars()}
 
 
 def lanes_after(connection: sa.Connection, destination: str, after: str, limit: int) -> list[str]:

@@ -272,6 +272,8 @@ content_key.append_constraint(
     _partial("uq_content_key_scope", "scope", where="destroyed_at IS NULL", unique=True)
 )
 Index("ix_content_key_master", content_key.c.master)
+# which dossiers were erased
+content_key.append_constraint(_partial("ix_content_key_destroyed", "scope", where="destroyed_at IS NOT NULL"))
 
 event = Table(
     "event",

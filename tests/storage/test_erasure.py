@@ -25,6 +25,7 @@ from gateway.messagelog.verification import verify
 from gateway.proof.commitment import Cut, committed
 from gateway.proof.lienthong_verify import verify_content
 from gateway.storage.approvals import Word, decide
+from gateway.storage.drift_lanes import erased_among
 from gateway.storage.log import StoredBody
 from tests.storage.evidence_world import NOW, EvidenceWorld
 
@@ -356,6 +357,17 @@ async def test_erasing_the_other_dossier_afterwards_works(world):
     assert (await world.reading.fetch(str(entries["theirs"].id))).missing is Missing.ERASED
     await world.seal()
     assert verify(world.database).faults == ()
+
+
+async def test_erased_dossier_is_not_compared_with_a_partner_s_record_any_more(world):
+    await dossier_with_everything(world)
+    await calls_of_every_kind(world)
+    codes = ["H99-1", "H99-2"]
+    assert world.database.ask(lambda connection: erased_among(connection, codes)) == set()
+
+    await erasure.erase(world.database, order())
+
+    assert world.database.ask(lambda connection: erased_among(connection, codes)) == {"H99-1"}
 
 
 async def test_form_1_and_contents_in_clear_go_too(world):

@@ -44,3 +44,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_id", "dossier_code", name=op.f("pk_archived_share")),
     )
     op.create_index("ix_archived_share_dossier_code", "archived_share", ["dossier_code"], unique=False)
+    op.create_index(
+        "ix_content_key_destroyed",
+        "content_key",
+        ["scope"],
+        unique=False,
+        sqlite_where=sa.text("destroyed_at IS NOT NULL"),
+        postgresql_where=sa.text("destroyed_at IS NOT NULL"),
+    )
