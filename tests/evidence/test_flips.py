@@ -8,7 +8,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from gateway.proof.lienthong_verify import read_checkpoint, read_note, verify_anchor
 from gateway.storage.contents import Contents
+from gateway.storage.database import Database
 from gateway.storage.tables import metadata
 from tests.evidence.tampering import SignedLog
 
@@ -44,9 +46,9 @@ class Flipper:
     def __init__(self, log, seed):
         self.log, self.random = log, random.Random(seed)
         self.places = [(table, column) for table, columns in COVERED.items() for column in columns]
-        self.keys = {
-            table: [key for (key,) in log.rows(f"SELECT {name} FROM {table}")] for table, name in KEYS.items()
-        }  # noqa: S608
+        self.keys = {}
+        for table, name in KEYS.items():
+            self.keys[table] = [key for (key,) in log.rows(f"SELECT {name} FROM {table}")]  # noqa: S608
 
     async def flip(self):
         """Table, column, row, and the values before and after."""
@@ -87,6 +89,17 @@ class Flipper:
         return bytes(data)
 
 
+def says_the_same(log, place):
+    """Whether the byte is one of those in a token's envelope that nobody signs and that mean nothing (RFC 5652 §5.1: its
+    version, the list of digests): the stamp is of the same text, instant and authority."""
+    table, column, key, before, after = place
+    if (table, column) != ("checkpoint", "token"):
+        return False
+    [(note,)] = log.rows("SELECT note FROM checkpoint WHERE number = :key", key=key)
+    checkpoint = read_checkpoint(read_note(note.encode()).text)
+    return verify_anchor(checkpoint, bytes(before), log.roots) == verify_anchor(checkpoint, after, log.roots)
+
+
 @pytest.mark.timeout(1800)
 async def test_every_flipped_byte_is_found(database, tmp_path):
     log = SignedLog(database, tmp_path / "keys")
@@ -102,7 +115,7 @@ async def test_every_flipped_byte_is_found(database, tmp_path):
     for _ in range(FLIPS):
         place = await flipper.flip()
         database.contents = Contents(database.contents.keys)
-        if log.report().holds:
+        if log.report().holds and not says_the_same(log, place):
             missed.append(place)
         await flipper.undo(*place)
 
@@ -112,11 +125,8 @@ async def test_every_flipped_byte_is_found(database, tmp_path):
 
 
 @pytest.mark.parametrize("column", ["operation", "dossier_code", "channel", "url", "headers", "leaf"])
-async def test_bytes_that_are_no_text_or_of_another_type_are_found_and_do_not_stop_anything(
-    database, tmp_path, column
-):
-    if database.dialect == "postgresql":
-        pytest.skip("PostgreSQL takes no text that is not UTF-8, and nothing of another type")
+async def test_what_sqlite_takes_and_is_no_text_or_of_another_type_is_found(sqlite_url, tmp_path, column):
+    database = Database(sqlite_url)
     log = await SignedLog(database, tmp_path / "keys").grow(300)
 
     for value in ("CAST(x'FFFE80' AS TEXT)", "x'FFFE'", "3.5", "7"):
@@ -126,6 +136,7 @@ async def test_bytes_that_are_no_text_or_of_another_type_are_found_and_do_not_st
         assert (first.seq, first.kind in {"header", "body", "leaf"}) == (120, True), value
         await log.do(f"UPDATE message SET {column} = {before} WHERE seq = 120")  # noqa: S608
     assert log.report().holds
+    database.close()
 
 
 def test_every_column_is_covered_or_said_not_to_be():
