@@ -1,29 +1,35 @@
 """``lienthong evidence``: everything about one dossier as one file that proves itself, and checking such a file.
 
-Invariant: ``verify`` reads the file and the pinned keys, and nothing else: no configuration, no database, no network.
+Invariants: contents leave only after it was logged who exports them and why, which on SQLite needs the database to itself;
+``verify`` reads the file and the pinned keys, and nothing else: no configuration, no database, no network.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.options import AsJson, Config, examples, group
+from gateway.cli.options import Actor, AsJson, Config, examples, group
 
 if TYPE_CHECKING:
     from gateway.evidence.collecting import Explain
-    from gateway.evidence.exporting import Exporter
+    from gateway.evidence.exporting import Asked, Exporter
     from gateway.evidence.words import Names
+    from gateway.messagelog.acts import AccessNote
     from gateway.settings import Settings
     from gateway.signing.containers import Sealed
     from gateway.signing.keyring import Authority
     from gateway.signing.keys import SigningKey
     from gateway.storage.database import Database
 
+EXPORT = "export_evidence"
+INSTEAD = "stop it for the export, or take all contents out of it: --redact body"
 app = group("Export the evidence of a dossier as one file, and check such a file.")
 
 Out = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where it is written.")]
@@ -32,8 +38,8 @@ Out = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where
 @app.command(
     "export",
     epilog=examples(
-        "lienthong evidence export H99.14-260928-0007 -o H99.14-260928-0007.asice",
-        "lienthong evidence export H99.14-260928-0007 -o redacted.asice --redact personal --redact officer",
+        "lienthong evidence export H99.14-260928-0007 -o dossier.asice --reason 'complaint 12'",
+        "lienthong evidence export H99.14-260928-0007 -o redacted.asice --redact personal --reason 'audit 2026'",
         "lienthong evidence export H99.14-260928-0007 -o proof-only.asice --redact body",
     ),
 )
@@ -50,27 +56,41 @@ def export(
             show_default=False,
         ),
     ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Why its contents are read; logged with your name. Not needed with --redact body.",
+            show_default=False,
+        ),
+    ] = None,
+    actor: Actor = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Write everything about one dossier into one signed container (ASiC-E), redacted where asked for."""
     from gateway.cli.exits import complain
-    from gateway.cli.opening import configured, reading
+    from gateway.cli.opening import configured, run
     from gateway.cli.screen import print_json
     from gateway.evidence.exporting import Asked, checked, keys_file
     from gateway.evidence.redacting import Redaction
+    from gateway.messagelog.acts import note_access
     from gateway.proof.lienthong_verify import TOKEN_FILE
     from gateway.signing.keys import fingerprint
 
     settings, now = configured(config), datetime.now(UTC)
     asked = Asked(dossier=dossier, as_of=now, redaction=Redaction.of(redact or ()))
     key, authority = _key(settings, now), _authority(settings)
-    with reading(settings) as database:
+    told_why = _access(asked, actor, reason)
+    with _opened(settings, told_why) as database:
         sealed = _exporter(settings, database, key, dossier, now).export(asked, now)
         container = _stamped(sealed, authority)
         stamped = TOKEN_FILE in sealed.files
         pinned = keys_file(database, settings.evidence, [key], [authority] if authority and stamped else [])
         report = checked(container, pinned)
+        if told_why is not None:
+            run(database.write(partial(note_access, verb=EXPORT, note=told_why)))
     _write(output, container)
     told = {
         "file": str(output),
@@ -127,6 +147,34 @@ def keys(*, output: Out, config: Config = None) -> None:
     print(f"{output}: compare on another way what stands in it")
     for key in signers:
         print(f"  evidence: {described(key.certificate)}")
+
+
+def _access(asked: Asked, actor: str | None, reason: str | None) -> AccessNote | None:
+    """What is to be logged before contents leave; None where none does."""
+    from gateway.cli.orders import actor_of, require_reason
+    from gateway.messagelog.acts import AccessNote
+
+    if asked.redaction.body:
+        return None
+    if reason is None:
+        raise typer.BadParameter(
+            "contents are read for a reason: give --reason, or take them out: --redact body"
+        )
+    # not an entry of the dossier's own: its evidence would have to wait for a checkpoint after every export
+    return AccessNote(
+        actor=actor_of(actor),
+        reason=require_reason(reason),
+        now=asked.as_of,
+        dossier=None,
+        detail={"dossier": asked.dossier, "redacted": asked.redaction.names},
+    )
+
+
+def _opened(settings: Settings, told_why: AccessNote | None) -> AbstractContextManager[Database]:
+    """The database, for reading alone where nothing has to be logged."""
+    from gateway.cli.opening import reading, writing
+
+    return reading(settings) if told_why is None else writing(settings, instead=INSTEAD)
 
 
 def _exporter(

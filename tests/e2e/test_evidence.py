@@ -76,12 +76,14 @@ def environment():
 def test_exported_verified_and_verified_alone(exported, tmp_path):
     config, code = exported
     bundle, keys = tmp_path / "evidence.asice", tmp_path / "pinned.json"
-    refused = lienthong("evidence", "export", code, "-o", bundle, "-c", config)
+    order = ("evidence", "export", code, "-o", bundle, "-c", config)
+    assert lienthong(*order).code == 2  # without a reason
+    refused = lienthong(*order, "--reason", "complaint 12")
     assert refused.code == 1
     assert "in no checkpoint yet" in refused.err
     assert not bundle.exists()
     checkpointed(tmp_path, config)
-    done = lienthong("evidence", "export", code, "-o", bundle, "-c", config)
+    done = lienthong(*order, "--reason", "complaint 12", "--as", "lan")
     assert done.code == 0, done.err
     assert "checks hold" in done.out
     assert bundle.stat().st_mode & 0o077 == 0
@@ -91,6 +93,11 @@ def test_exported_verified_and_verified_alone(exported, tmp_path):
     assert "HOLDS" in verified.out
     assert lienthong("evidence", "verify", bundle, "--keys", keys, "--json").json["holds"]
     assert alone(tmp_path, bundle, keys) == (0, verified.out)
+    noted = lienthong("log", "list", "-c", config, "--json").json["entries"][0]
+    assert (noted["operation"], noted["dossier"]) == ("export_evidence", None)
+    assert lienthong(*order, "--redact", "body").code == 0  # no content, no reason; and nothing to wait for
+    assert lienthong("log", "list", "-c", config, "--json").json["entries"][0]["id"] == noted["id"]
+    assert lienthong(*order, "--reason", "again").code == 0
     changed = bytearray(bundle.read_bytes())
     changed[changed.index(code.encode(), 5000)] ^= 1
     bundle.write_bytes(bytes(changed))
@@ -152,7 +159,7 @@ def test_a_configured_key_signs(exported, tmp_path):
     checkpointed(tmp_path, config)
     bundle = tmp_path / "evidence.asice"
     done = lienthong(
-        *("evidence", "export", code, "-o", bundle, "-c", config, "--json"),
+        *("evidence", "export", code, "-o", bundle, "-c", config, "--json", "--reason", "audit"),
         LIENTHONG_EVIDENCE__SIGNING_KEY="seal",
     )
     assert done.code == 0, done.err

@@ -47,7 +47,9 @@ def test_every_letter_can_be_printed():
 
 def test_every_class_state_and_reason_has_its_words():
     assert set(words.CLASSES) == set(Verdict)
-    assert set(words.MISSING) == set(verifier.MISSING) == set(Missing) - {Missing.WITHHELD}  # whoever exports may read
+    assert (
+        set(words.MISSING) == set(verifier.MISSING) == set(Missing) - {Missing.WITHHELD}
+    )  # whoever exports may read
     columns = {str(column): told for column, told in COLUMNS.items()}
     names = Names(columns=columns, statuses={status.value: told for status, told in STATUSES.items()})
     for verdict in Verdict:
