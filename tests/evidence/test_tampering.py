@@ -324,3 +324,42 @@ async def test_entries_beyond_the_newest_checkpoint_are_counted_as_not_proven_ye
 
     report = log.report()
     assert (report.faults, report.last, report.proven) == ((), 620, 600)
+
+
+async def prune(log, last):
+    """What is left when the entries up to ``last`` are in an archive alone."""
+    row = {"number": 1, "name": "a", "folder": "/", "digest": b"x", "first_seq": 1, "last_seq": last}
+    row |= {
+        "first_at": 1,
+        "last_at": 1,
+        "size": last,
+        "root": b"x",
+        "checkpoint": 2,
+        "bytes": 1,
+        "made_at": 1,
+    }
+    await log.insert_row("archive", {**row, "verified_at": 1, "pruned_to": last})
+    await log.do("DELETE FROM message_body WHERE message_id IN (SELECT id FROM message WHERE seq <= ?)", last)
+    await log.do("DELETE FROM message WHERE seq <= ?", last)
+
+
+@pytest.mark.parametrize("last", [1, 100, 256, 400, 512])
+async def test_pruned_entries_are_counted_by_the_tree_and_the_rest_is_verified(log, last):
+    await prune(log, last)
+
+    report = log.report(elsewhere=log.copies())
+    assert (report.faults, report.archived, report.checked) == ((), last, 600 - last)
+    assert (report.proven, report.elsewhere) == (600, 4)
+    await log.delete(last + 2)
+    assert log.found() == [(last + 2, "deleted")]
+
+
+async def test_tile_under_pruned_entries_is_held_against_the_checkpoints(log):
+    await prune(log, 256)
+    [(hashes,)] = log.rows("SELECT hashes FROM log_tile WHERE level = 0 AND idx = 0")
+    await log.do(
+        "UPDATE log_tile SET hashes = ? WHERE level = 0 AND idx = 0", bytes([hashes[0] ^ 1]) + hashes[1:]
+    )
+
+    assert log.report().first.kind in {Kind.REWRITTEN, Kind.TILE}
+    assert log.report().first.seq == 1
