@@ -23,6 +23,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _SCOPES: dict[Scope, str] = {
     Scope.DOSSIERS_WRITE: "hand over dossiers",
     Scope.DOSSIERS_READ: "read dossiers, their history and what would be sent of them",
+    Scope.PERSONAL_READ: "see personal data in bodies of the message log",
     Scope.DELIVERIES_READ: "read deliveries, destinations and the overview",
     Scope.DELIVERIES_OPERATE: "retry, skip, resolve, hold and release; mend differences",
     Scope.PAYMENTS_READ: "read payments, receipts, refunds and what waits for a decision",
@@ -36,6 +37,10 @@ _SCOPES: dict[Scope, str] = {
     Scope.DESTINATIONS_OPERATE: "pause and resume destinations, refresh catalogues",
     Scope.JOBS_OPERATE: "run and stop jobs, set their schedules",
     Scope.METRICS_READ: "read the metrics from another machine",
+    Scope.APPROVALS_READ: "read what needs a second person",
+    Scope.APPROVALS_DECIDE: "approve or decline what somebody else has asked for",
+    Scope.WEBHOOKS_READ: "read where events are pushed to",
+    Scope.CLIENTS_READ: "read who may call, and with what rights",
     Scope.CLIENTS_MANAGE: "make clients, rotate their keys, disable them",
 }
 _TAGS = {

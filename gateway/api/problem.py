@@ -131,7 +131,7 @@ def refusal_of(fault: GatewayError) -> Refused:
             return fault
         case ApprovalRequired(approval=approval):
             refused = Refused("approval_required", str(fault))
-            refused.approval = approval
+            refused.approval = approval or None
             return refused
         case RecordError(violations=violations) | CannotEncode(violations=violations):
             return _of_record(str(fault), violations)

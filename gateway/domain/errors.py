@@ -49,9 +49,9 @@ class ConflictError(GatewayError):
 
 
 class ApprovalRequired(ConflictError):
-    """It needs a second person, and waits for one as ``approval``; nothing was done."""
+    """It needs a second person, and waits for one as ``approval`` (empty: nobody was asked yet); nothing was done."""
 
-    def __init__(self, message: str, approval: str) -> None:
+    def __init__(self, message: str, approval: str = "") -> None:
         super().__init__(message)
         self.approval = approval
 
