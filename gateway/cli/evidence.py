@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.evidence.exporting import Asked, Exporter
     from gateway.evidence.words import Names
     from gateway.messagelog.acts import AccessNote
+    from gateway.proof.lienthong_verify import Report
     from gateway.settings import Settings
     from gateway.signing.containers import Sealed
     from gateway.signing.keyring import Authority
@@ -33,6 +34,24 @@ INSTEAD = "stop it for the export, or take all contents out of it: --redact body
 app = group("Export the evidence of a dossier as one file, and check such a file.")
 
 Out = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where it is written.")]
+Redact = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redact",
+        metavar="FIELD",
+        help="Take the values of this field out; or personal (all that hold personal data), attachments, body.",
+        show_default=False,
+    ),
+]
+Why = Annotated[
+    str | None,
+    typer.Option(
+        "--reason",
+        metavar="TEXT",
+        help="Why its contents are read; logged with your name. Not needed with --redact body.",
+        show_default=False,
+    ),
+]
 
 
 @app.command(
@@ -47,24 +66,8 @@ def export(
     dossier: Annotated[str, typer.Argument(metavar="DOSSIER", help="A dossier's number.")],
     *,
     output: Out,
-    redact: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--redact",
-            metavar="FIELD",
-            help="Take the values of this field out; or personal (all that hold personal data), attachments, body.",
-            show_default=False,
-        ),
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            "--reason",
-            metavar="TEXT",
-            help="Why its contents are read; logged with your name. Not needed with --redact body.",
-            show_default=False,
-        ),
-    ] = None,
+    redact: Redact = None,
+    reason: Why = None,
     actor: Actor = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -72,7 +75,6 @@ def export(
     """Write everything about one dossier into one signed container (ASiC-E), redacted where asked for."""
     from gateway.cli.exits import complain
     from gateway.cli.opening import configured, run
-    from gateway.cli.screen import print_json
     from gateway.evidence.exporting import Asked, checked, keys_file
     from gateway.evidence.redacting import Redaction
     from gateway.messagelog.acts import note_access
@@ -92,19 +94,20 @@ def export(
         if told_why is not None:
             run(database.write(partial(note_access, verb=EXPORT, note=told_why)))
     _write(output, container)
-    told = {
-        "file": str(output),
-        "bytes": len(container),
-        "checks": len(report.findings),
-        "signed_with": fingerprint(key.certificate),
-    }
-    if as_json:
-        print_json(told)
-    else:
-        print(f"{output}: {len(container):,} bytes, {len(report.findings)} checks hold")
-        print(f"signed with the certificate SHA-256 {told['signed_with']}")
+    _tell(output, report, fingerprint(key.certificate), as_json=as_json)
     if authority is not None and not stamped:
         complain("its checkpoint has no time stamp yet; export it again when there is one")
+
+
+def _tell(output: Path, report: Report, signer: str, *, as_json: bool) -> None:
+    from gateway.cli.screen import print_json
+
+    size, checks = output.stat().st_size, len(report.findings)
+    if as_json:
+        print_json({"file": str(output), "bytes": size, "checks": checks, "signed_with": signer})
+    else:
+        print(f"{output}: {size:,} bytes, {checks} checks hold")
+        print(f"signed with the certificate SHA-256 {signer}")
 
 
 @app.command(
