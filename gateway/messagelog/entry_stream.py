@@ -14,7 +14,7 @@ from gateway.messagelog.content import Missing
 from gateway.messagelog.entry_check import Checked, check, is_dropped
 from gateway.messagelog.faults import Fault, Kind, fault
 from gateway.storage.database import Database
-from gateway.storage.log_stream import RawEntry, blob, entries
+from gateway.storage.log_stream import RawEntry, blob, entries, pruned_spans
 
 SMALLEST_PAGE, LARGEST_PAGE = 8, 512
 PAGE_BYTES = 16 * 1024 * 1024
@@ -22,16 +22,15 @@ MICROSECONDS = 1_000_000
 
 
 class Span(NamedTuple):
-    """Entries beyond sequence number ``after`` up to ``last``; ``pruned``: parts of it that are in archives alone."""
+    """Entries beyond sequence number ``after`` up to ``last``."""
 
     after: int
     last: int
-    pruned: Sequence[tuple[int, int]]
 
 
 class Entries:
-    """The entries of a span. ``latest``: the latest instant before them; ``tolerance``:
-    seconds by which an instant may lie before an earlier entry's."""
+    """The entries of a span. ``latest``: the latest instant before them; ``tolerance``: seconds by which an instant may lie
+    before an earlier entry's."""
 
     def __init__(self, database: Database, span: Span, *, latest: int, tolerance: float) -> None:
         self._database, self._keys = database, database.contents
@@ -39,7 +38,6 @@ class Entries:
         self._most = 128
         self._held: dict[int, Checked] = {}
         self._tolerance = int(tolerance * MICROSECONDS)
-        self._pruned = span.pruned
         self.latest = latest
         self.checked = 0
         self.missing: Counter[Missing] = Counter()
@@ -96,7 +94,8 @@ class Entries:
             self._wrong(Kind.INSERTED, row, f"its number is {entry.seq!r}")
 
     def _note_missing(self, row: Checked, why: Missing, entry: RawEntry) -> None:
-        with_archived = bool(self._pruned) and entry.owner != row.id
+        # asked only now: a job may have archived what was there when this began
+        with_archived = entry.owner != row.id and bool(self._database.ask(pruned_spans))
         if why is Missing.ABSENT and not (with_archived or is_dropped(entry)):
             self._wrong(
                 Kind.BODY,

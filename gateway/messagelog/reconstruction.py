@@ -18,7 +18,7 @@ from gateway.messagelog.faults import Fault, Kind, fault
 from gateway.proof.lienthong_verify import HASH_SIZE
 from gateway.proof.merkle import TILE_HEIGHT, TILE_WIDTH, Edge
 from gateway.storage.database import Database
-from gateway.storage.log_stream import tiles
+from gateway.storage.log_stream import pruned_spans, tiles
 
 SEGMENT = 4 * TILE_WIDTH
 MOST_MOVED = MOST_DOUBTS = 10_000
@@ -33,13 +33,12 @@ class Doubt(NamedTuple):
 
 class Source(NamedTuple):
     """What the tree is grown from. ``tiled``: so many entries are in checkpoints, so that their full tiles are to be there;
-    ``remembered``: leaf hashes that whoever verifies has kept, by index; ``pruned``: spans that are in archives alone."""
+    ``remembered``: leaf hashes that whoever verifies has kept, by index."""
 
     database: Database
     entries: Entries
     tiled: int
     remembered: Mapping[int, bytes]
-    pruned: Sequence[tuple[int, int]]
 
 
 class Reconstruction:
@@ -175,7 +174,10 @@ class Reconstruction:
     ) -> list[Checked | None]:
         """``rows`` with those that are in archives alone as the tree has them."""
         found = list(rows)
-        for first, last in self._source.pruned:
+        if None not in rows:
+            return found
+        # asked only now: a job may have archived what was there when this began
+        for first, last in self._source.database.ask(pruned_spans):
             for seq in range(max(first, begin + 1), min(last, begin + len(kept)) + 1):
                 place = seq - begin - 1
                 if found[place] is None and not self._shift:

@@ -25,7 +25,7 @@ from gateway.messagelog.verified import State, state_of
 from gateway.proof.lienthong_verify import Checkpoint, Trust, read_key
 from gateway.proof.merkle import Edge
 from gateway.storage.database import Database
-from gateway.storage.log_stream import Bounds, bounds, checkpoint_rows, pruned_spans, stray_tile
+from gateway.storage.log_stream import Bounds, bounds, checkpoint_rows, stray_tile
 
 TOLERANCE_SECONDS = 300.0
 STEP = 1_000
@@ -158,10 +158,9 @@ class Verification:
             remembered = state.leaves()
         edge, before, latest = begin or (Edge(), (0, None), 0)
         self._begun = edge.size
-        pruned = self._database.ask(pruned_spans)
-        span = Span(edge.size, self._bounds.last, pruned)
+        span = Span(edge.size, self._bounds.last)
         self._entries = Entries(self._database, span, latest=latest, tolerance=wanted.tolerance)
-        source = Source(self._database, self._entries, self._tiled(), remembered, pruned)
+        source = Source(self._database, self._entries, self._tiled(), remembered)
         self._tree = Reconstruction(source, edge, self._bounds.last, latest=latest)
         self._chain = Chain(self._database, self._keys, wanted.trust, before)
         others, faults = kept_elsewhere(elsewhere, (*pinned, *self._keys.all))
