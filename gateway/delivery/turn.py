@@ -124,5 +124,3 @@ def asks_again(outcome: Outcome) -> bool:
 def on_own_schedule(outcome: Outcome) -> bool:
     """Whether the wait is our own back-off, which a recovered destination cuts short."""
     return isinstance(outcome, InDoubt) or (isinstance(outcome, Deferred) and outcome.retry_after is None)
-
-

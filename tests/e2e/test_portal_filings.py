@@ -6,8 +6,8 @@ import pytest
 
 from adapters.national_portal.simulator_inbound import PushOrder, deliveries
 from gateway.bootstrap import open_gateway
-from gateway.messagelog.verification import verify
 from gateway.messagelog.search import MessageLog
+from gateway.messagelog.verification import verify
 from gateway.port import CallbackRequest
 from gateway.settings import Settings, decode
 from gateway.storage import upkeep

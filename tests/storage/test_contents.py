@@ -11,9 +11,9 @@ from gateway.domain.errors import ConfigurationError
 from gateway.messagelog.content import Missing
 from gateway.messagelog.entry import About, Scope, companion_entry, request_entry
 from gateway.messagelog.keys import add_master, open_contents, open_vault
-from gateway.messagelog.verification import verify
 from gateway.messagelog.search import MessageLog
 from gateway.messagelog.vault import DataKey, Vault, fingerprint
+from gateway.messagelog.verification import verify
 from gateway.port import WireRequest
 from gateway.storage import upkeep
 from gateway.storage.contents import Contents, masters_in_use

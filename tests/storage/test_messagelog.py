@@ -9,8 +9,8 @@ from gateway.domain.errors import NotFoundError
 from gateway.messagelog import verification
 from gateway.messagelog.content import head_of, pack
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
-from gateway.messagelog.verification import Verification, verify
 from gateway.messagelog.search import MessageLog
+from gateway.messagelog.verification import Verification, verify
 from gateway.port import WireRequest, WireResponse
 from gateway.proof.commitment import committed
 from gateway.storage import upkeep
