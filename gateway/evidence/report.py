@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.evidence import words
@@ -171,7 +171,8 @@ def _detail(step: Told) -> Iterator[str]:
 def _lag(lag: Told | None) -> Iterator[str]:
     if lag is not None and lag["event_at"] is not None:
         waited = datetime.fromisoformat(lag["acknowledged_at"]) - datetime.fromisoformat(lag["event_at"])
-        yield words.LAG.format(str(waited).partition(".")[0])
+        clock = str(timedelta(seconds=waited.seconds))
+        yield words.LAG.format(words.DAYS.format(waited.days, clock) if waited.days else clock)
 
 
 def _texts(about: Told, *keys: str) -> Iterator[str]:

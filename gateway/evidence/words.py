@@ -119,6 +119,7 @@ VALUES = {
     "paid": "đã trả",
     "open": "chưa trả",
 }
+DAYS = "{} ngày {}"
 LAG = "từ sự kiện đến khi bên nhận xác nhận: {}"
 REDACTED = "Đã loại bỏ khỏi hồ sơ chứng cứ này"
 STAMPED = {True: "có, RFC 3161 (log/checkpoint.tst)", False: "chưa có"}
