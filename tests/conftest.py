@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from gateway.storage import migrate
@@ -117,6 +118,12 @@ class PostgresServer:
 def name_of(url: str) -> str:
     """The database's name in a PostgreSQL URL."""
     return url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+
+
+@pytest.fixture(autouse=True)
+def _program_log() -> None:
+    """What another test, or a module at its import, has configured of the program's log is not inherited."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

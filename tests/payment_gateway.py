@@ -27,6 +27,7 @@ from gateway.payments.sweep import PARAMETERS
 from gateway.port import CallbackRequest, Secret, WireResponse
 from gateway.sandbox import FaultPlan, FaultRule, Sandbox, serve_sandbox
 from gateway.settings import (
+    ApprovalSettings,
     BreakerSettings,
     DatabaseSettings,
     DeliverySettings,
@@ -237,6 +238,7 @@ def settings(url: str, platform: str, **changes: Any) -> Settings:
         **changes,
     }
     return Settings(
+        approvals=ApprovalSettings(required=[]),
         database=DatabaseSettings(url=url),
         delivery=DeliverySettings(
             retry=RetrySettings(first=5.0, longest=60.0, ask_after=5.0, jitter=0.0),

@@ -19,10 +19,7 @@ from gateway.storage.database import Database
 from gateway.storage.orders import Instruction
 from gateway.storage.schema import message
 from gateway.storage.schema_evidence import log_tile
-from gateway.telemetry import configure_logging
 from tests.evidence.world import FAST, START, LogWorld, require_chain, running, text_of, until
-
-configure_logging("critical", "console")
 
 
 @pytest.fixture
