@@ -37,9 +37,9 @@ def documents() -> Documents:
     return Documents(openapi=msgspec.json.encode(document), page=page.render(document))
 
 
-def application(api: Api) -> ASGIApp:
-    """The ASGI application around ``api``."""
-    router = Router(addresses(api, ROUTES), redirect_slashes=False, default=_nowhere)
+def application(api: Api, faces: Sequence[Address] = ()) -> ASGIApp:
+    """The ASGI application around ``api``; ``faces``: what else answers on its port, behind the same perimeter."""
+    router = Router([*addresses(api, ROUTES), *faces], redirect_slashes=False, default=_nowhere)
     return Perimeter(router)
 
 

@@ -12,11 +12,12 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import structlog
 import uvicorn
+from starlette.routing import Route as Address
 
 from gateway.api.app import application, build_api, build_app
 from gateway.api.parts import Gateway
@@ -53,22 +54,36 @@ async def _unused(*_: object) -> None:
     """A configuration wants an application; this one is never served."""
 
 
+Faces = Callable[[Api], Sequence[Address]]
+"""What else answers on the API's port, as the console does."""
+
+
 async def serve(
-    gateway: Gateway, *, worker: bool = True, started: Callable[[str], None] | None = None
+    gateway: Gateway,
+    *,
+    worker: bool = True,
+    started: Callable[[str], None] | None = None,
+    faces: Faces | None = None,
 ) -> None:
     """Serve until a signal comes; ``started`` is told the address. The caller closes the gateway.
 
     ``worker``: deliver in this process as well. Raises ConfigurationError when the address cannot be listened on,
     and whatever ends the worker.
     """
-    await serve_api(build_api(gateway), worker=worker, started=started)
+    await serve_api(build_api(gateway), worker=worker, started=started, faces=faces)
 
 
-async def serve_api(api: Api, *, worker: bool = True, started: Callable[[str], None] | None = None) -> None:
+async def serve_api(
+    api: Api,
+    *,
+    worker: bool = True,
+    started: Callable[[str], None] | None = None,
+    faces: Faces | None = None,
+) -> None:
     """Like ``serve``, for an API that is built already; setting ``api.stopping`` ends it, too."""
     gateway = api.gateway
     listener = _listen(api.settings.host, api.settings.port)
-    server = _Server(_configuration(api))
+    server = _Server(_configuration(api, faces))
     with _told_to_end(api):
         tasks = [asyncio.create_task(server.serve(sockets=[listener]), name="api")]
         if worker:
@@ -86,11 +101,11 @@ async def serve_api(api: Api, *, worker: bool = True, started: Callable[[str], N
 
 
 @contextlib.asynccontextmanager
-async def listening(gateway: Gateway) -> AsyncIterator[str]:
+async def listening(gateway: Gateway, faces: Faces | None = None) -> AsyncIterator[str]:
     """Serve on any free port of this machine while the block runs; signals and the worker stay the caller's."""
     api = build_api(gateway)
     listener = _listen("127.0.0.1", 0)
-    server = _Server(_configuration(api))
+    server = _Server(_configuration(api, faces))
     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
     try:
         yield _address(listener)
@@ -112,9 +127,9 @@ async def _end(api: Api, server: uvicorn.Server, tasks: list[asyncio.Task[None]]
             raise result
 
 
-def _configuration(api: Api) -> uvicorn.Config:
+def _configuration(api: Api, faces: Faces | None) -> uvicorn.Config:
     return uvicorn.Config(
-        application(api),
+        application(api, () if faces is None else faces(api)),
         http=GuardedProtocol,
         ws="none",
         lifespan="off",

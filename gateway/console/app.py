@@ -1,0 +1,33 @@
+"""Building the console: its tables behind the perimeter of the API, in the same process and on the same port."""
+
+from __future__ import annotations
+
+from starlette.routing import Route as Address
+
+from gateway.api.service import Api
+from gateway.console.door import Door
+from gateway.console.page import Action, Page
+from gateway.console.surface import Console, MenuItem, Surface, serve_asset
+from gateway.console.table import ACTIONS, GROUPS, PAGES
+
+
+def addresses(api: Api, door: Door) -> list[Address]:
+    """Every address of the console of ``api``; ``door`` keeps the sessions."""
+    console = Console(api=api, door=door, menu=_menu())
+    by_path: dict[str, tuple[Page | None, Action | None]] = {}
+    for page in PAGES:
+        by_path[page.path] = (page, None)
+    for action in ACTIONS:
+        by_path[action.path] = (by_path.get(action.path, (None, None))[0], action)
+    surfaces = [
+        Address(path, Surface(console, page=page, action=action)) for path, (page, action) in by_path.items()
+    ]
+    return [Address("/console/assets/{asset}", serve_asset), *surfaces]
+
+
+def _menu() -> tuple[tuple[MenuItem, Page], ...]:
+    listed = [page for group in GROUPS for page in PAGES if page.group == group]
+    return tuple(
+        (MenuItem(title=page.title, path=page.path, group=str(page.group), name=page.name), page)
+        for page in listed
+    )

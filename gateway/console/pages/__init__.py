@@ -1,0 +1,1 @@
+"""One module per subject: its pages, its actions and what they show."""
