@@ -87,6 +87,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jinja2": ("gateway.console",),
     "joserfc": ("gateway.console",),
     "lxml": ("gateway.codec", "gateway.signing"),
+    "markupsafe": ("gateway.console",),  # a part of jinja2
     "opentelemetry": ("gateway.telemetry",),
     "pkcs11": ("gateway.signing",),
     "prometheus_client": ("gateway.telemetry",),
