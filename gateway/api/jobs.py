@@ -33,7 +33,8 @@ class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """A schedule over the configured one; what is null or left out is as configured.
 
     ``cron``: minute, hour, day of the month, month, day of the week, in ``time_zone``. ``missed``: what becomes of
-    starts that nobody was there for, ``once`` (one run makes up for all) or ``skip``.
+    starts that nobody was there for, ``once`` (one run makes up for all) or ``skip``. ``dry_run``: answer with the job as
+    it would be, and change nothing.
     """
 
     reason: Reason
@@ -41,6 +42,7 @@ class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     time_zone: Annotated[str, Meta(max_length=64)] | None = None
     missed: Literal["skip", "once"] | None = None
     enabled: bool | None = None
+    dry_run: bool = False
 
 
 class JobList(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,7 +60,10 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """One job: its schedule, the run that is going on, the one that ended last, when it last ended well."""
+    """One job: its schedule, the run that is going on, the one that ended last, when it last ended well.
+
+    ``failing_since``: when the first run after that one failed; null while the job is well.
+    """
 
     name: str
     title: str
@@ -71,6 +74,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     running: RunView | None
     last: RunView | None
     last_success_at: datetime | None
+    failing_since: datetime | None = None
 
 
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +88,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewSchedule(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule that somebody sets over the configured one; None: as configured."""
+    """A schedule that somebody sets over the configured one; None: as configured. ``dry_run``: only look at it."""
 
     job: str
     actor: str
@@ -93,6 +97,7 @@ class NewSchedule(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str | None = None
     missed: Missed | None = None
     enabled: bool | None = None
+    dry_run: bool = False
 
 
 class Jobs:
@@ -117,8 +122,13 @@ class Jobs:
 
     async def view(self, name: str) -> JobView:
         """One job; NotFoundError."""
-        job, now = self.book.job(name), self._clock()
-        seen = await self._database.read(functools.partial(queries_jobs.glance, name=name, now=now))
+        seen = await self._database.read(
+            functools.partial(queries_jobs.glance, name=self.book.job(name).name, now=self._clock())
+        )
+        return self._shown(seen)
+
+    def _shown(self, seen: queries_jobs.Glance) -> JobView:
+        job, now = self.book.job(seen.row.name), self._clock()
         return JobView(
             name=job.name,
             title=job.title,
@@ -132,6 +142,7 @@ class Jobs:
             running=seen.running,
             last=seen.last,
             last_success_at=seen.last_success_at,
+            failing_since=seen.failing_since,
         )
 
     async def last_success(self) -> dict[str, datetime]:
@@ -232,10 +243,18 @@ class Jobs:
         return await self.run_view(run)
 
     async def reschedule(self, order: NewSchedule) -> JobView:
-        """Set a schedule over the configured one. NotFoundError; RecordError says what is wrong with it."""
+        """Set a schedule over the configured one. NotFoundError; RecordError says what is wrong with it.
+
+        A dry run gives the job as it would be, with its next starts, and changes nothing.
+        """
         self.book.job(order.job)
         fields = {name: getattr(order, name) for name in ("cron", "time_zone", "missed", "enabled")}
-        self.book.require_plan(order.job, JobRow(name=order.job, **fields))
+        wanted = JobRow(name=order.job, changed_by=order.actor, **fields)
+        self.book.require_plan(order.job, wanted)
+        if order.dry_run:
+            question = functools.partial(queries_jobs.glance, name=order.job, now=self._clock())
+            seen = await self._database.read(question)
+            return self._shown(msgspec.structs.replace(seen, row=wanted))
         row = jobs.Reschedule(
             job=order.job, actor=order.actor, reason=order.reason, now=self._clock(), **fields
         )

@@ -72,12 +72,14 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Glance(msgspec.Struct, frozen=True, kw_only=True):
-    """One job at a glance: what is kept of it, its run that has not ended, its newest that has, its last success."""
+    """One job at a glance: what is kept of it, its run that has not ended, its newest that has, its last success, and
+    since when real runs of it have failed without one that ended well."""
 
     row: JobRow
     running: RunView | None
     last: RunView | None
     last_success_at: datetime | None
+    failing_since: datetime | None
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +169,27 @@ def glance(connection: sa.Connection, name: str, now: datetime) -> Glance:
         running=running,
         last=last,
         last_success_at=last_success(connection, [name]).get(name),
+        failing_since=_failing_since(connection, name),
     )
+
+
+def _failing_since(connection: sa.Connection, name: str) -> datetime | None:
+    """When the first real run after the last good one ended in failure; None while the job is well."""
+    real = (job_run.c.job == name, sa.not_(job_run.c.dry_run))
+    good = (
+        sa.select(job_run.c.id).where(*real, job_run.c.state == "done").order_by(job_run.c.id.desc()).limit(1)
+    )
+    failed = (
+        sa.select(job_run.c.ended_at)
+        .where(
+            *real,
+            job_run.c.state == "failed",
+            job_run.c.id > sa.func.coalesce(good.scalar_subquery(), 0),
+        )
+        .order_by(job_run.c.id)
+        .limit(1)
+    )
+    return maybe_from_micros(connection.execute(failed).scalar_one_or_none())
 
 
 def last_success(connection: sa.Connection, names: Sequence[str]) -> dict[str, datetime]:

@@ -251,3 +251,23 @@ async def test_whoever_may_look_may_not_order(world):
     ordered = await world.call("POST", "/v1/jobs/tidy/runs", client="operator", json={})
     assert ordered.json()["actor"] == "operator"
     assert (await world.call("GET", "/v1/jobs", client="operator")).status_code == 403
+
+
+async def test_schedule_is_looked_at_without_being_set(world):
+    shown = (await put_schedule(world, cron="0 3 * * 1-5", dry_run=True)).json()
+
+    assert (shown["schedule"]["cron"], len(shown["schedule"]["upcoming"])) == ("0 3 * * 1-5", 5)
+    assert await world.count("operator_action") == 0
+    assert (await world.call("GET", "/v1/jobs/catalogues")).json()["schedule"]["source"] == "shipped"
+    refused = await put_schedule(world, cron="61 * * * *", dry_run=True)
+    assert violations(refused) == {"/cron": "cron"}
+
+
+async def test_job_tells_since_when_it_fails_until_a_run_ends_well(world):
+    for _ in range(2):
+        await end(world, *await at_work(world), state="failed", failure="the portal says no")
+    first = (await world.call("GET", "/v1/runs?job=tidy")).json()["items"][-1]
+    assert (await world.call("GET", "/v1/jobs/tidy")).json()["failing_since"] == first["ended_at"]
+
+    await end(world, *await at_work(world))
+    assert (await world.call("GET", "/v1/jobs/tidy")).json()["failing_since"] is None

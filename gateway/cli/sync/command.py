@@ -256,6 +256,12 @@ class Change(NamedTuple):
         typer.Option("--enable/--disable", help="Let it start by itself, or not.", show_default=False),
     ] = None
     reset: Annotated[bool, typer.Option("--reset", help="As configured again.")] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show the schedule as it would be, with its next starts; change nothing."
+        ),
+    ] = False
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -270,6 +276,8 @@ class Change(NamedTuple):
             raise typer.BadParameter(f"--missed: got {self.missed}, expected once or skip")
         if job is None and (self.fields or self.reset):
             raise typer.BadParameter("name the job whose schedule is to change")
+        if self.dry_run and not (self.fields or self.reset):
+            raise typer.BadParameter("--dry-run: say what would change")
         if self.fields and self.reset:
             raise typer.BadParameter("--reset takes everything back; give it alone")
         return bool(self.fields or self.reset)
@@ -281,6 +289,7 @@ class Change(NamedTuple):
         "lienthong sync schedule",
         "lienthong sync schedule catalogues",
         "lienthong sync schedule catalogues --cron '*/15 * * * *' --reason 'the portal is slow'",
+        "lienthong sync schedule catalogues --cron '0 3 * * 1-5' --dry-run --reason 'only to see'",
         "lienthong sync schedule catalogues --disable --reason 'the portal moves house'",
         "lienthong sync schedule catalogues --reset --reason 'as before'",
     ),
@@ -338,7 +347,8 @@ async def _changed(way: Way, name: str, change: Change, by: tuple[str, str]) -> 
         override = (await door.view(name)).schedule.override
         kept = {} if override is None or change.reset else asdict(override)
         fields = kept | change.fields
-        return await door.reschedule(NewSchedule(job=name, actor=actor, reason=reason, **fields))
+        order = NewSchedule(job=name, actor=actor, reason=reason, dry_run=change.dry_run, **fields)
+        return await door.reschedule(order)
 
 
 app.command("lag", epilog=lag.EXAMPLES)(lag.lag)
