@@ -1,0 +1,1 @@
+"""People's accounts: their passwords, and how they sign in and out."""
