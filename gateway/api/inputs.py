@@ -76,6 +76,9 @@ PATH_PARTS: dict[str, PathPart] = {
     "decision": PathPart(
         kind=Identifier, description="Identifier of a decision.", example="4037", number=True
     ),
+    "orphan": PathPart(
+        kind=Identifier, description="Identifier of an orphan.", example="4039", number=True
+    ),
     "item": PathPart(
         kind=Identifier, description="Identifier of an item of a reconciliation.", example="4038", number=True
     ),

@@ -49,6 +49,7 @@ _TAGS = {
     "lanes": "The queue of one dossier to one destination.",
     "files": "Results and attachments by their SHA-256.",
     "payments": "Money asked for, what became of it, receipts, refunds; decisions of two people.",
+    "actions": "What people did: who, when, why, to what.",
     "reconciliation": "Payments beside what the payment platform and its files say of them.",
     "destinations": "Partners: health, pause, catalogues.",
     "jobs": "What is done on a schedule or on demand: schedules, runs.",

@@ -23,7 +23,7 @@ from gateway.api.route import actor_of as actor_named
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL, Code, DossierCode, FeeKind, Instant
 from gateway.domain.errors import NotFoundError
-from gateway.domain.payment import MOST_VND, AttemptState, RequestState
+from gateway.domain.payment import MOST_VND, Amount, AttemptState, RequestState
 from gateway.domain.payment_order import OrderItem, OrderPayer, PaymentOrder
 from gateway.domain.violation import Violation
 from gateway.payments.cashier import FEES, PaymentWish
@@ -102,6 +102,7 @@ class PaymentQuery(msgspec.Struct, frozen=True, kw_only=True):
     attempt: AttemptState | None = None
     reference: Word | None = None
     transaction: Word | None = None
+    amount: Amount | None = None
     start: Instant | None = msgspec.field(name="from", default=None)
     end: Instant | None = msgspec.field(name="to", default=None)
     cursor: Cursor | None = None
@@ -246,6 +247,7 @@ async def list_payments(api: Api, call: Call) -> Answer:
         attempt=query.attempt,
         reference=query.reference,
         transaction=query.transaction,
+        amount=query.amount,
         created_from=query.start,
         created_before=query.end,
     )
@@ -289,6 +291,22 @@ async def ask_payment(api: Api, call: Call) -> Answer:
         raise NotFoundError(f"payment {view.id} has no attempt that could be asked about")
     answer = await api.gateway.payments.questions.ask(int(view.attempts[-1].id))
     return Answer(value=Asked(answer=answer, payment=await payment_view(api, call, int(view.id))))
+
+
+async def get_orphan(api: Api, call: Call) -> Answer:
+    """One orphan."""
+    identifier = int(call.path["orphan"])
+    question = functools.partial(queries_payments.orphan_by_id, identifier=identifier)
+    found = await api.gateway.database.read(question)
+    if found is None:
+        raise NotFoundError(f"there is no orphan {identifier}")
+    return Answer(value=found)
+
+
+async def get_troubles(api: Api, _call: Call) -> Answer:
+    """What a person must look at."""
+    question = functools.partial(queries_payments.payment_troubles, now=api.now)
+    return Answer(value=await api.gateway.database.read(question))
 
 
 async def list_orphans(api: Api, call: Call) -> Answer:

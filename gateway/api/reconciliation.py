@@ -19,11 +19,12 @@ from msgspec import Meta
 from gateway.api.deliveries import Reasoned
 from gateway.api.inputs import Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
-from gateway.api.problem import Refused
+from gateway.api.problem import Refused, invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.deadlines.instants import day_number
 from gateway.domain.reconciliation import Item, Kind
+from gateway.domain.violation import Violation
 from gateway.jobs.service import RunOrder
 from gateway.payments.reconcile import NAME
 from gateway.payments.settlement_import import HandedIn
@@ -53,6 +54,17 @@ class StatementQuery(msgspec.Struct, frozen=True, kw_only=True):
     destination: Word | None = None
 
 
+MOST_DAYS = 92
+
+
+class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which days, both inclusive; without ``to`` that of ``from`` alone. At most three months at once."""
+
+    start: Day = msgspec.field(name="from")
+    end: Day | None = msgspec.field(name="to", default=None)
+    destination: Word | None = None
+
+
 class ItemQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which items, of any day."""
 
@@ -60,6 +72,7 @@ class ItemQuery(msgspec.Struct, frozen=True, kw_only=True):
     destination: Word | None = None
     kind: Kind | None = None
     state: Literal["open", "resolved"] | None = None
+    reference: Word | None = None
     cursor: Cursor | None = None
     limit: Limit = 50
 
@@ -106,6 +119,26 @@ async def get_statement(api: Api, call: Call) -> Answer:
     return Answer(value=found)
 
 
+async def get_ledger(api: Api, call: Call) -> Answer:
+    """Both ledgers over a period."""
+    query = call.query_as(LedgerQuery)
+    end = query.end or query.start
+    if not 0 <= (end - query.start).days < MOST_DAYS:
+        raise invalid(
+            "the period cannot be shown",
+            Violation(
+                pointer="/query/to",
+                code="period",
+                got=end.isoformat(),
+                expected=f"from {query.start.isoformat()} on, at most {MOST_DAYS} days",
+                advice="ask for fewer days at once",
+            ),
+        )
+    async with api.reporting:
+        found = await api.gateway.payments.reconciliation.ledger(query.start, end, query.destination)
+    return Answer(value=found)
+
+
 async def list_items(api: Api, call: Call) -> Answer:
     """Some items, oldest first."""
     query = call.query_as(ItemQuery)
@@ -115,6 +148,7 @@ async def list_items(api: Api, call: Call) -> Answer:
         destination=query.destination,
         kind=None if query.kind is None else query.kind.value,
         state=query.state,
+        reference=query.reference,
     )
     found = await api.gateway.payments.reconciliation.items(
         wanted, after=None if key is None else key[0], limit=query.limit

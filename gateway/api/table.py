@@ -43,6 +43,7 @@ from gateway.api.overview import (
 )
 from gateway.api.payer import HTML, show_return
 from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.table_actions import ACTIONS
 from gateway.api.table_approvals import APPROVALS
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
@@ -331,6 +332,7 @@ PAYERS: tuple[Route, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     *CALLBACKS,  # first: addresses are compared one after another, and partners must not pay for eighty
+    *ACTIONS,
     *APPROVALS,
     *DEADLINES,
     *DOSSIERS,

@@ -14,15 +14,18 @@ from gateway.api.payments import (
     PaymentWishBody,
     ask_payment,
     create_payment,
+    get_orphan,
     get_payment,
     get_receipt,
+    get_troubles,
     list_orphans,
     list_payments,
     preview_payment,
 )
 from gateway.api.route import Body, Route, Success
-from gateway.payments.views import PaymentView
+from gateway.payments.views import OrphanView, PaymentView
 from gateway.storage.clients import Scope
+from gateway.storage.queries_payments import PaymentTroubles
 
 TAG = "payments"
 _WISH = {
@@ -157,5 +160,27 @@ PAYMENTS: tuple[Route, ...] = (
         handler=list_orphans,
         query=OrphanQuery,
         successes=(Success(status=200, description="A page of orphans.", kind=OrphanPage),),
+    ),
+    Route(
+        method="GET",
+        path="/v1/payment-orphans/{orphan}",
+        name="get_orphan",
+        tag=TAG,
+        scope=Scope.PAYMENTS_READ,
+        summary="Read one of them",
+        description="With what became of it.",
+        handler=get_orphan,
+        successes=(Success(status=200, description="The orphan.", kind=OrphanView),),
+    ),
+    Route(
+        method="GET",
+        path="/v1/payment-troubles",
+        name="get_payment_troubles",
+        tag=TAG,
+        scope=Scope.PAYMENTS_READ,
+        summary="Count what a person must look at",
+        description="Money in quarantine, paid twice or for nothing that is known, questions that are late, and more.",
+        handler=get_troubles,
+        successes=(Success(status=200, description="The counts.", kind=PaymentTroubles),),
     ),
 )

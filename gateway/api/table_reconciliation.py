@@ -7,9 +7,11 @@ from gateway.api.reconciliation import (
     FileQuery,
     ItemPage,
     ItemQuery,
+    LedgerQuery,
     ReconciliationOrder,
     StatementQuery,
     get_item,
+    get_ledger,
     get_statement,
     hand_in_file,
     list_items,
@@ -17,6 +19,7 @@ from gateway.api.reconciliation import (
     start_reconciliation,
 )
 from gateway.api.route import Body, Route, Success
+from gateway.domain.ledger import Ledger
 from gateway.domain.reconciliation import Item, Statement
 from gateway.payments.reconcile import Resolved
 from gateway.payments.settlement_import import TakenIn
@@ -65,6 +68,22 @@ RECONCILIATION: tuple[Route, ...] = (
         handler=get_statement,
         query=StatementQuery,
         successes=(Success(status=200, description="The statement.", kind=Statement),),
+        problems=("not_found",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/payment-reconciliations/ledger",
+        name="get_payment_ledger",
+        tag="reconciliation",
+        scope=Scope.PAYMENTS_READ,
+        summary="Read both ledgers over a period",
+        description=(
+            "Our books and the platform's, summed by day and by class, from what reconciliations found. A day with "
+            "`looked_at` null was never compared, which is no agreement."
+        ),
+        handler=get_ledger,
+        query=LedgerQuery,
+        successes=(Success(status=200, description="Both ledgers.", kind=Ledger),),
         problems=("not_found",),
     ),
     Route(

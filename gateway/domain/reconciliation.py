@@ -222,7 +222,11 @@ def _sum(paid: tuple[Paid, ...]) -> int:
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One reference of a statement. ``theirs`` null: not known. Sentences in Vietnamese and English."""
+    """One reference of a statement. ``theirs`` null: not known. Sentences in Vietnamese and English.
+
+    The evidence: ``claim``, what the platform said last; ``payments_there``, each payment as somebody tells it;
+    ``missing``: a settlement file of the day does not have it. ``payment``: of ours, where one has this reference.
+    """
 
     id: str
     day: date
@@ -251,6 +255,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str | None = None
     ended_reason: str | None = None
     ended_at: datetime | None = None
+    payment: str | None = None
+    claim: str | None = None
+    missing: bool = False
+    payments_there: list[Paid] = []
+    refunded_here: int = 0
+    refunded_there: int = 0
 
 
 class ClassTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,9 +315,14 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
     unread: int = 0
 
 
+def no_totals() -> dict[Kind, ClassTotal]:
+    """Every class, without an item."""
+    return {kind: ClassTotal(kind=kind, title=_TITLES[kind]) for kind in Kind}
+
+
 def statement_of(heading: Heading, items: list[Item]) -> Statement:
     """The statement over ``items``: every class, also those without an item."""
-    totals = {kind: ClassTotal(kind=kind, title=_TITLES[kind]) for kind in Kind}
+    totals = no_totals()
     for item in items:
         before = totals[item.kind]
         totals[item.kind] = ClassTotal(

@@ -17,7 +17,9 @@ import msgspec
 from gateway.deadlines.instants import day_number, day_number_of, day_of_number
 from gateway.domain.errors import ConfigurationError, NotFoundError
 from gateway.domain.job import Job, Parameter, RunContext, Summary
+from gateway.domain.ledger import Ledger
 from gateway.domain.reconciliation import Heading, Item, Statement
+from gateway.payments.ledger import Period, ledger_of
 from gateway.payments.reconcile_asking import Asks
 from gateway.payments.reconcile_pass import Lines, Order, Pass, Place, StoredLines, Tools
 from gateway.payments.reconcile_words import item_of, statement
@@ -27,6 +29,7 @@ from gateway.storage import reconciliation_books as books
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.reconciliation import ItemFilter, Kept, Resolution, resolve_items
+from gateway.storage.reconciliation_ledger import day_classes, payments_of
 
 NAME = "payment-reconciliation"
 MOST_DAYS = 31  # a gateway that was away for longer is told which days by a person
@@ -134,19 +137,52 @@ class Reconciliation:
         heading = Heading(day=day, destination=destination, made_at=self._clock(), unread=unread)
         return statement(heading, kept)
 
+    async def ledger(self, start: date, end: date, destination: str | None = None) -> Ledger:
+        """Both ledgers from ``start`` to ``end``, summed by day and by class."""
+        if destination is not None:
+            self._known(destination)
+        first, last = day_number(start), day_number(end)
+        found = await self._database.read(
+            functools.partial(day_classes, first=first, last=last, destination=destination)
+        )
+        unread = await self._database.read(
+            functools.partial(rows.unread_lines, destination=destination, day=first, last=last)
+        )
+        period = Period(
+            start=start,
+            end=end,
+            destination=destination,
+            destinations=list(self._destinations),
+            unread=unread,
+            waiting=await self.open_items(),
+        )
+        return ledger_of(period, found)
+
     async def items(self, wanted: ItemFilter, *, after: int | None = None, limit: int = 100) -> list[Item]:
         """Some items, oldest first."""
         kept = await self._database.read(
             functools.partial(rows.items, wanted=wanted, after=after, limit=limit)
         )
-        return [item_of(each) for each in kept]
+        return await self._with_payments([item_of(each) for each in kept])
 
     async def item(self, identifier: int) -> Item:
         """One item; NotFoundError."""
         kept = await self._database.read(functools.partial(rows.item_by_id, identifier=identifier))
         if kept is None:
             raise NotFoundError(f"there is no item {identifier}")
-        return item_of(kept)
+        (found,) = await self._with_payments([item_of(kept)])
+        return found
+
+    async def _with_payments(self, items: list[Item]) -> list[Item]:
+        """Each with the payment of ours that it is about."""
+        attempts = {int(each.attempt) for each in items if each.attempt is not None}
+        known = await self._database.read(functools.partial(payments_of, attempts=attempts))
+        return [
+            each
+            if each.attempt is None or int(each.attempt) not in known
+            else msgspec.structs.replace(each, payment=str(known[int(each.attempt)]))
+            for each in items
+        ]
 
     async def resolve(self, order: Resolution) -> Resolved:
         """A person ends an open item. NotFoundError; ConflictError when it is not open."""

@@ -119,6 +119,11 @@ def item_of(kept: Kept) -> Item:
         ended_by=kept.ended_by,
         ended_reason=kept.ended_reason,
         ended_at=kept.ended_at,
+        claim=kept.theirs.claim,
+        missing=kept.theirs.missing,
+        payments_there=list(kept.theirs.paid),
+        refunded_here=0 if kept.ours is None else kept.ours.refunded,
+        refunded_there=kept.theirs.refunded,
     )
 
 

@@ -48,6 +48,7 @@ class PaymentFilter(msgspec.Struct, frozen=True, kw_only=True):
     attempt: AttemptState | None = None
     reference: str | None = None
     transaction: str | None = None
+    amount: int | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
 
@@ -121,6 +122,7 @@ def _conditions(wanted: PaymentFilter) -> list[sa.ColumnElement[bool]]:
         (columns.destination, wanted.destination),
         (columns.dossier_code, wanted.dossier),
         (columns.state, wanted.state),
+        (columns.amount, wanted.amount),
     ):
         if value is not None:
             where.append(column == value)
@@ -222,6 +224,12 @@ def orphans(
         )
         for row in connection.execute(question)
     ]
+
+
+def orphan_by_id(connection: sa.Connection, identifier: int) -> OrphanView | None:
+    """One orphan; None when there is none."""
+    found = orphans(connection, OrphanFilter(), identifier + 1, 1)
+    return next((each for each in found if each.id == str(identifier)), None)
 
 
 def waiting_decisions(connection: sa.Connection, limit: int) -> list[DecisionView]:

@@ -297,6 +297,7 @@ class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
     destination: str | None = None
     kind: str | None = None
     state: str | None = None
+    reference: str | None = None
 
 
 def items(
@@ -310,6 +311,7 @@ def items(
         (columns.destination, wanted.destination),
         (columns.kind, wanted.kind),
         (columns.state, wanted.state),
+        (columns.reference, wanted.reference),
     ):
         if value is not None:
             question = question.where(column == value)
@@ -340,10 +342,13 @@ def count_open(connection: sa.Connection) -> dict[str, int]:
     return {str(kind): int(count) for kind, count in connection.execute(question)}
 
 
-def unread_lines(connection: sa.Connection, destination: str | None, day: int) -> int:
-    """How many lines of the files of ``day`` could not be read."""
+def unread_lines(
+    connection: sa.Connection, destination: str | None, day: int, last: int | None = None
+) -> int:
+    """How many lines of the files of ``day`` (to ``last``) could not be read."""
     columns = settlement_file.c
-    question = sa.select(sa.func.coalesce(sa.func.sum(columns.unread), 0)).where(columns.day == day)
+    of_days = columns.day.between(day, day if last is None else last)
+    question = sa.select(sa.func.coalesce(sa.func.sum(columns.unread), 0)).where(of_days)
     if destination is not None:
         question = question.where(columns.destination == destination)
     return int(connection.execute(question).scalar_one())
