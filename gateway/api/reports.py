@@ -13,6 +13,7 @@ from msgspec import Meta
 from gateway.api.inputs import HIGHEST_IDENTIFIER, Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.problem import invalid
+from gateway.api.report_files import MOST_ROWS, ReportFormat, answer_as
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import DossierCode, Instant
@@ -38,7 +39,10 @@ PeriodName = Annotated[
 
 
 class ReportQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Over which period and which dossiers. ``as_of``: the cut-off; else the end of the period, or now while it runs."""
+    """Over which period and which dossiers. ``as_of``: the cut-off; else the end of the period, or now while it runs.
+
+    ``format``: a document, or a file as it is handed in.
+    """
 
     period: PeriodName | None = None
     first: Day | None = msgspec.field(name="from", default=None)
@@ -51,6 +55,7 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True):
     field: Word | None = None
     procedure: Word | None = None
     strict: Annotated[bool, Meta(description="PAUSED_LATE counts in column 13.")] | None = None
+    format: ReportFormat = "json"
 
 
 class FormQuery(ReportQuery, frozen=True, kw_only=True):
@@ -88,16 +93,15 @@ class ReportedDossiers(msgspec.Struct, frozen=True, kw_only=True):
 async def get_form_06a(api: Api, call: Call) -> Answer:
     """Form 06a."""
     query = call.query_as(FormQuery)
-    return Answer(value=await _computed(api, query, compute_06a, by=query.by))
+    return await answer_as(await _computed(api, query, compute_06a, by=query.by), query.format, "06a")
 
 
 async def get_form_766(api: Api, call: Call) -> Answer:
     """The progress indicator."""
     query = call.query_as(FormQuery)
     settings = api.gateway.settings.reports
-    return Answer(
-        value=await _computed(api, query, functools.partial(compute_766, settings=settings), by=query.by)
-    )
+    report = functools.partial(compute_766, settings=settings)
+    return await answer_as(await _computed(api, query, report, by=query.by), query.format, "766")
 
 
 async def list_figure(api: Api, call: Call) -> Answer:
@@ -119,11 +123,15 @@ def list_of(kind: ListKind) -> Callable[[Api, Call], Any]:
 
 
 def _page(what: str, query: FigureQuery | ListQuery) -> Page:
+    if query.format != "json":
+        return Page(order="desk", limit=MOST_ROWS)
     return Page(after=key_of(what, query.cursor, tuple[DossierCode, _Place]), limit=query.limit)
 
 
 async def _listed(api: Api, query: FigureQuery | ListQuery, wish: Wish) -> Answer:
     found: Listed = await _computed(api, query, functools.partial(list_dossiers, wish=wish))
+    if query.format != "json":
+        return await answer_as(found, query.format, found.what)
     last = None if found.next is None else place_after(found.next)
     following = next_cursor(found.what, found.items, query.limit, last)
     return Answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.api.report_files import CSV, MOST_ROWS, XLSX
 from gateway.api.reports import (
     FigureQuery,
     FormQuery,
@@ -18,7 +19,11 @@ from gateway.reports.form_06a import Form06a
 from gateway.reports.progress import Report766
 from gateway.storage.clients import Scope
 
-_PAGE = (Success(status=200, description="A page of dossiers.", kind=ReportedDossiers),)
+_FILES = (
+    Success(status=200, description="A table, by unit of the desk.", media_type=CSV),
+    Success(status=200, description="A workbook, ready to print.", media_type=XLSX),
+)
+_PAGE = (Success(status=200, description="A page of dossiers.", kind=ReportedDossiers), *_FILES)
 
 
 def _list(kind: ListKind, summary: str, description: str) -> Route:
@@ -29,7 +34,10 @@ def _list(kind: ListKind, summary: str, description: str) -> Route:
         tag="reports",
         scope=Scope.DOSSIERS_READ,
         summary=summary,
-        description=f"{description} By dossier number, as of the cut-off.",
+        description=(
+            f"{description} By dossier number, as of the cut-off. As a file: by agency, room and officer, at most "
+            f"{MOST_ROWS} of them."
+        ),
         handler=list_of(kind),
         query=ListQuery,
         successes=_PAGE,
@@ -51,7 +59,7 @@ REPORTS: tuple[Route, ...] = (
         ),
         handler=get_form_06a,
         query=FormQuery,
-        successes=(Success(status=200, description="The form.", kind=Form06a),),
+        successes=(Success(status=200, description="The form.", kind=Form06a), *_FILES),
     ),
     Route(
         method="GET",
@@ -78,7 +86,7 @@ REPORTS: tuple[Route, ...] = (
         ),
         handler=get_form_766,
         query=FormQuery,
-        successes=(Success(status=200, description="The indicator.", kind=Report766),),
+        successes=(Success(status=200, description="The indicator.", kind=Report766), *_FILES),
     ),
     _list("overdue", "List overdue dossiers", "Pending dossiers past their promise, with how late they are."),
     _list(

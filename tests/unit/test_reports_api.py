@@ -140,3 +140,20 @@ async def test_without_a_period_it_is_this_month_so_far(world):
     assert found["stamp"]["first"] == now.date().replace(day=1).isoformat()
     assert found["stamp"]["complete"] is False
     assert datetime.fromisoformat(found["stamp"]["cutoff"]) <= world.gateway.hub.clock()
+
+
+@pytest.mark.parametrize("path", ["06a?by=agency&", "766?by=field&", "06a/dossiers?column=3&", "overdue?"])
+async def test_every_report_is_a_file_too(world, path):
+    table = await world.call("GET", f"/v1/reports/{path}{MARCH}&format=csv")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "2026-03-01_2026-03-31.csv" in table.headers["content-disposition"]
+    assert "Phiên bản quy tắc" in table.content.decode("utf-8-sig").splitlines()[0]
+    book = await world.call("GET", f"/v1/reports/{path}{MARCH}&format=xlsx")
+    assert book.content.startswith(b"PK")
+    refused = await world.call("GET", f"/v1/reports/{path}{MARCH}&format=pdf")
+    assert refused.status_code == 422
+
+
+async def test_file_of_a_figure_holds_every_dossier_of_it(world):
+    table = await world.call("GET", f"/v1/reports/06a/dossiers?{MARCH}&column=3&limit=5&format=csv")
+    assert len(table.content.decode("utf-8-sig").splitlines()) == 1 + 12
