@@ -22,11 +22,13 @@ BY_NAME: dict[str, Route] = {row.name: row for row in ROUTES}
 
 
 class Inputs(TypedDict, total=False):
-    """What a route takes. ``query``: by the names on the wire; None and "" are left out. ``body``: as JSON has it."""
+    """What a route takes. ``query``: by the names on the wire; None and "" are left out. ``body``: as JSON has it; ``content``:
+    the bytes of a file."""
 
     path: Mapping[str, str | int]
     query: Mapping[str, object]
     body: Mapping[str, object]
+    content: bytes
 
 
 async def ask(visit: Visit, name: str, kind: type[_T], **inputs: Unpack[Inputs]) -> _T:
@@ -56,7 +58,7 @@ def _call(visit: Visit, row: Route, inputs: Inputs) -> Call:
         query=NoInput() if row.query is None else _read(given, row.query, "query"),
         headers=row.headers(),
         body=b"" if body is None or body.kind is None else _read(inputs.get("body", {}), body.kind, "form"),
-        chunks=_nothing(),
+        chunks=_once(inputs.get("content", b"")),
         method=row.method,
         address=visit.address,
         header_pairs=(),
@@ -74,8 +76,7 @@ def _read(given: Mapping[str, object], kind: Any, place: str) -> Any:
         raise Refused("invalid", f"{place}: {fault}") from fault
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    """No bytes at all."""
-    pieces: tuple[bytes, ...] = ()
-    for piece in pieces:
-        yield piece
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    """``content`` as one piece; none when it is empty."""
+    if content:
+        yield content

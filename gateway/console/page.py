@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.api.route import NoInput
 from gateway.api.service import Api
+from gateway.console.multipart import Upload
 from gateway.storage.clients import Principal, Scope
 
 _T = TypeVar("_T")
@@ -49,6 +50,7 @@ class Visit:
     form: msgspec.Struct
     correlation: str
     address: str
+    upload: Upload | None = None
 
     @property
     def now(self) -> datetime:
@@ -120,10 +122,12 @@ class Page:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """One address that changes something. Its form carries the session's word (``csrf``), which ``form`` does not
-    declare. An action may answer with a page first, as a dry run does."""
+    declare. An action may answer with a page first, as a dry run does. ``upload``: the field of the form that is a
+    file; its form is sent as multipart/form-data."""
 
     path: str
     name: str
     scope: Scope | None
     view: View
     form: type[msgspec.Struct] = NoInput
+    upload: str | None = None

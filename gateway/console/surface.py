@@ -26,6 +26,7 @@ from gateway.api.route import NoInput
 from gateway.api.service import Api
 from gateway.console.door import COOKIE, PLAIN_COOKIE, Door, cookies_of
 from gateway.console.forms import read_form
+from gateway.console.multipart import FORM_DATA, Sent, Upload, read_parts
 from gateway.console.page import Action, Download, Language, Moved, Page, Response, Shown, Viewer, Visit
 from gateway.console.render import render
 from gateway.console.static import addresses, assets
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 HTML = "text/html; charset=utf-8"
 SIGN_IN = "/console/sign-in"
 MOST_FORM_BYTES = 256 * 1024
+MOST_UPLOAD_BYTES = 16 * 1024 * 1024  # held in memory; what is larger goes through the API, which streams it
 LANGUAGE_COOKIE = "lienthong-language"
 TOLD_COOKIE = "lienthong-told"
 POLICY = (
@@ -108,8 +110,9 @@ class Surface:
             await request.write(303, b"", send, headers=[("location", request.way_in(method))])
             return
         form: Any = NoInput()
+        upload: Upload | None = None
         if isinstance(row, Action):
-            form = await self._form(row, request, viewer, receive)
+            form, upload = await self._form(row, request, viewer, receive)
         if row.scope is not None:
             require_scope(viewer.principal, row.scope)
         self._console.api.admit(viewer.principal)
@@ -122,22 +125,38 @@ class Surface:
             if isinstance(row, Page)
             else NoInput(),
             form=form,
+            upload=upload,
             correlation=request.trace.correlation,
             address=request.address,
         )
         request.trace.dossier = str(visit.path.get("code") or visit.path.get("dossier") or "") or None
         await request.respond(await row.view(visit), row, send)
 
-    async def _form(self, row: Action, request: Request, viewer: Viewer, receive: Receive) -> Any:
+    async def _form(
+        self, row: Action, request: Request, viewer: Viewer, receive: Receive
+    ) -> tuple[Any, Upload | None]:
         """The fields of the form; Refused when it does not come from one of this session's pages."""
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             raise Refused("forbidden", say(request.language, "problem.csrf"))
-        content = await bodies.whole(receive, request.headers, MOST_FORM_BYTES)
-        pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+        sent = await _sent(row, request, receive)
+        pairs = sent.pairs
         words = [value for name, value in pairs if name == "csrf"]
         if len(words) != 1 or not hmac.compare_digest(words[0].encode(), viewer.csrf.encode()):
             raise Refused("forbidden", say(request.language, "problem.csrf"))
-        return read_form(row.form, [(name, value) for name, value in pairs if name != "csrf"])
+        if sent.upload is not None and sent.upload.field != row.upload:
+            raise Refused("invalid", f"the form has no file {sent.upload.field!r}")
+        return read_form(row.form, [(name, value) for name, value in pairs if name != "csrf"]), sent.upload
+
+
+async def _sent(row: Action, request: Request, receive: Receive) -> Sent:
+    """The form as it was sent, bounded; a file only where the row takes one."""
+    kind = request.headers.get("content-type", "")
+    if row.upload is not None and kind.partition(";")[0].strip().lower() == FORM_DATA:
+        content = await bodies.whole(receive, request.headers, MOST_UPLOAD_BYTES)
+        return read_parts(kind, content)
+    content = await bodies.whole(receive, request.headers, MOST_FORM_BYTES)
+    pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+    return Sent(pairs=pairs, upload=None)
 
 
 @dataclass(slots=True, kw_only=True)
