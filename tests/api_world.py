@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,6 +40,7 @@ from gateway.port import (
     WireResponse,
 )
 from gateway.settings import ApiSettings, ApprovalSettings, DatabaseSettings, DestinationSettings, Settings
+from gateway.settings_evidence import EvidenceSettings
 from gateway.storage.clients import NewClient, Scope, create_client
 from gateway.storage.tables import metadata
 
@@ -229,8 +231,11 @@ class World:
         await self.gateway.close()
 
 
-def settings(url: str, approvals: ApprovalSettings | None = None, **api: Any) -> Settings:
+def settings(
+    url: str, approvals: ApprovalSettings | None = None, keys: Path | None = None, **api: Any
+) -> Settings:
     return Settings(
+        evidence=EvidenceSettings(keys=None if keys is None else str(keys)),
         database=DatabaseSettings(url=url),
         api=ApiSettings(port=0, **api),
         approvals=approvals or ApprovalSettings(required=[]),

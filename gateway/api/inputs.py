@@ -30,6 +30,7 @@ _PLACE_OF_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 HIGHEST_IDENTIFIER = 2**63 - 1
 Identifier = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}$(?!\n)")]
 Size = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$(?!\n)")]
+ExportWord = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 Word = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 
 
@@ -86,6 +87,11 @@ PATH_PARTS: dict[str, PathPart] = {
         kind=Sha256,
         description="SHA-256 of a file, lower-case hexadecimal.",
         example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ),
+    "export": PathPart(
+        kind=ExportWord,
+        description="Identifier of an exported file.",
+        example="0f6a1c6f4e0b4d0f9a5c7b1d2e3f4a5b",
     ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),

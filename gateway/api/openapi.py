@@ -56,6 +56,7 @@ _TAGS = {
     "drift": "What partners have otherwise than they were told, and mending it.",
     "sync": "How long partners took to know, and what they showed late meanwhile.",
     "messages": "The message log.",
+    "evidence": "Evidence of dossiers as signed files, and checking such files.",
     "log": "The proof of the message log: checkpoints, proofs, keys, witnesses.",
     "events": "What the one-door system is told: a feed, and webhooks.",
     "approvals": "What needs a second person, and what that person says.",

@@ -16,6 +16,7 @@ from gateway.jobs.service import Jobs
 from gateway.oversight.approvals import ApprovalDesk
 from gateway.payments.service import Payments
 from gateway.settings import Settings
+from gateway.signing.keyring import Keyring
 from gateway.statussync.desk import Desk
 from gateway.statussync.repair import RepairDesk
 from gateway.storage.database import Database
@@ -55,6 +56,10 @@ class Gateway(Protocol):
     @property
     def hub(self) -> Hub:
         """What destinations share."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys and certificates that are configured."""
 
     @property
     def destinations(self) -> Mapping[str, Destination]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.api.access import Access
+from gateway.api.evidence_desk import evidence_desk
 from gateway.api.health import Health, HealthMemory
 from gateway.api.limits import Buckets
 from gateway.api.parts import Gateway
@@ -39,6 +40,7 @@ class Api:
         self.stopping = asyncio.Event()
         # a report may take seconds of a reader; one at a time leaves the others to everybody else
         self.reporting = asyncio.Semaphore(1)
+        self.exports = evidence_desk(gateway)
         self.started_at = gateway.hub.clock()
         self._buckets = Buckets(monotonic)
         self._strangers = Buckets(monotonic)  # however many there are, they crowd no client out

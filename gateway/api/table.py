@@ -50,6 +50,7 @@ from gateway.api.table_deadlines import DEADLINES
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
 from gateway.api.table_evidence import EVIDENCE
+from gateway.api.table_exports import EXPORTS
 from gateway.api.table_files import FILES
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_lag import LAG
@@ -346,6 +347,7 @@ ROUTES: tuple[Route, ...] = (
     *JOBS,
     *MESSAGES,
     *EVIDENCE,
+    *EXPORTS,
     *EVENTS,
     *CLIENTS,
     *LAG,

@@ -29,6 +29,10 @@ Explain: TypeAlias = Callable[[Connection], Told | None]
 """Why the dossier is early, on time or late (``gateway.statussync.explain``), as JSON; None: nothing is known of that."""
 
 
+class NotYetProven(ConflictError):
+    """No checkpoint covers all of it yet; a running gateway makes one in a moment: ask again then."""
+
+
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about ``dossier`` as of ``as_of``. ``note``: the checkpoint with its cosignatures; ``proofs`` by entry;
     ``shared``: entries that are about other dossiers, too."""
@@ -46,7 +50,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(connection: Connection, *, dossier: str, as_of: datetime, explain: Explain) -> Collected:
-    """What there is about ``dossier``. NotFoundError: nothing is. ConflictError: no checkpoint covers all of it yet.
+    """What there is about ``dossier``. NotFoundError: nothing is. NotYetProven: no checkpoint covers all of it yet.
     LogBroken: the log is not the one that was signed."""
     with one_state(connection):
         rows = entries_of(connection, dossier)
@@ -55,7 +59,7 @@ def collect(connection: Connection, *, dossier: str, as_of: datetime, explain: E
         unsealed = sum(not row.seq for row in rows)
         checkpoint = None if unsealed else covering(connection, rows[-1].seq)
         if checkpoint is None:
-            raise ConflictError(
+            raise NotYetProven(
                 f"dossier {dossier}: some of its {len(rows)} entries are in no checkpoint yet; a running gateway makes one "
                 "in a moment: ask again then"
             )

@@ -24,6 +24,14 @@ def entries_of(connection: sa.Connection, code: str) -> list[SealedRow]:
     )
 
 
+def extent_of(connection: sa.Connection, code: str) -> tuple[int, int]:
+    """How many entries name dossier ``code``, and of how many bytes their bodies are."""
+    columns = message.c
+    question = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(columns.body_size), 0))
+    entries, size = connection.execute(question.where(columns.dossier_code == code)).one()
+    return int(entries), int(size)
+
+
 def shared_among(connection: sa.Connection, rows: Iterable[SealedRow]) -> frozenset[int]:
     """The identifiers of those of ``rows`` whose bytes are about other dossiers, too: calls for several, and their
     answers."""

@@ -79,6 +79,7 @@ def server(tmp_path_factory):
             "run": session.post(f"{address}/v1/jobs/tidy/runs", json={}).json()["id"],
         }
         known["entry"] = known["message"]
+        known["export"] = "0" * 32
         night = {"id": known["client"], "scopes": ["dossiers:read"]}
         session.post(f"{address}/v1/clients", json=night).raise_for_status()
         yield session, address, known
