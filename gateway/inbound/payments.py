@@ -48,9 +48,11 @@ REFUSALS_LOGGED = 6.0
 LOOKUPS_A_MINUTE = 600.0
 LARGE_BYTES = 64 * 1024
 # More refusals than that are no partner with a wrong secret: whoever sends them waits for the answer, so that a flood
-# sinks to its number of connections. A proved call never waits; what is kept waiting is bounded in calls and in bytes.
+# sinks to its number of connections. They are let go one by one: those that came together would otherwise come back
+# together, and keep the loop from proved calls. A proved call never waits; what waits is bounded in calls and in bytes.
 REFUSALS_A_MINUTE = 300.0
 HELD_SECONDS = 1.0
+APART_SECONDS = 0.005
 MOST_HELD = 2000
 MOST_HELD_BYTES = 16 * 1024 * 1024
 Halted: TypeAlias = Callable[[], Awaitable[bool]]
@@ -76,6 +78,7 @@ class Guard:
         self._kinds: dict[type, bool] = {}
         self._held = 0
         self._held_bytes = 0
+        self._last_leaves_at = 0.0  # by the loop's clock
         # one at a time: reading megabytes of notices must not keep the interpreter from small reports
         self.large = asyncio.Semaphore(1)
 
@@ -99,8 +102,11 @@ class Guard:
             return
         self._held += 1
         self._held_bytes += size
+        now = asyncio.get_running_loop().time()
+        latest = now + HELD_SECONDS + MOST_HELD * APART_SECONDS  # whoever hangs up leaves a gap in the row
+        self._last_leaves_at = min(max(now + HELD_SECONDS, self._last_leaves_at + APART_SECONDS), latest)
         try:
-            await asyncio.sleep(HELD_SECONDS)
+            await asyncio.sleep(self._last_leaves_at - now)
         finally:
             self._held -= 1
             self._held_bytes -= size

@@ -476,6 +476,22 @@ async def test_flood_waits_for_its_answers_up_to_a_bound_and_a_proved_report_doe
     late.cancel()
 
 
+async def test_flood_that_came_together_does_not_leave_together(world, monkeypatch):
+    monkeypatch.setattr(payments, "REFUSALS_A_MINUTE", 1.0)
+    monkeypatch.setattr(payments, "HELD_SECONDS", 0.05)
+    monkeypatch.setattr(payments, "APART_SECONDS", 0.03)
+    forged = {**CONFIRM, "MaXacThuc": "f" * 64}
+    left = []
+
+    async def call(number):
+        await world.tell({**forged, "Lan": number})
+        left.append(asyncio.get_running_loop().time())
+
+    await asyncio.gather(*(call(number) for number in range(10)))
+
+    assert left[-1] - left[1] >= 8 * 0.03 - 0.01  # the first is prompt; a timer may be a little early
+
+
 async def test_flood_of_megabytes_is_not_kept_in_memory_while_it_waits(world, monkeypatch):
     monkeypatch.setattr(payments, "REFUSALS_A_MINUTE", 1.0)
     monkeypatch.setattr(payments, "HELD_SECONDS", 600.0)
