@@ -7,7 +7,6 @@ get it whole and use its parts.
 from __future__ import annotations
 
 import ipaddress
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 import structlog
 
 from gateway import registry
+from gateway.composition import compose_payments, payment_jobs
 from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.files import FileKeeper
@@ -37,22 +37,15 @@ from gateway.jobs.tidying import tidy_job
 from gateway.messagelog.acts import oversight
 from gateway.messagelog.keys import open_contents
 from gateway.oversight.approvals import ApprovalDesk, delivery_carriers
-from gateway.payments.cashier import Cashier
-from gateway.payments.desk import PaymentDesk
-from gateway.payments.follower import payment_follower
-from gateway.payments.gauges import PaymentGauges
-from gateway.payments.questions import Questions
-from gateway.payments.receipts import Receipts
-from gateway.payments.reconcile import Reconciliation
 from gateway.payments.service import Payments
-from gateway.payments.sweep import Sweep as PaymentSweep
-from gateway.port import Adapter, CollectsPayments, Secret
+from gateway.port import Adapter, Secret
 from gateway.progress.feed import Feeding
 from gateway.progress.partners import Partners
 from gateway.progress.poll import Polls
 from gateway.progress.telling import Teller
 from gateway.reports.job import Desk as ReportDesk
 from gateway.reports.job import report_job
+from gateway.rounds.machine import MachineGauges, places_of
 from gateway.settings import DestinationSettings, Settings, database_url, decode, keys_folder
 from gateway.signing.keyring import Keyring, SigningSettings
 from gateway.signing.keyring import load as load_keyring
@@ -64,7 +57,7 @@ from gateway.statussync.drift_gauges import DriftGauges
 from gateway.statussync.gauges import DeadlineGauges
 from gateway.statussync.lag_follower import lag_follower
 from gateway.statussync.lag_gauges import LagGauges
-from gateway.statussync.lag_troubles import Policy, policy_of
+from gateway.statussync.lag_troubles import policy_of
 from gateway.statussync.reassess import Reassessment
 from gateway.statussync.repair import RepairDesk
 from gateway.statussync.repair_approved import repair_carrier
@@ -75,13 +68,12 @@ from gateway.storage.database import Database
 from gateway.storage.instants import maybe_micros
 from gateway.storage.oversight import Dangerous
 from gateway.storage.reading import ReadingDatabase
-from gateway.telemetry import CERTIFICATE_UNTIL, labelled
+from gateway.telemetry import CERTIFICATE_UNTIL, COMMIT_SECONDS, labelled
 from gateway.wire.client import Transport
 from gateway.worker import Worker
 from mappings.sources import Translation
 
 log = structlog.get_logger(__name__)
-CHANCE_BITS = 60
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,14 +174,14 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
     evidence = await _prove(worker, hub, destinations, settings)
     feed = Feed(database, worker.wait_for_events)
-    payments = _payments(worker, feed, hub, destinations)
+    payments = compose_payments(worker, feed, hub, destinations)
     drift, repairs = _drift(worker, hub, destinations)
     desk = _desk(worker, hub, rules, destinations, settings)
     asking = (drift.job(), *_progress_jobs(worker, hub, destinations, intake, settings))
-    own_jobs = (catalogue_job(catalogues), *asking, *_desk_jobs(desk, settings), *_payment_jobs(payments))
+    own_jobs = (catalogue_job(catalogues), *asking, *_desk_jobs(desk, settings), *payment_jobs(payments))
     webhooks = Webhooks(hub, feed.watch, settings.webhooks, owner=lambda: worker.id)
     await _attend_webhooks(worker, webhooks, database, reading=reading)
-    _measure_lag(worker, feed, hub, list(destinations), policy_of(settings, lambda: worker.here_since))
+    _measure(worker, feed, hub, list(destinations), settings)
     return Gateway(
         settings=settings,
         database=database,
@@ -285,46 +277,6 @@ async def _attend_webhooks(worker: Worker, webhooks: Webhooks, database: Databas
         raise
 
 
-def _payments(worker: Worker, feed: Feed, hub: Hub, destinations: Mapping[str, Destination]) -> Payments:
-    """Payments at those destinations that are payment platforms; the worker learns what becomes of each INIT."""
-    platforms = {
-        name: destination
-        for name, destination in destinations.items()
-        if isinstance(destination.adapter, CollectsPayments)
-    }
-    database, clock = hub.database, hub.clock
-    questions = Questions(database, platforms, clock, may_probe=lambda: not worker.delivers)
-    schedules = {name: questions.terms(name).schedule for name in platforms}
-    follower = payment_follower(
-        database, feed.watch, clock=clock, owner=lambda: worker.id, schedules=schedules
-    )
-    gauges = PaymentGauges(database, sorted(platforms), clock)
-    if platforms:
-        worker.attend("payments", follower.run)
-        worker.attend("payment_gauges", gauges.run)
-    return Payments(
-        cashier=Cashier(
-            database,
-            platforms,
-            clock,
-            wake=worker.wake,
-            chance=lambda: secrets.randbits(CHANCE_BITS),
-            ask=questions.ask,
-        ),
-        desk=PaymentDesk(database, questions.ask, clock),
-        follower=follower,
-        questions=questions,
-        sweep=PaymentSweep(database, questions, clock),
-        receipts=Receipts(database, platforms, questions.asker, clock),
-        reconciliation=Reconciliation(database, questions, list(platforms), clock),
-        gauges=gauges,
-    )
-
-
-def _payment_jobs(payments: Payments) -> tuple[Job, ...]:
-    return payments.sweep.job(), payments.receipts.job(), payments.reconciliation.job()
-
-
 def _desk(
     worker: Worker, hub: Hub, rules: Rules, destinations: Mapping[str, Destination], settings: Settings
 ) -> Desk:
@@ -357,7 +309,10 @@ def _drift(worker: Worker, hub: Hub, destinations: Mapping[str, Destination]) ->
     return drift, RepairDesk(hub.database, drift.inquiry, hub.clock, worker.wake)
 
 
-def _measure_lag(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str], policy: Policy) -> None:
+def _measure(worker: Worker, feed: Feed, hub: Hub, destinations: Sequence[str], settings: Settings) -> None:
+    """The lag of synchronisation, and the machine that this process runs on."""
+    worker.attend("machine", MachineGauges(hub.database, places_of(settings), hub.clock).run)
+    policy = policy_of(settings, lambda: worker.here_since)
     follower = lag_follower(hub.database, feed.watch, clock=hub.clock, owner=lambda: worker.id, policy=policy)
     worker.attend("lag", follower.run)
     gauges = LagGauges(hub.database, destinations, clock=hub.clock, policy=policy)
@@ -425,6 +380,7 @@ def _open_database(settings: Settings, *, upgrade: bool, reading: bool) -> Datab
     else:
         _require_schema(url, upgrade=upgrade)
         database = Database(url)
+        database.watch_commits(COMMIT_SECONDS.observe)
     open_contents(database, keys_folder(settings))
     database.oversight = oversight(settings.approvals.required, settings.approvals.lifetime)
     return database

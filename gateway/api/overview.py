@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from datetime import datetime
 from importlib import metadata
@@ -21,7 +20,7 @@ from gateway.evidence.traffic import Evidence
 from gateway.storage import queries_status
 from gateway.storage.clients import Scope
 from gateway.storage.queries_status import Totals
-from gateway.telemetry import BACKLOG, JOB_LAST_SUCCESS, OLDEST_UNSENT_SECONDS, metrics_page
+from gateway.telemetry import metrics_page
 
 TEXT_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 READY_SECONDS = 5.0
@@ -107,33 +106,5 @@ async def get_metrics(api: Api, call: Call) -> Answer:
     if not call.loopback:
         principal = await api.access.principal(dict(call.header_pairs))
         require_scope(principal, Scope.METRICS_READ)
-    await _measure_backlog(api)
-    await _measure_jobs(api)
-    with contextlib.suppress(StorageUnavailable):
-        await api.gateway.evidence.traffic.look()
+    await api.tables.measure(api)
     return Answer(content=metrics_page(), media_type=TEXT_METRICS)
-
-
-async def _measure_backlog(api: Api) -> None:
-    """Set the gauges that follow from the tables; without a database the others are still shown."""
-    try:
-        health = await api.health()
-    except StorageUnavailable:
-        return
-    BACKLOG.clear()
-    for name in api.gateway.destinations:
-        backlog = health.backlogs.get(name, queries_status.Backlog())
-        for state, count in backlog.deliveries.items():
-            BACKLOG.labels(name, state).set(count)
-        age = 0.0 if backlog.oldest_at is None else (api.now - backlog.oldest_at).total_seconds()
-        OLDEST_UNSENT_SECONDS.labels(name).set(max(0.0, age))
-
-
-async def _measure_jobs(api: Api) -> None:
-    """When each job last ended well, in whichever process."""
-    try:
-        ended = await api.gateway.jobs.last_success()
-    except StorageUnavailable:
-        return
-    for name, at in ended.items():
-        JOB_LAST_SUCCESS.labels(name).set(at.timestamp())

@@ -13,6 +13,7 @@ from gateway.api.access import Access
 from gateway.api.evidence_desk import evidence_desk
 from gateway.api.health import Health, HealthMemory
 from gateway.api.limits import Buckets
+from gateway.api.measuring import TableGauges
 from gateway.api.parts import Gateway
 from gateway.storage.clients import Principal
 from gateway.storage.operators import operate
@@ -45,6 +46,7 @@ class Api:
         self._buckets = Buckets(monotonic)
         self._strangers = Buckets(monotonic)  # however many there are, they crowd no client out
         self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)
+        self.tables = TableGauges(monotonic)
         self._kept: set[asyncio.Task[Any]] = set()
 
     @property

@@ -23,7 +23,7 @@ from gateway.port.adapter import Catalogues
 from gateway.settings import DeliverySettings, DestinationSettings
 from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
-from gateway.telemetry import EXCHANGE_SECONDS
+from gateway.telemetry import CLOCK_SKEW, EXCHANGE_SECONDS
 from gateway.wire.asking import Logged
 from gateway.wire.authentication import Authenticator, Credentials, granted
 from gateway.wire.client import (
@@ -35,6 +35,7 @@ from gateway.wire.client import (
     NotSent,
     Transport,
 )
+from gateway.wire.dating import PartnerClock
 from gateway.wire.tls import tls_context
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,7 @@ class Destination:
         )
         self._longest_silence = self.capacity.read_timeout
         self._exchange_seconds = EXCHANGE_SECONDS.labels(name)
+        self._dates = PartnerClock(hub.clock, lambda ahead: CLOCK_SKEW.labels("partner", name).set(ahead))
         self.client = HttpClient(self.capacity, transport=transport, verify=tls_context(settings.tls, name))
         self.authenticator = Authenticator(adapter.credentials, self._exchange_credential)
         limits = Limits(
@@ -122,11 +124,15 @@ class Destination:
         """The bare exchange, with its duration in the metrics. The caller has logged the request."""
         if request.timeout is not None and request.timeout > self._longest_silence:
             self._longest_silence = request.timeout
-        started = time.perf_counter()
+        started = ended = time.perf_counter()
         try:
-            return await self.client.exchange(request)
+            answer = await self.client.exchange(request)
         finally:
-            self._exchange_seconds.observe(time.perf_counter() - started)
+            ended = time.perf_counter()
+            self._exchange_seconds.observe(ended - started)
+        if ended >= self._dates.look_at and isinstance(answer, Answered):
+            self._dates.look(answer.response, now=ended, seconds=ended - started)
+        return answer
 
     async def recorded_exchange(
         self,

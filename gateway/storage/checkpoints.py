@@ -216,6 +216,15 @@ def newest_checkpoint(connection: sa.Connection) -> CheckpointRow | None:
     return _one(connection, sa.select(*_COLUMNS).order_by(checkpoint.c.number.desc()))
 
 
+def newest_anchor_at(connection: sa.Connection) -> int | None:
+    """When an authority stamped the newest checkpoint that has a stamp, in microseconds; None: none has."""
+    question = sa.select(checkpoint.c.anchored_at).where(checkpoint.c.anchored_at.is_not(None))
+    newest: int | None = connection.execute(
+        question.order_by(checkpoint.c.number.desc()).limit(1)
+    ).scalar_one_or_none()
+    return newest
+
+
 def checkpoint_of_size(connection: sa.Connection, size: int) -> CheckpointRow | None:
     """The newest checkpoint with this many entries."""
     question = sa.select(*_COLUMNS).where(checkpoint.c.size == size)

@@ -46,6 +46,8 @@ _LOST_CODES = frozenset(
         *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
     }
 )
+Timed: TypeAlias = Callable[[float], None]
+"""Told how many seconds each commit took; called in whichever thread writes."""
 _Steps: TypeAlias = Generator[Callable[[], object], None, None]
 """Yields whatever may take long (a commit, a pause), to be called off the loop; its exception is thrown back in."""
 
@@ -67,6 +69,9 @@ class Committer(Protocol):
     async def submit(self, operation: _Operation, item: Any) -> Any:
         """Queue ``item``; its result once it is durable. Raises the exception that it ended with."""
 
+    def watch(self, timed: Timed) -> None:
+        """Tell ``timed`` of every commit from now on."""
+
     def close(self) -> None:
         """Finish what is queued and give the connections up."""
 
@@ -78,6 +83,7 @@ class _Writer:
         self._connect = connect
         self._begin = begin
         self._connection: Any = None
+        self.timed: Timed = _untimed
 
     def close(self) -> None:
         if self._connection is not None:
@@ -135,7 +141,9 @@ class _Writer:
             results = operation(transaction, [job.item for job in members])
             for job, result in zip(members, results, strict=True):
                 job.result = result
+        started = time.perf_counter()
         yield self._connection.commit
+        self.timed(time.perf_counter() - started)
 
     def _transaction(self) -> Generator[Callable[[], object], None, Transaction]:
         """A transaction, once another program's lock on the file is gone: waited for where nobody else must wait."""
@@ -170,11 +178,10 @@ class ThreadCommitter:
     ) -> None:
         self._closed = False
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writers = [_Writer(connect, begin) for _ in range(threads)]
         self._threads = [
-            threading.Thread(
-                target=self._work, args=(_Writer(connect, begin),), name=f"writer-{n}", daemon=True
-            )
-            for n in range(threads)
+            threading.Thread(target=self._work, args=(writer,), name=f"writer-{n}", daemon=True)
+            for n, writer in enumerate(self._writers)
         ]
         for thread in self._threads:
             thread.start()
@@ -185,6 +192,11 @@ class ThreadCommitter:
         job = _Job(operation, item)
         self._queue.put(job)
         return await job.future
+
+    def watch(self, timed: Timed) -> None:
+        """Tell ``timed`` of every commit from now on."""
+        for writer in self._writers:
+            writer.timed = timed
 
     def close(self) -> None:
         """Finish what is queued and stop the threads."""
@@ -238,6 +250,10 @@ class LoopCommitter:
             self._pump = job.loop.create_task(self._work(), name="commit-pump")
         return await job.future
 
+    def watch(self, timed: Timed) -> None:
+        """Tell ``timed`` of every commit from now on."""
+        self._writer.timed = timed
+
     def close(self) -> None:
         """Give the connection up; every submit has returned by now, or its loop has ended."""
         self._closed = True
@@ -258,6 +274,10 @@ class LoopCommitter:
 def _require_open(*, closed: bool) -> None:
     if closed:
         raise StorageUnavailable("the database was closed; nothing was written")
+
+
+def _untimed(_seconds: float) -> None:
+    return
 
 
 def _pause() -> None:

@@ -158,6 +158,10 @@ class Database:
             cursor.execute("BEGIN IMMEDIATE")
         return Transaction(cursor, self.dialect, self.identifiers, self.contents, self.oversight)
 
+    def watch_commits(self, timed: Callable[[float], None]) -> None:
+        """Tell ``timed`` how many seconds each commit took, in whichever thread writes."""
+        self._committer.watch(timed)
+
     async def apply(self, operation: Operation, item: Any) -> Any:
         """Run ``operation`` on ``item`` together with everything of its kind that is queued; durable on return.
 

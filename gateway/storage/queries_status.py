@@ -203,6 +203,11 @@ def _workers(connection: sa.Connection) -> list[WorkerView]:
     ]
 
 
+def worker_beats(connection: sa.Connection) -> dict[int, int]:
+    """How often each registered worker has given a sign of life."""
+    return {row.id: row.beat for row in connection.execute(sa.select(worker.c.id, worker.c.beat))}
+
+
 def answers(connection: sa.Connection) -> bool:
     """Whether the database answers at all."""
     return bool(connection.execute(sa.select(1)).scalar())

@@ -148,6 +148,50 @@ CERTIFICATE_UNTIL = Gauge(
     "When the last certificate of a key, of a partner's pinned ones or of a time-stamping authority expires.",
     ["use", "name"],
 )
+CHECKPOINT_AT = Gauge(
+    "lienthong_evidence_checkpoint_timestamp_seconds", "When the newest checkpoint was made; 0: never."
+)
+ANCHORED_AT = Gauge(
+    "lienthong_evidence_anchor_timestamp_seconds",
+    "When an authority last stamped a checkpoint; 0: never, or no authority is configured.",
+)
+PAUSED = Gauge(
+    "lienthong_destination_paused", "1 while an operator has paused a destination.", ["destination"]
+)
+LANES = Gauge("lienthong_lanes", "Lanes that are not idle, by state.", ["destination", "state"])
+WORKERS = Gauge("lienthong_workers", "Workers whose beat moves, in all processes.")
+JOB_FAILING = Gauge(
+    "lienthong_job_failing", "1 while the newest real runs of a job have failed, anywhere.", ["job"]
+)
+MEASURED_AT = Gauge(
+    "lienthong_tables_measured_timestamp_seconds",
+    "When the figures that follow from the tables were last read; older than a scrape: the database is away.",
+)
+DISK_FREE = Gauge(
+    "lienthong_disk_free_bytes", "Free space where the database, the keys and the archives lie.", ["place"]
+)
+DISK_SIZE = Gauge("lienthong_disk_size_bytes", "Size of the same file systems.", ["place"])
+CLOCK_SKEW = Gauge(
+    "lienthong_clock_skew_seconds",
+    "By how much another clock is at least ahead of ours (below 0: behind); 0: no difference that could be measured.",
+    ["against", "name"],
+)
+LOOP_DELAY = Histogram(
+    "lienthong_event_loop_delay_seconds",
+    "By how much the event loop comes late to what is due.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
+COMMIT_SECONDS = Histogram(
+    "lienthong_commit_seconds",
+    "Time that a group of writes took to become durable.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
+SIGN_INS = Counter(
+    "lienthong_sign_ins_total", "Attempts to sign in at the console, by way and result.", ["method", "result"]
+)
+SPANS = Counter(
+    "lienthong_spans_total", "Spans of traces, by what became of them: exported, dropped.", ["result"]
+)
 STORAGE_LOST = Counter("lienthong_storage_unavailable_total", "Times the database did not take a write.")
 
 

@@ -19,6 +19,7 @@ PRODUCT = ("gateway", "adapters", "mappings")
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("gateway.cli", "gateway.__main__"),
     ("gateway.bootstrap",),
+    ("gateway.composition",),  # a part of the root, put together by it alone
     ("gateway.console",),  # pages ask what the API is asked
     ("gateway.api", "gateway.worker", "gateway.sandbox", "gateway.conformance"),
     (

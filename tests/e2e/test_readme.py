@@ -329,11 +329,12 @@ def test_every_event_of_the_program_log_is_explained():
     assert not stale, "nothing says this any more"
 
 
-def test_every_metric_is_explained():
+def test_every_metric_that_the_runbook_names_exists():
     kinds = (prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram)
     metrics = [value for value in vars(telemetry).values() if isinstance(value, kinds)]
     names = {f"{each._name}_total" if isinstance(each, kinds[0]) else each._name for each in metrics}
-    assert set(re.findall(r"lienthong_\w+", TEXT["docs/operations.md"])) == names
+    series = {f"{name}{suffix}" for name in names for suffix in ("", "_bucket", "_count", "_sum")}
+    assert set(re.findall(r"lienthong_\w+", TEXT["docs/operations.md"])) <= series  # the rest: docs/metrics.md
 
 
 def test_excerpt_of_the_demo_has_the_demos_own_words():
