@@ -1,4 +1,4 @@
-"""What people do to deliveries: retry, skip, resolve, one by one or many at once.
+"""What people do to one delivery: retry, skip, resolve, ask again; and how several are put back together.
 
 Invariants: the lane is locked before anything is judged; every move is in the table of legal moves; what is at the
 partner at this moment is never touched.
@@ -18,11 +18,10 @@ from gateway.storage.instants import to_micros
 from gateway.storage.lanes import follow_heads
 from gateway.storage.operator_log import json_text, lane_target, record_action
 from gateway.storage.orders import (
-    BulkDone,
-    BulkRetry,
+    AskAgain,
     DeliveryDone,
     DeliveryOrder,
-    Order,
+    Instruction,
     Resolve,
     Retry,
     Skip,
@@ -30,7 +29,6 @@ from gateway.storage.orders import (
 )
 from gateway.storage.oversight import Dangerous
 from gateway.storage.rows import EventRow, insert_events
-from gateway.storage.schema import STUCK, one_of
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
@@ -39,7 +37,8 @@ if TYPE_CHECKING:
 LANE_OF = Statement("SELECT lane_id FROM delivery WHERE id = :delivery")
 _LOCK_LANES = Statement("SELECT id, state FROM lane WHERE id IN_ARRAY(:lanes) ORDER BY id FOR_UPDATE")
 _DELIVERIES = Statement("""
-    SELECT id, lane_id, destination, dossier_code, operation, key, state, attempts, payload FROM delivery
+    SELECT id, lane_id, destination, dossier_code, operation, key, state, attempts, payload, sent_at, retried_at
+    FROM delivery
     WHERE id IN_ARRAY(:deliveries) ORDER BY id
 """)
 _AT_PARTNER = Statement("""
@@ -51,28 +50,17 @@ _MOVE = Statement("""
         doubts = CASE WHEN CAST(:retried_at AS BIGINT) IS NOT NULL AND doubts > 1 THEN 1 ELSE doubts END
     WHERE id = :delivery
 """)
+_ASK = Statement("UPDATE delivery SET due_at = :now WHERE id = :delivery")
 _ACKNOWLEDGE = Statement("""
     UPDATE lane SET acknowledged_status = :status, acknowledged_version = :version, acknowledged_at = :now
     WHERE id = :lane
 """)
 _STATE_OF = Statement("SELECT state FROM lane WHERE id = :lane")
-_STUCK = Statement(f"""
-    SELECT id, lane_id FROM delivery
-    WHERE destination = :destination AND state = :state AND ({one_of("state", STUCK)})
-        AND (CAST(:code AS TEXT) IS NULL OR code = :code)
-        AND (CAST(:dossier AS TEXT) IS NULL OR dossier_code = :dossier)
-    ORDER BY id LIMIT :most
-""")  # noqa: S608 - our own names
-_WAITING = Statement("""
-    SELECT id, lane_id FROM delivery
-    WHERE settled_at IS NULL AND destination = :destination AND state = :state
-        AND (CAST(:code AS TEXT) IS NULL OR code = :code)
-        AND (CAST(:dossier AS TEXT) IS NULL OR dossier_code = :dossier)
-    ORDER BY lane_id, position LIMIT :most
-""")
 
 
-class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery as it is under the lock of its lane."""
+
     id: int
     lane: int
     destination: str
@@ -82,6 +70,8 @@ class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
     state: DeliveryState
     attempts: int
     payload: bytes
+    sent_at: int
+    retried_at: int
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,18 +104,8 @@ class _Glance(msgspec.Struct, frozen=True):
 
 def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDone | ApprovalRequired:
     """Move one delivery; NotFoundError, or ConflictError that says what stands against it."""
-    found = transaction.one(LANE_OF, {"delivery": order.delivery})
-    if found is None:
-        raise NotFoundError(f"there is no delivery {order.delivery}")
-    lane = int(found[0])
-    lane_state = _lock(transaction, [lane])[lane]
-    delivery = _read(transaction, [order.delivery])[0]
-    if delivery.id in _at_partner(transaction, [lane]):
-        raise ConflictError(
-            f"delivery {delivery.id} is at {delivery.destination} at this moment; wait for the answer and look "
-            "again. To keep the lane from going on meanwhile, hold it"
-        )
-    change = _change(order)
+    delivery, lane_state = _locked(transaction, order.delivery)
+    lane, change = delivery.lane, _change(order)
     require_move(delivery.state, change.state, delivery=str(delivery.id))
     permit = _permit(transaction, order, delivery)
     if isinstance(permit, ApprovalRequired):
@@ -149,7 +129,45 @@ def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDon
     )
 
 
-def _permit(transaction: Transaction, order: DeliveryOrder, delivery: _Delivery) -> Permit | ApprovalRequired:
+def _locked(transaction: Transaction, number: int) -> tuple[Standing, LaneState]:
+    """A delivery and its lane's state, locked. NotFoundError; ConflictError while it is at the partner."""
+    found = transaction.one(LANE_OF, {"delivery": number})
+    if found is None:
+        raise NotFoundError(f"there is no delivery {number}")
+    lane = int(found[0])
+    lane_state = _lock(transaction, [lane])[lane]
+    delivery = _read(transaction, [number])[0]
+    if delivery.id in _at_partner(transaction, [lane]):
+        raise ConflictError(
+            f"delivery {delivery.id} is at {delivery.destination} at this moment; wait for the answer and look "
+            "again. To keep the lane from going on meanwhile, hold it"
+        )
+    return delivery, lane_state
+
+
+def ask_again(transaction: Transaction, order: AskAgain) -> DeliveryDone:
+    """Have the partner asked now what became of a doubt; what is known of it stays. NotFoundError, ConflictError."""
+    delivery, lane_state = _locked(transaction, order.delivery)
+    if delivery.state is not DeliveryState.IN_DOUBT:
+        raise ConflictError(
+            f"delivery {delivery.id} is {delivery.state}, not in doubt: there is nothing to ask about"
+        )
+    transaction.run(_ASK, {"delivery": delivery.id, "now": to_micros(order.now)})
+    lane_state = follow_lane(transaction, delivery.lane, lane_state)
+    detail = {"delivery": str(delivery.id)}
+    action = record_action(transaction, order, lane_target(delivery.destination, delivery.dossier), detail)
+    return DeliveryDone(
+        action=action,
+        delivery=str(delivery.id),
+        destination=delivery.destination,
+        dossier=delivery.dossier,
+        before=delivery.state,
+        after=delivery.state,
+        lane_state=lane_state,
+    )
+
+
+def _permit(transaction: Transaction, order: DeliveryOrder, delivery: Standing) -> Permit | ApprovalRequired:
     """Skipping and resolving cannot be taken back; sent again, it is another thing that would be approved."""
     judged = {"delivery": str(delivery.id), "state": delivery.state.value, "attempts": delivery.attempts}
     match order:
@@ -209,13 +227,13 @@ def _lock(transaction: Transaction, lanes: Iterable[int]) -> dict[int, LaneState
     return {int(row[0]): LaneState(row[1]) for row in rows}
 
 
-def _read(transaction: Transaction, deliveries: Iterable[int]) -> list[_Delivery]:
+def _read(transaction: Transaction, deliveries: Iterable[int]) -> list[Standing]:
     rows = transaction.all(_DELIVERIES, {"deliveries": transaction.array(deliveries)})
     return [_delivery(row) for row in rows]
 
 
-def _delivery(row: Row) -> _Delivery:
-    return _Delivery(
+def _delivery(row: Row) -> Standing:
+    return Standing(
         id=row[0],
         lane=row[1],
         destination=row[2],
@@ -225,6 +243,8 @@ def _delivery(row: Row) -> _Delivery:
         state=DeliveryState(row[6]),
         attempts=row[7],
         payload=bytes(row[8]),
+        sent_at=row[9] or 0,
+        retried_at=row[10] or 0,
     )
 
 
@@ -234,7 +254,7 @@ def _at_partner(transaction: Transaction, lanes: Iterable[int]) -> set[int]:
     return {delivery for row in rows for delivery in msgspec.json.decode(row[0], type=list[int])}
 
 
-def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]], now: int) -> None:
+def _write(transaction: Transaction, moves: Sequence[tuple[Standing, _Change]], now: int) -> None:
     transaction.many(
         _MOVE,
         [
@@ -253,7 +273,7 @@ def _write(transaction: Transaction, moves: Sequence[tuple[_Delivery, _Change]],
     )
 
 
-def _acknowledge(transaction: Transaction, delivery: _Delivery, now: int) -> None:
+def _acknowledge(transaction: Transaction, delivery: Standing, now: int) -> None:
     """The partner has this snapshot after all; a payload that is not a dossier acknowledges nothing."""
     try:
         glance = msgspec.json.decode(delivery.payload, type=_Glance)
@@ -271,54 +291,27 @@ def follow_lane(transaction: Transaction, lane: int, before: LaneState) -> LaneS
     return before if row is None else LaneState(row[0])
 
 
-def retry_deliveries(transaction: Transaction, order: BulkRetry) -> BulkDone:
-    """Retry what matches, or say what would be retried."""
-    statement = _WAITING if order.state == "waiting" else _STUCK
-    found = transaction.all(
-        statement,
-        {
-            "destination": order.destination,
-            "state": order.state,
-            "code": order.code,
-            "dossier": order.dossier,
-            "most": order.limit + 1,
-        },
-    )
-    chosen, lanes = [row[0] for row in found[: order.limit]], {row[1] for row in found[: order.limit]}
+def standing(
+    transaction: Transaction, chosen: Iterable[int], lanes: Iterable[int]
+) -> tuple[dict[int, LaneState], list[Standing], set[int]]:
+    """The lanes, locked, with their states; the deliveries as they are under the locks; those at the partner."""
     states = _lock(transaction, lanes)
-    busy = _at_partner(transaction, lanes)
-    # read again under the locks: what moved meanwhile is no longer meant
-    wanted = [item for item in _read(transaction, chosen) if item.state == order.state]
-    free = [item for item in wanted if item.id not in busy]
-    done = BulkDone(
-        action=None,
-        dry_run=order.dry_run,
-        deliveries=[str(item.id) for item in free],
-        busy=[str(item.id) for item in wanted if item.id in busy],
-        more=len(found) > order.limit,
-    )
-    if order.dry_run or not free:
-        return done
-    _write(transaction, [(item, _RETRIED) for item in free], to_micros(order.now))
-    follow_heads(transaction, {item.lane for item in free if states.get(item.lane) is not LaneState.LEASED})
-    action = _record_bulk(transaction, order, free)
-    insert_events(transaction, [_event(transaction, order, item, _RETRIED) for item in free])
-    return msgspec.structs.replace(done, action=action)
+    return states, _read(transaction, chosen), _at_partner(transaction, lanes)
 
 
-def _record_bulk(transaction: Transaction, order: BulkRetry, moved: Sequence[_Delivery]) -> str:
-    """One row for the whole, and one for every lane, so that each dossier's history shows it."""
-    by_lane: dict[str, list[str]] = {}
-    for item in moved:
-        by_lane.setdefault(lane_target(item.destination, item.dossier), []).append(str(item.id))
-    detail = {"state": order.state, "code": order.code, "deliveries": len(moved), "lanes": len(by_lane)}
-    bulk = record_action(transaction, order, order.destination, detail)
-    for target, deliveries in by_lane.items():
-        record_action(transaction, order, target, {"bulk": bulk, "deliveries": deliveries})
-    return bulk
+def send_again(
+    transaction: Transaction,
+    order: Instruction,
+    items: Sequence[Standing],
+    states: dict[int, LaneState],
+) -> None:
+    """Let ``items`` be sent again when their turn comes, and tell it; their lanes are locked."""
+    _write(transaction, [(item, _RETRIED) for item in items], to_micros(order.now))
+    follow_heads(transaction, {item.lane for item in items if states.get(item.lane) is not LaneState.LEASED})
+    insert_events(transaction, [_event(transaction, order, item, _RETRIED) for item in items])
 
 
-def _event(transaction: Transaction, order: Order, delivery: _Delivery, change: _Change) -> EventRow:
+def _event(transaction: Transaction, order: Instruction, delivery: Standing, change: _Change) -> EventRow:
     data = {
         "delivery": str(delivery.id),
         "operation": delivery.operation,

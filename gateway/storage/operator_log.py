@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gateway.storage.instants import to_micros
-from gateway.storage.orders import BulkRetry, Hold, Instruction, Pause, Resolve, Resume, Retry, Skip, Unhold
+from gateway.storage.orders import (
+    AskAgain,
+    BulkRetry,
+    Hold,
+    Instruction,
+    Pause,
+    Resolve,
+    Resume,
+    Retry,
+    Skip,
+    Unhold,
+)
 from gateway.storage.oversight import Action
 from gateway.storage.rows import insert_messages
 from gateway.storage.sql import insert
@@ -31,6 +42,7 @@ _VERBS: dict[type[Instruction], str] = {
     Resolve: "resolve",
     Hold: "hold",
     Unhold: "release",
+    AskAgain: "ask",
     BulkRetry: "retry",
     Pause: "pause",
     Resume: "resume",

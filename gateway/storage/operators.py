@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, assert_never
 from gateway.domain.delivery import LaneState
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.storage.instants import to_micros
-from gateway.storage.operator_deliveries import LANE_OF, follow_lane, move_delivery, retry_deliveries
+from gateway.storage.operator_bulk import retry_deliveries
+from gateway.storage.operator_deliveries import LANE_OF, ask_again, follow_lane, move_delivery
 from gateway.storage.operator_log import json_text, lane_target, record_action
 from gateway.storage.orders import (
+    AskAgain,
     BulkRetry,
     DestinationDone,
     Done,
@@ -72,7 +74,7 @@ def _turn(transaction: Transaction, order: Order) -> tuple[int, int]:
         case Hold() | Unhold():
             where = {"destination": order.destination, "dossier": order.dossier}
             row = transaction.one(_FIND_LANE, where)
-        case Retry() | Skip() | Resolve():
+        case Retry() | Skip() | Resolve() | AskAgain():
             row = transaction.one(LANE_OF, {"delivery": order.delivery})
         case BulkRetry():
             return 2, 0
@@ -86,6 +88,8 @@ def _operate(transaction: Transaction, order: Order) -> Done | GatewayError:
         match order:
             case Retry() | Skip() | Resolve():
                 return move_delivery(transaction, order)
+            case AskAgain():
+                return ask_again(transaction, order)
             case Hold() | Unhold():
                 return _hold(transaction, order)
             case BulkRetry():

@@ -69,6 +69,12 @@ class BulkRetry(Instruction, frozen=True, kw_only=True):
     dry_run: bool = True
 
 
+class AskAgain(Instruction, frozen=True, kw_only=True):
+    """Ask the partner once more what became of a delivery in doubt, as soon as its turn comes."""
+
+    delivery: int
+
+
 class Pause(Instruction, frozen=True, kw_only=True):
     """Send nothing to a destination until it is resumed."""
 
@@ -122,5 +128,5 @@ class DestinationDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DeliveryOrder: TypeAlias = Retry | Skip | Resolve
-Order: TypeAlias = DeliveryOrder | Hold | Unhold | BulkRetry | Pause | Resume
+Order: TypeAlias = DeliveryOrder | AskAgain | Hold | Unhold | BulkRetry | Pause | Resume
 Done: TypeAlias = DeliveryDone | LaneDone | BulkDone | DestinationDone

@@ -51,6 +51,8 @@ def one_of(column: str, values: Iterable[str]) -> str:
 _FINAL = sorted(state for state, targets in MOVES.items() if not targets)
 STUCK = ("rejected", "parked", "in_doubt", "skipped")
 """States in which a delivery has an index of its own; a query that is to use it names all of them, in this order."""
+TROUBLED = ("rejected", "parked", "in_doubt", "waiting")
+"""States that have a cause, and another index; a query that is to use it names all of them, in this order."""
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -181,6 +183,12 @@ for _index in (
         "state",
         "id",
         where=one_of("state", STUCK),
+    ),
+    # causes are counted from this index alone; what goes well never comes into it
+    _partial(
+        "ix_delivery_troubled",
+        *("destination", "state", "operation", "code", "sent_at", "created_at", "retried_at", "id"),
+        where=one_of("state", TROUBLED),
     ),
     _partial("ix_delivery_doubted", "destination", "id", where="doubts > 0"),
     # the two questions about the past that no other index answers; neither costs the hot path a row
