@@ -11,13 +11,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gateway.api.deliveries import Reason, Reasoned
+from gateway.api.deliveries import Reason
 from gateway.api.inputs import Identifier, Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
-from gateway.domain.dossier import DossierCode
+from gateway.domain.dossier import NO_NUL, DossierCode, Instant
 from gateway.domain.errors import NotFoundError
 from gateway.domain.violation import Violation
 from gateway.statussync.compare import DriftKind
@@ -25,9 +25,13 @@ from gateway.statussync.drift_phrases import ExplainedDrift, explained
 from gateway.statussync.repair import DossierRepair, RepairDone, RepairRequest
 from gateway.storage.clients import Scope
 from gateway.storage.drift import DriftFilter, DriftState, DriftView, drift_by_id, drifts
+from gateway.storage.drift_figures import Pass, Place, last_pass, places
 from gateway.storage.drift_repairs import Tolerance
 
 _LIST = "drift"
+
+
+FieldPlace = Annotated[str, Meta(max_length=200, pattern=NO_NUL, examples=["/due_at"])]
 
 
 class DriftQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,7 @@ class DriftQuery(msgspec.Struct, frozen=True, kw_only=True):
     destination: Word | None = None
     dossier: DossierCode | None = None
     kind: DriftKind | None = None
+    field: FieldPlace | None = None
     state: DriftState | None = None
     cursor: Cursor | None = None
     limit: Limit = 50
@@ -48,11 +53,26 @@ class DriftPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class DriftSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How many differences stand how, by destination, kind and field. ``last_pass``: what the last whole look at the
+    partners has seen; null: there was none."""
+
+    items: list[Place]
+    last_pass: Pass | None
+
+
+class Toleration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a difference is left as it is; ``until`` left out: as long as neither of its two values changes."""
+
+    reason: Reason
+    until: Instant | None = None
+
+
 class RepairOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which differences to mend: ``ids``, or all open ones that fit the other fields, at least one of them.
 
     ``dry_run`` (the default) only says what would be sent. ``allow_backwards``: a status that the partner has may be
-    taken back.
+    taken back. ``after``: `next` of the answer before, to mend many in portions of ``limit``.
     """
 
     reason: Reason
@@ -60,6 +80,8 @@ class RepairOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     destination: Word | None = None
     dossier: DossierCode | None = None
     kind: DriftKind | None = None
+    field: FieldPlace | None = None
+    after: Identifier | None = None
     allow_backwards: bool = False
     dry_run: bool = True
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
@@ -75,6 +97,7 @@ async def list_drift(api: Api, call: Call) -> Answer:
             destination=query.destination,
             dossier=query.dossier,
             kind=None if query.kind is None else str(query.kind),
+            field=query.field,
             state=query.state,
         ),
         after=None if key is None else key[0],
@@ -83,6 +106,12 @@ async def list_drift(api: Api, call: Call) -> Answer:
     items = [_explained(api, view) for view in await api.gateway.database.read(question)]
     last = (int(items[-1].id),) if items else None
     return Answer(value=DriftPage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
+
+
+async def get_drift_summary(api: Api, _call: Call) -> Answer:
+    """How many differences stand how."""
+    items = await api.gateway.database.read(places)
+    return Answer(value=DriftSummary(items=items, last_pass=await api.gateway.database.read(last_pass)))
 
 
 async def get_drift(api: Api, call: Call) -> Answer:
@@ -115,6 +144,8 @@ async def apply_repairs(api: Api, call: Call) -> Answer:
         destination=body.destination,
         dossier=body.dossier,
         kind=None if body.kind is None else str(body.kind),
+        field=body.field,
+        after=None if body.after is None else int(body.after),
         allow_backwards=body.allow_backwards,
         dry_run=body.dry_run,
         limit=body.limit,
@@ -126,11 +157,13 @@ async def apply_repairs(api: Api, call: Call) -> Answer:
 
 async def tolerate_drift(api: Api, call: Call) -> Answer:
     """Leave a difference as it is."""
+    body = call.body_as(Toleration)
     order = Tolerance(
         actor=call.actor,
-        reason=call.body_as(Reasoned).reason,
+        reason=body.reason,
         now=api.now,
         drift=int(call.path["drift"]),
+        until=body.until,
     )
     return Answer(value=await api.gateway.repairs.tolerate(order))
 

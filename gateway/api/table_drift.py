@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from gateway.api.deliveries import Reasoned
 from gateway.api.drift import (
     DriftPage,
     DriftQuery,
+    DriftSummary,
     RepairOrderBody,
+    Toleration,
     apply_repairs,
     get_drift,
+    get_drift_summary,
     list_drift,
     tolerate_drift,
 )
@@ -34,6 +36,20 @@ DRIFT: tuple[Route, ...] = (
         handler=list_drift,
         query=DriftQuery,
         successes=(Success(status=200, description="A page of differences.", kind=DriftPage),),
+    ),
+    Route(
+        method="GET",
+        path="/v1/drift/summary",
+        name="get_drift_summary",
+        tag="drift",
+        scope=Scope.DELIVERIES_READ,
+        summary="Count differences",
+        description=(
+            "How many differences that are not gone stand in which state, by destination, kind and place in the record: "
+            "how many of them sending again mends, and since when the oldest is known; and what the last pass saw."
+        ),
+        handler=get_drift_summary,
+        successes=(Success(status=200, description="The counts.", kind=DriftSummary),),
     ),
     Route(
         method="POST",
@@ -73,9 +89,11 @@ DRIFT: tuple[Route, ...] = (
         tag="drift",
         scope=Scope.DELIVERIES_OPERATE,
         summary="Leave a difference as it is",
-        description="It counts as open again when one of its two values changes.",
+        description=(
+            "It counts as open again when one of its two values changes, or when a pass still finds it after `until`."
+        ),
         handler=tolerate_drift,
-        body=Body(kind=Reasoned, example=_REASON),
+        body=Body(kind=Toleration, example={**_REASON, "until": "2026-12-31T17:00:00+07:00"}),
         successes=(Success(status=200, description="Noted.", kind=Tolerated),),
         problems=("unreadable", "conflict"),
     ),

@@ -7,6 +7,7 @@ difference is open.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -44,6 +45,9 @@ class Which(NamedTuple):
     )
     dossier: Annotated[str | None, typer.Option(help="Only of this dossier.", show_default=False)] = None
     kind: Annotated[str | None, typer.Option(help=f"Only this class: {KINDS}.", show_default=False)] = None
+    field: Annotated[
+        str | None, typer.Option(help="Only this place in the record, like /due_at.", show_default=False)
+    ] = None
 
     def require_sense(self) -> None:
         """BadParameter for a class that there is not."""
@@ -110,6 +114,30 @@ def _explained(settings: Settings, found: Sequence[DriftView]) -> list[Explained
         for name, section in settings.destination.items()
     }
     return [explained(each, partner=titles.get(each.destination, each.destination)) for each in found]
+
+
+@app.command("summary", epilog=examples("lienthong reconcile summary", "lienthong reconcile summary --json"))
+def summary(*, config: Config = None, as_json: AsJson = False) -> None:
+    """Count differences by destination, class and place in the record. Exit code 1: one is open."""
+    from gateway.api.drift import DriftSummary
+    from gateway.cli.exits import NO
+    from gateway.cli.opening import configured, reading
+    from gateway.cli.screen import console, print_json, table
+    from gateway.storage.drift_figures import last_pass, places
+
+    with reading(configured(config)) as database:
+        found = DriftSummary(items=database.ask(places), last_pass=database.ask(last_pass))
+    if as_json:
+        print_json(found)
+    else:
+        headings = ("destination", "class", "field", "state", "count", "mended by sending", "since")
+        rows = [
+            (each.destination, each.kind, each.field, each.state, each.count, each.mendable, each.oldest_at)
+            for each in found.items
+        ]
+        console().print(table(headings, rows))
+    if any(each.state == "open" for each in found.items):
+        raise typer.Exit(NO)
 
 
 @app.command("show", epilog=examples("lienthong reconcile show 250265610090795008"))
@@ -221,6 +249,12 @@ def apply(
     ] = False,
     dry_run: DryRun = False,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many differences.")] = 100,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ID", min=1, help="Only those behind this one, to go on in portions.", show_default=False
+        ),
+    ] = None,
     by: Changing,
 ) -> None:
     """Ask the partner anew and send again what it lacks. Exit code 1: something is left to a person."""
@@ -243,6 +277,7 @@ def apply(
         allow_backwards=allow_backwards,
         dry_run=dry_run,
         limit=limit,
+        after=after,
     )
     done = complete(_carried_out(by.way, request))
     if by.as_json:
@@ -259,8 +294,18 @@ async def _carried_out(way: Way, request: RepairRequest) -> RepairDone:
 
     body: dict[str, Any] = {
         name: getattr(request, name)
-        for name in ("reason", "destination", "dossier", "kind", "allow_backwards", "dry_run", "limit")
+        for name in (
+            "reason",
+            "destination",
+            "dossier",
+            "kind",
+            "field",
+            "allow_backwards",
+            "dry_run",
+            "limit",
+        )
     }
+    body["after"] = None if request.after is None else str(request.after)
     body["ids"] = [str(each) for each in request.ids]
     return await give(
         way, lambda gateway: gateway.repairs.carry_out(request), "/v1/drift/apply", body, RepairDone
@@ -272,7 +317,7 @@ def _lines(done: RepairDone) -> list[str]:
     if not done.dossiers:
         return ["there is no open difference like that"]
     lines = [line for each in done.dossiers for line in _dossier_lines(each)]
-    return lines + (["there are more: repeat the command"] if done.more else [])
+    return lines + ([f"there are more: go on with --after {done.next}"] if done.more else [])
 
 
 def _dossier_lines(each: DossierRepair) -> list[str]:
@@ -299,25 +344,36 @@ def _dossier_lines(each: DossierRepair) -> list[str]:
     epilog=examples("lienthong reconcile tolerate 250265610090795008 --reason 'agreed with the portal'"),
 )
 @spread
-def tolerate(drift: DriftId, *, by: Changing) -> None:
-    """Leave a difference as it is, until one of its two values changes."""
+def tolerate(
+    drift: DriftId,
+    *,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Up to the end of this day; without it for good.", show_default=False
+        ),
+    ] = None,
+    by: Changing,
+) -> None:
+    """Leave a difference as it is, until one of its two values changes, or a day is over."""
     from gateway.cli.opening import run as complete
     from gateway.cli.screen import print_json
 
-    done = complete(_tolerated(by, drift))
+    done = complete(_tolerated(by, drift, until))
     if by.as_json:
         print_json(done)
     else:
         print(f"difference {done.drift} is tolerated")
 
 
-async def _tolerated(by: Changing, drift: int) -> Tolerated:
+async def _tolerated(by: Changing, drift: int, until: datetime | None) -> Tolerated:
     from gateway.cli.giving import give
+    from gateway.reports.periods import end_of
     from gateway.statussync.repair import Tolerated
     from gateway.storage.drift_repairs import Tolerance
 
-    order = Tolerance(drift=drift, **by.instruction)
+    end = None if until is None else end_of(until.date())
+    order = Tolerance(drift=drift, until=end, **by.instruction)
+    body = {"reason": order.reason, "until": None if end is None else end.isoformat()}
     path = f"/v1/drift/{drift}/tolerate"
-    return await give(
-        by.way, lambda gateway: gateway.repairs.tolerate(order), path, {"reason": order.reason}, Tolerated
-    )
+    return await give(by.way, lambda gateway: gateway.repairs.tolerate(order), path, body, Tolerated)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -86,13 +87,43 @@ def _word(part: str) -> str:
     return instant.astimezone(VIETNAM).strftime("%H:%M:%S %d/%m/%Y") if instant.tzinfo else part
 
 
+Blame: TypeAlias = Literal["gateway", "one_door", "partner", "unknown"]
+"""Through whom records differ: we never sent it, the one-door system never gave it, the partner does not have what it
+acknowledged, or somebody whom neither knows told the partner."""
+Actor: TypeAlias = Literal["operator", "second_person", "one_door", "person"]
+"""Who must act: an operator orders the repair, a second person agrees to it, the one-door system sends what is missing,
+or a person finds out."""
+_ONE_DOOR = (DriftKind.END_MISSING, STEPS)
+
+
+def blame(view: DriftView) -> Blame:
+    """Through whom the two records differ."""
+    if (view.kind, view.field) == _ONE_DOOR:
+        return "one_door"
+    if view.kind == DriftKind.UNKNOWN_HERE:
+        return "unknown"
+    never_sent = view.repair is not None and any(not part.delivery for part in view.repair.deliveries)
+    return "gateway" if never_sent or view.field == LANE else "partner"
+
+
+def actor(view: DriftView) -> Actor:
+    """Who must act."""
+    if view.repair is not None:
+        return "second_person" if view.repair.backwards else "operator"
+    return "one_door" if (view.kind, view.field) == _ONE_DOOR else "person"
+
+
 class ExplainedDrift(DriftView, frozen=True, kw_only=True):
-    """A difference with its explanation, one sentence for an official."""
+    """A difference with its explanation, one sentence for an official; through whom it came, and who must act."""
 
     explanation: str
+    blame: Blame
+    actor: Actor
 
 
 def explained(view: DriftView, *, partner: str) -> ExplainedDrift:
     """``view`` with its explanation; ``partner`` is the partner's Vietnamese title."""
     told = explain(DriftKind(view.kind), view.field, view.ours, view.theirs, partner=partner)
-    return ExplainedDrift(**msgspec.structs.asdict(view), explanation=told)
+    return ExplainedDrift(
+        **msgspec.structs.asdict(view), explanation=told, blame=blame(view), actor=actor(view)
+    )

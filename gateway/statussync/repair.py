@@ -54,7 +54,8 @@ Outcome: TypeAlias = Literal["ordered", "would_order", "nothing_to_do", "held_ba
 class RepairRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which differences to mend, and by whose word. Without ``ids``: all open ones that fit the other columns.
 
-    ``allow_backwards``: the partner's status may move backwards.
+    ``allow_backwards``: the partner's status may move backwards. ``after``: only those behind this one, so that many are
+    mended in portions.
     """
 
     actor: str
@@ -63,6 +64,8 @@ class RepairRequest(msgspec.Struct, frozen=True, kw_only=True):
     destination: str | None = None
     dossier: str | None = None
     kind: str | None = None
+    field: str | None = None
+    after: int | None = None
     allow_backwards: bool = False
     dry_run: bool = True
     limit: int = 100
@@ -98,11 +101,16 @@ class DossierRepair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairDone(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request did, or would do. ``more``: the limit cut it off."""
+    """What a request did, or would do. ``more``: the limit cut it off; ``next``: after which difference to go on.
+
+    ``looked``: how many differences it was about.
+    """
 
     dry_run: bool
     dossiers: list[DossierRepair]
     more: bool
+    next: str | None = None
+    looked: int = 0
 
 
 class Tolerated(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +159,13 @@ class RepairDesk:
         done = await asyncio.gather(*map(one, by_dossier.values()))
         for name in {each.destination for each in done if each.outcome == "ordered"}:
             self._wake(name)
-        return RepairDone(dry_run=request.dry_run, dossiers=list(done), more=more)
+        return RepairDone(
+            dry_run=request.dry_run,
+            dossiers=list(done),
+            more=more,
+            next=chosen[-1].id if more and chosen else None,
+            looked=len(chosen),
+        )
 
     async def tolerate(self, order: Tolerance) -> Tolerated:
         """Leave a difference as it is. NotFoundError, ConflictError."""
@@ -164,9 +178,10 @@ class RepairDesk:
             destination=request.destination,
             dossier=request.dossier,
             kind=request.kind,
+            field=request.field,
             state=None if request.ids else DriftState.OPEN,
         )
-        asked = functools.partial(drifts, wanted=wanted, limit=request.limit + 1)
+        asked = functools.partial(drifts, wanted=wanted, after=request.after, limit=request.limit + 1)
         rows = await self._database.read(asked)
         missing = {str(each) for each in request.ids} - {row.id for row in rows}
         if missing and len(rows) <= request.limit:

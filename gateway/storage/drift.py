@@ -86,7 +86,10 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftView(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference. ``field``: a JSON pointer, or a step's key. ``ours`` and ``theirs`` name no person."""
+    """One difference. ``field``: a JSON pointer, or a step's key. ``ours`` and ``theirs`` name no person.
+
+    ``tolerated_until`` null: as long as neither of the two changes.
+    """
 
     id: str
     run: str
@@ -104,20 +107,22 @@ class DriftView(msgspec.Struct, frozen=True, kw_only=True):
     applied_by: str | None
     applied_reason: str | None
     gone_at: datetime | None
+    tolerated_until: datetime | None = None
 
 
 class DriftFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which differences. ``state`` None: all that are not gone."""
+    """Which differences. ``state`` None: all that are not gone. ``field``: this place of the record alone."""
 
     ids: tuple[int, ...] = ()
     destination: str | None = None
     dossier: str | None = None
     kind: str | None = None
+    field: str | None = None
     state: DriftState | None = None
 
 
 _STANDING = Statement("""
-    SELECT id, kind, field, state, ours, theirs FROM drift
+    SELECT id, kind, field, state, ours, theirs, tolerated_until FROM drift
     WHERE destination = :destination AND dossier_code = :dossier AND state <> 'gone' FOR_UPDATE
 """)
 _ADD = insert(
@@ -191,10 +196,11 @@ def _add(transaction: Transaction, item: Findings, found: Found) -> int:
 
 
 def _see(transaction: Transaction, item: Findings, found: Found, row: Row) -> int:
-    """The difference is still there: what was ordered against it has not helped, what was tolerated may have changed."""
-    identifier, _, _, before, ours, theirs = row
+    """The difference is still there: what was ordered against it has not helped, what was tolerated may have changed,
+    or has been tolerated long enough."""
+    identifier, _, _, before, ours, theirs, until = row
     same = (ours, theirs) == (_short(found.ours), _short(found.theirs))
-    tolerated = before == DriftState.TOLERATED and same
+    tolerated = before == DriftState.TOLERATED and same and (until is None or item.now < until)
     state = DriftState.TOLERATED if tolerated else DriftState.OPEN
     transaction.run(_SEE, {**_seen(item, found), "id": identifier, "state": state.value})
     return int(state.value != before)
@@ -248,6 +254,7 @@ def _conditions(wanted: DriftFilter) -> list[sa.ColumnElement[bool]]:
         (columns.destination, wanted.destination),
         (columns.dossier_code, wanted.dossier),
         (columns.kind, wanted.kind),
+        (columns.field, wanted.field),
         (columns.state, None if wanted.state is None else wanted.state.value),
     ):
         if value is not None:
@@ -315,4 +322,5 @@ def _view(row: sa.Row[Any]) -> DriftView:
         applied_by=row.applied_by,
         applied_reason=row.applied_reason,
         gone_at=maybe_from_micros(row.gone_at),
+        tolerated_until=maybe_from_micros(row.tolerated_until),
     )

@@ -25,6 +25,23 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How many differences of one kind stand in one state at one destination. ``field``: the place in the record, where
+    it is the same for many dossiers; a step's key is not. ``oldest_at``: since when the oldest is known.
+
+    ``mendable``: of ``count``, so many that sending again mends; ``backwards``: so many of these take a status back.
+    """
+
+    destination: str
+    kind: str
+    field: str
+    state: str
+    count: int
+    mendable: int
+    backwards: int
+    oldest_at: datetime
+
+
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass has seen. ``found``: differences by kind, those that were known among them."""
 
@@ -51,6 +68,34 @@ def standing(connection: sa.Connection) -> list[Standing]:
         .group_by(*columns)
     )
     return [Standing(destination=row[0], kind=row[1], state=row[2], count=int(row[3])) for row in rows]
+
+
+def places(connection: sa.Connection) -> list[Place]:
+    """Differences that are not gone, by destination, kind, field and state."""
+    columns = drift.c
+    field = sa.case((columns.field.startswith("/"), columns.field), else_="").label("field")
+    mendable = sa.func.sum(sa.case((columns.repair.is_not(None), 1), else_=0))
+    backwards = sa.func.sum(sa.case((columns.repair.contains('"backwards":true'), 1), else_=0))
+    grouped = (columns.destination, columns.kind, field, columns.state)
+    rows = connection.execute(
+        sa.select(*grouped, sa.func.count(), mendable, backwards, sa.func.min(columns.found_at))
+        .where(columns.state != sa.literal_column("'gone'"))
+        .group_by(columns.destination, columns.kind, sa.text("3"), columns.state)
+        .order_by(columns.destination, columns.kind, sa.text("3"), columns.state)
+    )
+    return [
+        Place(
+            destination=row[0],
+            kind=row[1],
+            field=row[2],
+            state=row[3],
+            count=int(row[4]),
+            mendable=int(row[5]),
+            backwards=int(row[6]),
+            oldest_at=from_micros(row[7]),
+        )
+        for row in rows
+    ]
 
 
 def last_pass(connection: sa.Connection) -> Pass | None:

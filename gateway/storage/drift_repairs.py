@@ -76,12 +76,13 @@ class RepairOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
-    """Leave the difference ``drift`` as it is."""
+    """Leave the difference ``drift`` as it is. ``until`` None: as long as neither of its two values changes."""
 
     actor: str
     reason: str
     now: datetime
     drift: int
+    until: datetime | None = None
 
 
 class Enqueued(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +146,8 @@ _REPAIRING = Statement("""
     WHERE id = :id
 """)
 _TOLERATE = Statement("""
-    UPDATE drift SET state = 'tolerated', applied_at = :now, applied_by = :actor, applied_reason = :reason
+    UPDATE drift SET state = 'tolerated', applied_at = :now, applied_by = :actor, applied_reason = :reason,
+        tolerated_until = :until
     WHERE id = :id
 """)
 _FIND = Statement("SELECT state, destination, dossier_code, kind, field FROM drift WHERE id = :id FOR_UPDATE")
@@ -365,9 +367,12 @@ def _tolerate(transaction: Transaction, order: Tolerance) -> str | GatewayError:
     if row is None:
         return NotFoundError(f"there is no difference {order.drift}")
     state, destination, dossier, kind, field = row
+    if order.until is not None and order.until <= order.now:
+        return ConflictError(f"until {order.until.isoformat()} is over already; give a later day, or none")
     if state != DriftState.OPEN:
         return ConflictError(f"difference {order.drift} is {state}; only an open one can be tolerated")
-    transaction.run(_TOLERATE, {**by_whom(order), "id": order.drift})
+    until = None if order.until is None else to_micros(order.until)
+    transaction.run(_TOLERATE, {**by_whom(order), "id": order.drift, "until": until})
     return write_action(
         transaction,
         Action(
@@ -376,6 +381,11 @@ def _tolerate(transaction: Transaction, order: Tolerance) -> str | GatewayError:
             target=lane_target(destination, dossier),
             reason=order.reason,
             now=order.now,
-            detail={"drift": str(order.drift), "kind": kind, "field": field},
+            detail={
+                "drift": str(order.drift),
+                "kind": kind,
+                "field": field,
+                **({} if order.until is None else {"until": order.until.isoformat()}),
+            },
         ),
     )

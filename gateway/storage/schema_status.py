@@ -289,6 +289,7 @@ drift = Table(
     Column("applied_by", Text),
     Column("applied_reason", Text),
     Column("gone_at", BigInteger),
+    Column("tolerated_until", BigInteger),  # null: as long as neither of its values changes
     CheckConstraint("state IN ('open', 'repairing', 'gone', 'tolerated')", name="state"),
 )
 for _index in (

@@ -29,6 +29,7 @@ from gateway.storage.drift import (
     drifts,
     record_findings,
 )
+from gateway.storage.drift_figures import places
 from gateway.storage.drift_lanes import (
     LaneFile,
     count_lanes,
@@ -452,3 +453,33 @@ async def test_status_that_does_not_go_back_needs_no_second_person(drifting):
     drifting.database.oversight = oversight(["drift.repair_backwards"], 3600)
 
     assert (await drifting.order("1")).deliveries
+
+
+async def test_difference_is_tolerated_until_a_day_and_no_longer(drifting):
+    await drifting.record(difference())
+    (row,) = await drifting.rows()
+    order = Tolerance(actor="an", reason="agreed", now=NOW, drift=int(row.id), until=later(minutes=10))
+    await drifting.database.apply(tolerate, order)
+
+    await drifting.record(difference(), minutes=9)
+    (row,) = await drifting.rows()
+    assert (row.state, row.tolerated_until) == (DriftState.TOLERATED, later(minutes=10))
+    assert await drifting.record(difference(), minutes=10) == (1, 0)
+
+    past = msgspec.structs.replace(order, until=NOW)
+    with pytest.raises(ConflictError, match="over already"):
+        await drifting.database.apply(tolerate, past)
+
+
+async def test_differences_are_counted_by_the_place_where_they_stand(drifting):
+    back = RepairPlan(deliveries=[RepairPart(delivery="7", operation="step", key="s1")], backwards=True)
+    await drifting.record(
+        difference("DUE_DIFFERS", "/due_at", repair=back), difference(), difference(field="k2")
+    )
+    await drifting.record(difference("DUE_DIFFERS", "/due_at", repair=None), dossier="H99-2")
+
+    found = await drifting.database.read(places)
+    counted = [(each.kind, each.field, each.count, each.mendable, each.backwards) for each in found]
+    assert counted == [("DUE_DIFFERS", "/due_at", 2, 1, 1), ("STEPS_MISSING", "", 2, 2, 0)]
+    assert {each.oldest_at for each in found} == {NOW}
+    assert len(await drifting.rows(field="/due_at")) == 2

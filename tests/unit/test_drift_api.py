@@ -164,3 +164,24 @@ async def test_every_address_wants_its_scope(door, method, path, scope):
     others = frozenset(Scope) - {scope}
     assert (await door.call(method, path, *others, json=WHY)).status_code == 403
     assert (await door.call(method, path, scope, json=WHY)).status_code != 403
+
+
+async def test_differences_are_counted_with_who_must_act(door):
+    summary = (await door.call("GET", "/v1/drift/summary")).json()
+    assert {(each["kind"], each["state"], each["count"]) for each in summary["items"]} == {
+        ("END_MISSING", "open", 1),
+        ("DUE_DIFFERS", "open", 1),
+    }
+    items = await listed(door)
+    assert {(each["blame"], each["actor"]) for each in items} == {("partner", "operator")}
+
+
+async def test_repairs_go_on_behind_a_difference(door):
+    first = await door.call("POST", "/v1/drift/apply", json={"destination": PORTAL, "limit": 1, **WHY})
+    told = first.json()
+    assert (told["looked"], told["more"]) == (1, True)
+    rest = await door.call(
+        "POST", "/v1/drift/apply", json={"destination": PORTAL, "limit": 1, "after": told["next"], **WHY}
+    )
+    assert (rest.json()["looked"], rest.json()["more"], rest.json()["next"]) == (1, False, None)
+    assert rest.json()["dossiers"][0]["dossier"] != told["dossiers"][0]["dossier"]
