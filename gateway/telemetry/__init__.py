@@ -155,6 +155,11 @@ ANCHORED_AT = Gauge(
     "lienthong_evidence_anchor_timestamp_seconds",
     "When an authority last stamped a checkpoint; 0: never, or no authority is configured.",
 )
+OFF_CONTRACT = Gauge(
+    "lienthong_answers_off_contract",
+    "Answers of the last 24 hours that do not match the pinned contract.",
+    ["destination"],
+)
 PAUSED = Gauge(
     "lienthong_destination_paused", "1 while an operator has paused a destination.", ["destination"]
 )

@@ -25,7 +25,7 @@ UNITS = ("_seconds", "_bytes", "_ratio")
 COUNTS = frozenset(
     f"lienthong_{name}"
     for name in (
-        *("breaker_open", "destination_paused", "traffic_stopped", "job_failing"),
+        *("breaker_open", "destination_paused", "answers_off_contract", "traffic_stopped", "job_failing"),
         *("deliveries_open", "lanes", "lanes_leased", "workers", "evidence_entries", "lag_events_behind"),
         *("shown_late", "dossiers_pending", "dossiers_at_risk", "versions_unassessed"),
         *("payment_attempts", "progress_open", "drift_differences", "drift_found", "drift_dossiers"),
