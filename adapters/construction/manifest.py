@@ -90,6 +90,11 @@ manifest = Manifest(
     reads=_READS,
     personal_fields=PERSONAL_FIELDS,
     capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=16 * 1024 * 1024),
+    off_contract=(
+        "another_call",
+        "other_dossier",
+        "anything_else",
+    ),
 )
 
 

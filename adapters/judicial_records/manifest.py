@@ -46,6 +46,13 @@ manifest = Manifest(
     secret_fields=SECRET_FIELDS,
     secret_headers=("authorization", "cookie", "set-cookie", "lgspaccesstoken"),
     capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=32 * 1024 * 1024),
+    off_contract=(
+        "leaked_fault",
+        "http_status",
+        "no_envelope",
+        "success_text",
+        "other_dossier",
+    ),
 )
 
 

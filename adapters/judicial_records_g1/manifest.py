@@ -44,6 +44,11 @@ manifest = Manifest(
     secret_fields=SECRET_FIELDS,
     secret_headers=("authorization", "cookie", "set-cookie", "lgspaccesstoken"),
     capacity=Capacity(concurrency=4, read_timeout=60.0, max_response_bytes=4 * 1024 * 1024),
+    off_contract=(
+        "http_status",
+        "no_envelope",
+        "undocumented",
+    ),
 )
 
 

@@ -63,6 +63,17 @@ manifest = Manifest(
     secret_fields=("session", "password", "access_token", "refresh_token", "client_secret", "token"),
     secret_headers=("authorization", "cookie", "set-cookie", "proxy-authorization"),
     capacity=Capacity(),
+    off_contract=(
+        "empty_body",
+        "markup_body",
+        "unreadable_body",
+        "uncoded_body",
+        "duplicate_update_success",
+        "success_with_other_text",
+        "technical_text",
+        "anything_else",
+        "contradiction",
+    ),
 )
 
 _STORE = frozenset(question.name for question in QUESTIONS if question.endpoint in STORE_ENDPOINTS)

@@ -51,6 +51,17 @@ manifest = Manifest(
     secret_fields=(*CARD_FIELDS, KEY_FIELD),
     secret_headers=("authorization", "cookie", "set-cookie", "proxy-authorization"),
     capacity=Capacity(connect_timeout=5.0, read_timeout=30.0, max_response_bytes=16 * 1024 * 1024),
+    off_contract=(
+        "empty_body",
+        "markup_body",
+        "unreadable_body",
+        "uncoded_body",
+        "other_payment",
+        "unproved_answer",
+        "init_foreign_url",
+        "init_without_url",
+        "query_strange",
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.domain.cause import Cause
 from gateway.port.signing import UNSIGNED, SigningPolicy
 
 
@@ -67,7 +68,8 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """An adapter's self-description. ``secret_fields``: names of body fields that are never stored in clear;
-    ``personal_fields``: of those that hold personal data, which can be taken out of a proof."""
+    ``personal_fields``: of those that hold personal data, which can be taken out of a proof; ``off_contract``: codes of
+    outcomes that say of an answer that the contract does not describe it."""
 
     name: str
     title: str
@@ -79,6 +81,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     personal_fields: tuple[str, ...] = ()
     secret_headers: tuple[str, ...] = ("authorization", "cookie", "set-cookie")
     capacity: Capacity = Capacity()
+    causes: tuple[Cause, ...] = ()
+    off_contract: tuple[str, ...] = ()
 
     def operation(self, name: str) -> Operation:
         """The operation called ``name``; KeyError when the adapter has none."""
