@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from adapters.construction.settings import Settings, Signing
 from gateway.access import secret_fields, secret_headers
+from gateway.mapping.causes import causes_of
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from gateway.port.signing import UNSIGNED, Answers, Profile, SigningPolicy
 from mappings.construction import operations
@@ -82,6 +83,7 @@ _READS = (
 )
 
 manifest = Manifest(
+    causes=causes_of("mappings.construction"),
     name="construction",
     title="Construction permits and planning information",
     title_vi="Cấp giấy phép xây dựng, cung cấp thông tin quy hoạch",

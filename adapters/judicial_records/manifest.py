@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from adapters.judicial_records.settings import Settings
 from gateway.access import secret_fields, secret_headers
+from gateway.mapping.causes import causes_of
 from gateway.port import Capacity, Manifest, Operation, OperationKind
 from mappings.judicial_records import SECRET_FIELDS
 from mappings.judicial_records.personal import PERSONAL_FIELDS
@@ -37,6 +38,7 @@ _TELL = Operation(
 )
 
 manifest = Manifest(
+    causes=causes_of("mappings.judicial_records"),
     name="judicial_records",
     title="Judicial record certificates",
     title_vi="Cấp phiếu lý lịch tư pháp",

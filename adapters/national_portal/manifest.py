@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from adapters.national_portal.settings import Settings
+from gateway.mapping.causes import causes_of
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from mappings.national_portal.personal import PERSONAL_FIELDS
 from mappings.national_portal.reads import QUESTIONS, STORE_ENDPOINTS
@@ -44,6 +45,7 @@ _STATUS = Operation(
 )
 
 manifest = Manifest(
+    causes=causes_of("mappings.national_portal"),
     name="national_portal",
     title="National Public Service Portal",
     title_vi="Cổng Dịch vụ công quốc gia",

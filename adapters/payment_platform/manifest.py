@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from adapters.payment_platform.settings import Settings
+from gateway.mapping.causes import causes_of
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from mappings.payment_platform.land import KEY_FIELD
 from mappings.payment_platform.personal import PERSONAL_FIELDS
@@ -20,6 +21,7 @@ BILL = "bill"
 _ASKED = ("partner", "reference", "asked_at")
 
 manifest = Manifest(
+    causes=causes_of("mappings.payment_platform"),
     name="payment_platform",
     title="Payment platform of the National Public Service Portal",
     title_vi="Nền tảng thanh toán của Cổng Dịch vụ công quốc gia",
