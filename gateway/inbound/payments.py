@@ -51,6 +51,7 @@ LARGE_BYTES = 64 * 1024
 # sinks to its number of connections. They are let go one by one: those that came together would otherwise come back
 # together, and keep the loop from proved calls. A proved call never waits; what waits is bounded in calls and in bytes.
 REFUSALS_A_MINUTE = 300.0
+REFUSALS_AT_ONCE = 20.0
 HELD_SECONDS = 1.0
 APART_SECONDS = 0.005
 MOST_HELD = 2000
@@ -97,7 +98,9 @@ class Guard:
 
     async def hold(self, destination: str, size: int) -> None:
         """Let a refused call of ``size`` bytes wait for its answer when there are too many of them."""
-        prompt = self._sampler.take(f"answered {destination}", REFUSALS_A_MINUTE) is not None
+        prompt = (
+            self._sampler.take(f"answered {destination}", REFUSALS_A_MINUTE, REFUSALS_AT_ONCE) is not None
+        )
         if prompt or self._held >= MOST_HELD or self._held_bytes + size > MOST_HELD_BYTES:
             return
         self._held += 1

@@ -24,14 +24,14 @@ class Sampler:
         self._monotonic = monotonic
         self._buckets: dict[str, _Bucket] = {}
 
-    def take(self, name: str, per_minute: float) -> int | None:
+    def take(self, name: str, per_minute: float, at_once: float | None = None) -> int | None:
         """How many were passed over since the last one that was taken; None when this one is passed over, too.
 
-        As many as ``per_minute`` may be taken at once. ``name`` is one of ours, never a caller's word.
+        ``at_once``: the burst, else ``per_minute``. ``name`` is one of ours, never a caller's word.
         """
-        now = self._monotonic()
-        bucket = self._buckets.setdefault(name, _Bucket(tokens=per_minute, filled_at=now))
-        bucket.tokens = min(per_minute, bucket.tokens + (now - bucket.filled_at) * per_minute / 60)
+        now, most = self._monotonic(), per_minute if at_once is None else min(at_once, per_minute)
+        bucket = self._buckets.setdefault(name, _Bucket(tokens=most, filled_at=now))
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.filled_at) * per_minute / 60)
         bucket.filled_at = now
         if bucket.tokens < 1:
             bucket.passed_over += 1

@@ -157,3 +157,6 @@ def test_sampler_grants_its_burst_then_its_rate_and_counts_what_it_passed_over()
     now[0] = 1000.0
     assert [sampler.take("a", 2.0) for _ in range(3)] == [1, 0, None]
     assert sampler.take("never", 0.0) is None
+    assert [sampler.take("c", 60.0, at_once=2.0) for _ in range(3)] == [0, 0, None]
+    now[0] = 1001.0
+    assert [sampler.take("c", 60.0, at_once=2.0) for _ in range(2)] == [1, None]
