@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
+from gateway.api.privacy import PersonalQuery, Sight, masked_record, masked_step, sees_people, writes
 from gateway.api.problem import Refused, invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
@@ -66,12 +67,14 @@ class DossierPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DossierView(msgspec.Struct, frozen=True, kw_only=True):
-    """A dossier as stored, translated into the gateway's vocabulary, and how each destination stands with it."""
+    """A dossier as stored, translated into the gateway's vocabulary, and how each destination stands with it. ``masked``:
+    what names a person, or tells of one, is not shown in ``record``."""
 
     record: Dossier
     created_at: datetime
     updated_at: datetime
     destinations: list[LaneView]
+    masked: bool
 
 
 class StepStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,12 +216,17 @@ async def stored(api: Api, code: str) -> queries.StoredDossier:
 
 async def get_dossier(api: Api, call: Call) -> Answer:
     """One dossier with its standing at every destination."""
-    found = await stored(api, str(call.path["code"]))
+    code, query = str(call.path["code"]), call.query_as(PersonalQuery)
+    found = await stored(api, code)
+    sight = Sight(verb="read_record", dossier=code, detail={"dossier": code, "version": found.version})
+    shown = await sees_people(api, call, sight, personal=query.personal, reason=query.reason)
+    record = msgspec.json.decode(found.record, type=Dossier)
     view = DossierView(
-        record=msgspec.json.decode(found.record, type=Dossier),
+        record=record if shown else masked_record(record),
         created_at=found.created_at,
         updated_at=found.updated_at,
         destinations=found.lanes,
+        masked=not shown,
     )
     return Answer(value=view, headers=(("etag", f'"{found.version}"'),))
 
@@ -240,5 +248,9 @@ async def get_steps(api: Api, call: Call) -> Answer:
             )
         )
     record = msgspec.json.decode(found.record, type=Dossier)
-    steps = [StepView(step=step, deliveries=by_key.get(step.id, [])) for step in record.steps]
+    shown = writes(call.principal)
+    steps = [
+        StepView(step=step if shown else masked_step(step), deliveries=by_key.get(step.id, []))
+        for step in record.steps
+    ]
     return Answer(value=Steps(code=code, version=found.version, steps=steps))

@@ -17,6 +17,7 @@ from gateway.api.inputs import HIGHEST_IDENTIFIER, Word
 from gateway.api.once import once
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.preview import EncodedRequest, encoded
+from gateway.api.privacy import PersonalQuery, Sight, masked_payer, sees_people, writes
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call, Operator
 from gateway.api.route import actor_of as actor_named
@@ -171,13 +172,17 @@ async def preview_payment(api: Api, call: Call) -> Answer:
     """What would be sent, byte for byte; nothing is written."""
     found = await api.gateway.payments.cashier.preview(_wish(call))
     open_book = _reads_dossiers(call.principal)
-    request = encoded(api.gateway.destinations[found.destination], found.request) if open_book else None
+    destination, shut = api.gateway.destinations[found.destination], not writes(call.principal)
+    request = encoded(destination, found.request, masked=shut) if open_book else None
+    order = found.order
+    if shut:
+        order = msgspec.structs.replace(order, payer=masked_payer(order.payer))
     return Answer(
         value=PaymentOrderPreview(
             destination=found.destination,
             result=found.result,
             amount=found.order.amount,
-            order=found.order if open_book else None,
+            order=order if open_book else None,
             request=request,
         )
     )
@@ -224,13 +229,21 @@ def _require_payable(items: list[PaymentItem] | None) -> None:
         )
 
 
-async def payment_view(api: Api, call: Call, identifier: int) -> PaymentView:
-    """One payment as this client may see it; NotFoundError when there is none."""
+async def payment_view(
+    api: Api, call: Call, identifier: int, asked: PersonalQuery | None = None
+) -> PaymentView:
+    """One payment as this client may see it, its payer as ``asked`` says; NotFoundError when there is none."""
     question = functools.partial(queries_payment.payment, identifier=identifier)
     found = await api.gateway.database.read(question)
     if found is None:
         raise NotFoundError(f"there is no payment {identifier}")
-    return found if _reads_dossiers(call.principal) else msgspec.structs.replace(found, payer=None)
+    if not _reads_dossiers(call.principal):
+        return msgspec.structs.replace(found, payer=None)
+    sight = Sight(verb="read_payer", dossier=found.dossier, detail={"payment": found.id})
+    asked = asked or PersonalQuery()
+    if await sees_people(api, call, sight, personal=asked.personal, reason=asked.reason):
+        return found
+    return msgspec.structs.replace(found, payer=masked_payer(found.payer))
 
 
 def _reads_dossiers(principal: Principal | None) -> bool:
@@ -260,7 +273,8 @@ async def list_payments(api: Api, call: Call) -> Answer:
 
 async def get_payment(api: Api, call: Call) -> Answer:
     """One payment with everything that became of it."""
-    return Answer(value=await payment_view(api, call, int(call.path["payment"])))
+    asked = call.query_as(PersonalQuery)
+    return Answer(value=await payment_view(api, call, int(call.path["payment"]), asked))
 
 
 async def get_receipt(api: Api, call: Call) -> Answer:

@@ -14,8 +14,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway.api.deliveries import Reason
 from gateway.api.dossiers import stored
 from gateway.api.inputs import Word
+from gateway.api.privacy import Personal, Sight, masked_request, sees_people
 from gateway.api.problem import Refused
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
@@ -31,11 +33,14 @@ from gateway.storage.queries import LaneMemory, Standing
 
 
 class PreviewQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """For which destination. ``all``: also what was delivered or skipped already."""
+    """For which destination. ``all``: also what was delivered or skipped already. ``personal``, ``reason``: as of the
+    dossier itself."""
 
     destination: Word
     all: bool = False
     limit: Annotated[int, Meta(ge=1, le=200, description="At most so many requests.")] = 20
+    personal: Personal = False
+    reason: Reason | None = None
 
 
 class EncodedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +95,13 @@ async def get_preview(api: Api, call: Call) -> Answer:
         raise Refused("invalid", str(fault), violations=fault.violations) from fault
     known = {(item.operation, item.key): item for item in standings if item.destination == destination.name}
     calls = _calls(destination, planned, known, everything=query.all)
-    desk = _Desk(destination, dossier, memory)
+    sight = Sight(
+        verb="read_preview",
+        dossier=code,
+        detail={"destination": destination.name, "dossier": code, "version": found.version},
+    )
+    shown = await sees_people(api, call, sight, personal=query.personal, reason=query.reason)
+    desk = _Desk(destination, dossier, memory, masked=not shown)
     return Answer(
         value=Preview(
             code=code,
@@ -127,8 +138,11 @@ def _calls(
 class _Desk:
     """Encodes for one dossier at one destination."""
 
-    def __init__(self, destination: Destination, dossier: Dossier, memory: LaneMemory | None) -> None:
+    def __init__(
+        self, destination: Destination, dossier: Dossier, memory: LaneMemory | None, *, masked: bool
+    ) -> None:
         self._destination = destination
+        self._masked = masked
         self._dossier = dossier
         self._lane = 0 if memory is None else memory.lane
         codes = destination.adapter.partner_codes(dossier)
@@ -153,7 +167,7 @@ class _Desk:
             request = self._destination.adapter.encode(deliveries, self._context)
         except CannotEncode as fault:
             return msgspec.structs.replace(head, refusal=str(fault), violations=list(fault.violations))
-        return msgspec.structs.replace(head, request=encoded(self._destination, request))
+        return msgspec.structs.replace(head, request=encoded(self._destination, request, masked=self._masked))
 
     def _delivery(self, item: Planned, position: int) -> Delivery:
         return Delivery(
@@ -168,15 +182,18 @@ class _Desk:
         )
 
 
-def encoded(destination: Destination, request: WireRequest) -> EncodedRequest:
-    """``request`` as it may be shown: what is secret reads ``[redacted]``."""
+def encoded(destination: Destination, request: WireRequest, *, masked: bool = False) -> EncodedRequest:
+    """``request`` as it may be shown: what is secret reads ``[redacted]``; ``masked``: what is personal reads ``•••``."""
     scope, secrets = destination.scope, destination.secrets()
     body = redact_body(request.body, fields=scope.secret_fields, secrets=secrets)
     headers = redact_headers(request.headers, names=scope.secret_headers, secrets=secrets)
+    url = redact_url(request.url, fields=scope.secret_fields, secrets=secrets)
+    if masked:
+        url, body = masked_request(scope.personal_fields, url, body)
     text, packed = text_or_base64(body)
     return EncodedRequest(
         method=request.method,
-        url=redact_url(request.url, fields=scope.secret_fields, secrets=secrets),
+        url=url,
         headers=[(name, value) for name, value in headers],
         body_size=len(body),
         body_text=text,

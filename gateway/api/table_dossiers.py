@@ -16,6 +16,7 @@ from gateway.api.dossiers import (
 )
 from gateway.api.examples import DOSSIER, RECEIPT
 from gateway.api.preview import Preview, PreviewQuery, get_preview
+from gateway.api.privacy import PersonalQuery
 from gateway.api.route import Body, Route, Success
 from gateway.api.timeline import TimelinePage, TimelineQuery, get_timeline
 from gateway.domain.dossier import Dossier
@@ -103,8 +104,13 @@ DOSSIERS: tuple[Route, ...] = (
         tag=TAG,
         scope=Scope.DOSSIERS_READ,
         summary="Read a dossier",
-        description="The stored version, translated, and how every destination stands with it.",
+        description=(
+            "The stored version, translated, and how every destination stands with it. Personal data is masked, unless the "
+            "client may hand dossiers over (dossiers:write), or `personal` asks for it: with scope personal:read, and for a "
+            "`reason` that is logged with who reads it (channel `access`)."
+        ),
         handler=get_dossier,
+        query=PersonalQuery,
         successes=(Success(status=200, description="The dossier.", kind=DossierView, headers=_ETAG),),
     ),
     Route(
@@ -114,7 +120,10 @@ DOSSIERS: tuple[Route, ...] = (
         tag=TAG,
         scope=Scope.DOSSIERS_READ,
         summary="Read a dossier's processing steps",
-        description="Every step of the stored version with the deliveries that tell it.",
+        description=(
+            "Every step of the stored version with the deliveries that tell it. Notes are masked for clients that do not hand "
+            "dossiers over."
+        ),
         handler=get_steps,
         successes=(Success(status=200, description="The steps.", kind=Steps),),
     ),
@@ -142,7 +151,7 @@ DOSSIERS: tuple[Route, ...] = (
         summary="See what would be sent",
         description=(
             "Encodes what is still to be told to one destination, as of now, and sends nothing. Credentials are "
-            "placeholders. What cannot be encoded says why."
+            "placeholders. What cannot be encoded says why. Personal data is masked as in the dossier."
         ),
         handler=get_preview,
         query=PreviewQuery,

@@ -22,6 +22,7 @@ from gateway.api.payments import (
     list_payments,
     preview_payment,
 )
+from gateway.api.privacy import PersonalQuery
 from gateway.api.route import Body, Route, Success
 from gateway.payments.views import OrphanView, PaymentView
 from gateway.storage.clients import Scope
@@ -107,9 +108,11 @@ PAYMENTS: tuple[Route, ...] = (
         summary="Read a payment",
         description=(
             "With its attempts, its settlement, the platform's calls, receipts, refunds and decisions. `payer` is "
-            "null for a client that may not read dossiers."
+            "null for a client that may not read dossiers, and masked unless the client may hand dossiers over "
+            "(dossiers:write), or `personal` asks for it: with scope personal:read, and for a `reason` that is logged."
         ),
         handler=get_payment,
+        query=PersonalQuery,
         successes=(Success(status=200, description="The payment.", kind=PaymentView),),
     ),
     Route(
