@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 from gateway.bounds import Count, Factor, Pause, Seconds
 from gateway.domain.errors import ConfigurationError
 from gateway.port import Capacity, Secret
+from gateway.settings_console import ConsoleSettings
 from gateway.settings_evidence import EvidenceSettings
 
 _T = TypeVar("_T")
@@ -302,6 +303,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     webhooks: WebhookSettings = WebhookSettings()
     files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
+    console: ConsoleSettings = ConsoleSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     sources: SourceSettings = SourceSettings()

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from gateway.bounds import Count, Pause
 from gateway.port import Secret
 from gateway.storage.scopes import Role
+
+Algorithm = Annotated[str, Meta(pattern="^(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA)$")]
 
 
 class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,16 +33,12 @@ class OidcSettings(_Section, frozen=True, kw_only=True):
     issuer: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=500)]
     client_id: Annotated[str, Meta(min_length=1, max_length=200)]
     client_secret: Secret | None = None
-    scopes: list[str] = ["openid", "profile", "email"]
+    scopes: list[str] = msgspec.field(default_factory=lambda: ["openid", "profile", "email"])
     claim: Annotated[str, Meta(min_length=1, max_length=200)] = "groups"
     roles: dict[str, list[Role]] = {}
     domains: list[str] = []
     hosts: list[str] = []
-    algorithms: list[Annotated[str, Meta(pattern="^(RS|PS|ES)(256|384|512)$|^EdDSA$")]] = [
-        "RS256",
-        "PS256",
-        "ES256",
-    ]
+    algorithms: list[Algorithm] = msgspec.field(default_factory=lambda: ["RS256", "PS256", "ES256"])
     name: Annotated[str, Meta(max_length=100)] = "OpenID Connect"
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ CSRF = "csrf-of-the-session"
 class StandInDoor:
     """Lets in whoever shows ``word-of-<role>[.<name>]``."""
 
-    async def viewer(self, word: str, *, peer: str, agent: str) -> Viewer | None:
+    async def viewer(self, word: str, *, peer: str, agent: str, live: bool = False) -> Viewer | None:
         role, _, name = word.removeprefix(WORD).partition(".")
         if not word.startswith(WORD):
             return None

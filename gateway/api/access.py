@@ -38,6 +38,7 @@ class Access:
         self._clock = clock
         self._monotonic = monotonic
         self._trusted: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
+        self.generation = 0  # of what this process knows of accounts and sessions
 
     async def principal(self, headers: Mapping[str, str]) -> Principal:
         """Who sent ``headers`` (names in lower case); Refused (401) when nobody that is known."""
@@ -60,6 +61,14 @@ class Access:
         """What ``client`` has shown is looked up anew: it was rotated or disabled in this process just now."""
         for digest in [key for key, (principal, _) in self._trusted.items() if principal.client == client]:
             del self._trusted[digest]
+
+    def forget_accounts(self) -> None:
+        """What is remembered of accounts and their sessions is looked up anew: one was changed here just now."""
+        self.generation += 1
+
+    def seconds(self) -> float:
+        """Now, on a clock that only goes forward."""
+        return self._monotonic()
 
     def _expired(self, principal: Principal) -> bool:
         return principal.expires_at is not None and principal.expires_at <= self._clock()

@@ -45,9 +45,31 @@ async def _serve(settings: Settings, *, worker: bool, upgrade: bool) -> None:
     from gateway.api.server import serve as serve_api
     from gateway.cli.exits import complain
     from gateway.cli.opening import opened
+    from gateway.console.app import faces
 
     async with opened(settings, upgrade=upgrade) as gateway:
-        await serve_api(gateway, worker=worker, started=lambda url: complain(f"listening on {url}"))
+        lines = await _console_lines(gateway) if settings.console.enabled else ()
+
+        def started(url: str) -> None:
+            for line in (f"listening on {url}", *lines):
+                complain(line.replace("{url}", url))
+
+        await serve_api(
+            gateway, worker=worker, started=started, faces=faces if settings.console.enabled else None
+        )
+
+
+async def _console_lines(gateway: Gateway) -> tuple[str, ...]:
+    """Where the console is and, while nobody could sign in, what makes the first account."""
+    from gateway.storage.accounts import has_accounts
+
+    console = gateway.settings.console
+    lines = (f"console: {console.address or '{url}'}/console",)
+    if console.oidc is not None or await gateway.database.read(has_accounts):
+        return lines
+    first = "stop this process first, then: " if gateway.database.dialect == "sqlite" else ""
+    command = "lienthong accounts add NAME --role administrator --generate"
+    return (*lines, f"nobody can sign in to the console yet; {first}{command}")
 
 
 def work(*, config: Config = None, upgrade: Upgrade = True) -> None:

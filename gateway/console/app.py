@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import Route as Address
 
+from gateway.api.perimeter import trace_of
 from gateway.api.service import Api
 from gateway.console.door import Door
 from gateway.console.page import Action, Page
+from gateway.console.sessions import Sessions
 from gateway.console.surface import Console, MenuItem, Surface, serve_asset
 from gateway.console.table import ACTIONS, GROUPS, PAGES
+from gateway.console.threshold import Threshold
+
+
+def faces(api: Api) -> list[Address]:
+    """The whole console of ``api`` with its door, and the way to it from the gateway's bare address."""
+    sessions = Sessions(api)
+    console = Console(api=api, door=sessions, menu=_menu())
+    return [Address("/", _to_console), *Threshold(console, sessions).addresses(), *addresses(api, sessions)]
 
 
 def addresses(api: Api, door: Door) -> list[Address]:
-    """Every address of the console of ``api``; ``door`` keeps the sessions."""
+    """Every page and action of the console of ``api``; ``door`` keeps the sessions."""
     console = Console(api=api, door=door, menu=_menu())
     by_path: dict[str, tuple[Page | None, Action | None]] = {}
     for page in PAGES:
@@ -23,6 +35,12 @@ def addresses(api: Api, door: Door) -> list[Address]:
         Address(path, Surface(console, page=page, action=action)) for path, (page, action) in by_path.items()
     ]
     return [Address("/console/assets/{asset}", serve_asset), *surfaces]
+
+
+async def _to_console(request: Request) -> RedirectResponse:
+    """Whoever types the gateway's bare address into a browser wants the console."""
+    trace_of(request.scope).route = "/"
+    return RedirectResponse("/console", status_code=303)
 
 
 def _menu() -> tuple[tuple[MenuItem, Page], ...]:

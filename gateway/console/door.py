@@ -17,8 +17,11 @@ PLAIN_COOKIE = "lienthong"  # browsers keep no Secure cookie of plain HTTP; only
 class Door(Protocol):
     """Keeps sessions."""
 
-    async def viewer(self, word: str, *, peer: str, agent: str) -> Viewer | None:
-        """Whose session ``word`` is; None when it is nobody's, has ended, or its account has."""
+    async def viewer(self, word: str, *, peer: str, agent: str, live: bool = False) -> Viewer | None:
+        """Whose session ``word`` is; None when it is nobody's, has ended, or its account has.
+
+        ``live``: a page that refreshes itself asks, which is no use of the session.
+        """
 
 
 def cookies_of(headers: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ session, or sent from another site, does nothing; every answer carries the polic
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -88,15 +88,7 @@ class Surface:
         trace = trace_of(scope)
         named = dict(trace.header_pairs)
         request = Request(console=self._console, scope=scope, headers=named, trace=trace)
-        try:
-            await self._answer(request, receive, send)
-        except bodies.ClientGone:
-            raise
-        except GatewayError as fault:
-            await request.refuse(refusal_of(fault), send)
-        except Exception:  # why: whatever a page does wrong, its reader gets an answer
-            log.exception("console_page_failed", route=trace.route, correlation=trace.correlation)
-            await request.refuse(internal(), send)
+        await answered(request, self._answer(request, receive, send), send)
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
         method = request.scope["method"]
@@ -107,7 +99,7 @@ class Surface:
         request.trace.route = row.path
         viewer = await request.known()
         if viewer is None:
-            await request.write(303, b"", send, headers=[("location", request.way_in(method))])
+            await request.lead_in(send)
             return
         form: Any = NoInput()
         upload: Upload | None = None
@@ -185,19 +177,37 @@ class Request:
         query = self.scope["query_string"].decode("latin-1")
         return quote(self.scope["path"]) + ("?" + query if query else "")
 
-    def way_in(self, method: str) -> str:
-        """The sign-in page, which leads back here."""
-        return SIGN_IN + ("?" + urlencode({"next": self.address}) if method == "GET" else "")
+    @property
+    def live(self) -> bool:
+        """Whether a page that refreshes itself asks."""
+        return self.headers.get("hx-request") == "true"
+
+    @property
+    def secure(self) -> bool:
+        """Whether a proxy with TLS stands in front."""
+        return self.console.api.gateway.settings.console.secure_cookies
+
+    @property
+    def word(self) -> str:
+        """The word of the session that the browser shows; a cookie of plain HTTP counts only without TLS in front."""
+        return self.cookies.get(COOKIE if self.secure else PLAIN_COOKIE, "")
+
+    async def lead_in(self, send: Send) -> None:
+        """Send whoever has not signed in to the sign-in page, which leads back here."""
+        way = SIGN_IN + ("?" + urlencode({"next": self.address}) if self.scope["method"] == "GET" else "")
+        if self.live:  # a part of a page would show the sign-in form in its own place
+            await self.write(401, b"", send, headers=[("hx-redirect", way)])
+        else:
+            await self.write(303, b"", send, headers=[("location", way)])
 
     async def known(self) -> Viewer | None:
         """Who asks, if the session still stands."""
-        cookies = self.cookies
-        word = cookies.get(COOKIE) or cookies.get(PLAIN_COOKIE) or ""
+        word = self.word
         if not word:
             return None
         peer = (self.scope.get("client") or ("",))[0]
         self.viewer = await self.console.door.viewer(
-            word, peer=peer, agent=self.headers.get("user-agent", "")
+            word, peer=peer, agent=self.headers.get("user-agent", ""), live=self.live
         )
         self.trace.client = "" if self.viewer is None else self.viewer.principal.client
         return self.viewer
@@ -280,6 +290,20 @@ class Request:
         await send({"type": "http.response.start", "status": status, "headers": encoded})
         body = b"" if self.scope["method"] == "HEAD" else content
         await send({"type": "http.response.body", "body": body})
+
+
+async def answered(request: Request, work: Awaitable[None], send: Send) -> None:
+    """Let ``work`` answer the request; refusals and defects become pages."""
+    trace = request.trace
+    try:
+        await work
+    except bodies.ClientGone:
+        raise
+    except GatewayError as fault:
+        await request.refuse(refusal_of(fault), send)
+    except Exception:  # why: whatever a page does wrong, its reader gets an answer
+        log.exception("console_page_failed", route=trace.route, correlation=trace.correlation)
+        await request.refuse(internal(), send)
 
 
 async def serve_asset(scope: Scope, _receive: Receive, send: Send) -> None:

@@ -83,10 +83,11 @@ class LockOut(msgspec.Struct, frozen=True, kw_only=True):
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """What is known before a password is looked at. ``open``: it may be looked at; ``locked``: this attempt was the last
-    before a wait. ``failures``: this one counted."""
+    before a wait. ``known``: there is such an account. ``failures``: this one counted."""
 
     name: str
     open: bool
+    known: bool = False
     password_hash: str | None = None
     must_change: bool = False
     failures: int = 0
@@ -175,7 +176,7 @@ def begin_attempt(transaction: Transaction, name: str, now: datetime, lock: Lock
     found, hashed = account_of(row), row[_COLUMNS.index("password_hash")]
     is_locked = found.locked_until is not None and found.locked_until > now
     if is_locked or found.disabled_at is not None or hashed is None:
-        return Attempt(name=name, open=False, password_hash=hashed, failures=found.failures)
+        return Attempt(name=name, open=False, known=True, password_hash=hashed, failures=found.failures)
     failures = found.failures + 1
     wait = lock.wait(failures)
     until = None if wait is None else to_micros(now + wait)
@@ -183,6 +184,7 @@ def begin_attempt(transaction: Transaction, name: str, now: datetime, lock: Lock
     return Attempt(
         name=name,
         open=True,
+        known=True,
         password_hash=hashed,
         must_change=found.must_change,
         failures=failures,
