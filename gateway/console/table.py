@@ -7,8 +7,9 @@ and the files of style and script.
 from __future__ import annotations
 
 from gateway.console.page import Action, Page
+from gateway.console.pages import jobs
 
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
 
-PAGES: tuple[Page, ...] = ()
-ACTIONS: tuple[Action, ...] = ()
+PAGES: tuple[Page, ...] = (*jobs.PAGES,)
+ACTIONS: tuple[Action, ...] = (*jobs.ACTIONS,)
