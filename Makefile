@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE = $(PYTHON) -m uv pip compile pyproject.toml --quiet --generate-hashes --universal \
 	--no-header --no-emit-index-url --extra build
 
-JUDGES = apt-get install --yes --no-install-recommends xmlsec1 softhsm2
+JUDGES = apt-get install --yes --no-install-recommends xmlsec1 softhsm2 chromium
 
 title = @printf '\n== %s ==\n' '$(1)'
 
@@ -35,12 +35,12 @@ demo: $(STAMP)  ## 560 dossiers to a simulated portal with faults, and a compari
 serve: $(STAMP)  ## the demo, left running with its API, a key and commands to try
 	$(BIN)/lienthong demo --serve
 
-# Strangers who judge our signatures. Where they cannot be had the tests say what nobody judged.
+# Strangers who judge our signatures and look at our pages. Where they cannot be had the tests say what nobody judged.
 judges:
-	@command -v xmlsec1 >/dev/null && command -v softhsm2-util >/dev/null || \
+	@command -v xmlsec1 >/dev/null && command -v softhsm2-util >/dev/null && command -v chromium >/dev/null || \
 		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
-		timeout 180 sh -c '$(JUDGES) || { apt-get update && $(JUDGES); }' >/dev/null 2>&1; } || \
-		echo 'without xmlsec1 and softhsm2 some tests of signatures are skipped: apt-get install xmlsec1 softhsm2'
+		timeout 400 sh -c '$(JUDGES) || { apt-get update && $(JUDGES); }' >/dev/null 2>&1; } || \
+		echo 'without xmlsec1, softhsm2 and chromium some tests are skipped: apt-get install xmlsec1 softhsm2 chromium'
 
 test: judges $(STAMP_DEV)  ## lint, types, import rules, tests: stops at the first that fails
 	$(call title,lint (ruff check))
