@@ -6,6 +6,7 @@ Invariant: no password leaves this module but as its hash; a name that does not 
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -56,6 +57,12 @@ def generated() -> str:
     """A fresh password of about 115 random bits, in groups that can be read aloud."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(_GENERATED))
     return "-".join(letters[at : at + 5] for at in range(0, _GENERATED, 5))
+
+
+@functools.cache
+def passwords() -> Passwords:
+    """The one of this process."""
+    return Passwords()
 
 
 class Passwords:

@@ -77,9 +77,7 @@ PATH_PARTS: dict[str, PathPart] = {
     "decision": PathPart(
         kind=Identifier, description="Identifier of a decision.", example="4037", number=True
     ),
-    "orphan": PathPart(
-        kind=Identifier, description="Identifier of an orphan.", example="4039", number=True
-    ),
+    "orphan": PathPart(kind=Identifier, description="Identifier of an orphan.", example="4039", number=True),
     "item": PathPart(
         kind=Identifier, description="Identifier of an item of a reconciliation.", example="4038", number=True
     ),
@@ -94,6 +92,8 @@ PATH_PARTS: dict[str, PathPart] = {
         example="0f6a1c6f4e0b4d0f9a5c7b1d2e3f4a5b",
     ),
     "webhook": PathPart(kind=Word, description="Identifier of an endpoint.", example="wh_5c1f"),
+    "account": PathPart(kind=Word, description="Name of an account of the console.", example="tran.thi.mau"),
+    "session": PathPart(kind=Identifier, description="Identifier of a session.", example="4041"),
     "client": PathPart(kind=Word, description="Identifier of a client.", example="one-door"),
 }
 

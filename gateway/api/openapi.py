@@ -61,6 +61,7 @@ _TAGS = {
     "events": "What the one-door system is told: a feed, and webhooks.",
     "approvals": "What needs a second person, and what that person says.",
     "clients": "Who may call, and with what rights.",
+    "accounts": "Who may sign in to the console, and with what roles.",
     "reports": "Form 06a, the progress indicator of Decision 766, lists.",
     "status": "Health, metrics, this description.",
     "tokens": "OAuth2.",

@@ -43,6 +43,7 @@ from gateway.api.overview import (
 )
 from gateway.api.payer import HTML, show_return
 from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.table_accounts import ACCOUNTS
 from gateway.api.table_actions import ACTIONS
 from gateway.api.table_approvals import APPROVALS
 from gateway.api.table_clients import CLIENTS
@@ -350,6 +351,7 @@ ROUTES: tuple[Route, ...] = (
     *EXPORTS,
     *EVENTS,
     *CLIENTS,
+    *ACCOUNTS,
     *LAG,
     *REPORTS,
     *OVERVIEW,

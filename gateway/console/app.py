@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route as Address
 
+from gateway.accounts.passwords import passwords
 from gateway.api.perimeter import trace_of
 from gateway.api.service import Api
 from gateway.console.door import Door
@@ -18,7 +19,7 @@ from gateway.console.threshold import Threshold
 
 def faces(api: Api) -> list[Address]:
     """The whole console of ``api`` with its door, and the way to it from the gateway's bare address."""
-    sessions = Sessions(api)
+    sessions = Sessions(api, passwords())
     console = Console(api=api, door=sessions, menu=_menu())
     return [Address("/", _to_console), *Threshold(console, sessions).addresses(), *addresses(api, sessions)]
 

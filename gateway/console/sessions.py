@@ -76,11 +76,11 @@ class _Known:
 class Sessions:
     """Keeps the sessions of one gateway (``Door``)."""
 
-    def __init__(self, api: Api, passwords: Passwords | None = None) -> None:
+    def __init__(self, api: Api, passwords: Passwords) -> None:
         self._api = api
         self._database = api.gateway.database
         self._settings = api.gateway.settings.console
-        self._passwords = passwords or Passwords()
+        self._passwords = passwords
         self._waiting = 0
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._generation = api.access.generation

@@ -1,0 +1,254 @@
+"""Accounts of people over HTTP: who may sign in to the console, with what roles, and their sessions.
+
+Invariants: a password comes in once and never out, but a generated one in one answer; nobody gives rights, or takes over an
+account with rights, that it does not have itself; nobody takes away its own.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from gateway.accounts.passwords import LONGEST, SHORTEST, faults, generated, passwords
+from gateway.api.deliveries import Reason, Reasoned
+from gateway.api.problem import Refused, invalid
+from gateway.api.route import Answer, Call
+from gateway.api.service import Api
+from gateway.domain.dossier import NO_NUL
+from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.violation import Violation
+from gateway.storage.account_orders import (
+    AccountDone,
+    AccountOrder,
+    AddAccount,
+    DisableAccount,
+    EnableAccount,
+    RevokeSessions,
+    SetPassword,
+    SetRoles,
+    UnlockAccount,
+    manage_account,
+)
+from gateway.storage.accounts import NAME, Account, NewAccount, find_account, list_accounts, scopes_of
+from gateway.storage.clients import Scope
+from gateway.storage.scopes import Role
+from gateway.storage.sessions import Session, list_sessions
+
+AccountName = Annotated[
+    str,
+    Meta(
+        pattern=NAME,
+        description="Signs in with it, and stands in histories: lower-case letters, digits and . _ @ -.",
+        examples=["tran.thi.mau"],
+    ),
+]
+Password = Annotated[
+    str,
+    Meta(
+        min_length=SHORTEST,
+        max_length=LONGEST,
+        description="Works once: whoever signs in with it chooses another. Left out: one is made, and shown this once.",
+    ),
+]
+RoleList = Annotated[list[Role], Meta(min_length=1, max_length=len(Role))]
+
+
+class NewAccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to make. ``display_name``: for people; its name if left out."""
+
+    name: AccountName
+    roles: RoleList
+    display_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
+    password: Password | None = None
+
+
+class RolesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an account is for from now on."""
+
+    roles: RoleList
+    reason: Reason
+
+
+class PasswordBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another password, and why."""
+
+    reason: Reason
+    password: Password | None = None
+
+
+class AccountList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every account."""
+
+    items: list[Account]
+
+
+class SessionList(msgspec.Struct, frozen=True, kw_only=True):
+    """The live sessions of one account, the last used first."""
+
+    items: list[Session]
+
+
+async def get_accounts(api: Api, _call: Call) -> Answer:
+    """Every account, by name."""
+    return Answer(value=AccountList(items=list(await api.gateway.database.read(list_accounts))))
+
+
+async def create_account(api: Api, call: Call) -> Answer:
+    """Make an account; a generated password is shown this once."""
+    body = call.body_as(NewAccountBody)
+    named = frozenset(body.roles)
+    _require_own(call, scopes_of(named), f"give account {body.name}")
+    shown, hashed = await _password(body.password, body.name)
+    new = NewAccount(
+        name=body.name,
+        display_name=body.display_name or body.name,
+        roles=named,
+        password_hash=hashed,
+        must_change=True,
+    )
+    done = await _manage(api, AddAccount(actor=call.actor, reason="", now=api.now, new=new))
+    return Answer(value=msgspec.structs.replace(done, password=shown), status=201)
+
+
+async def set_roles(api: Api, call: Call) -> Answer:
+    """Change what an account is for."""
+    name, body = _name(call), call.body_as(RolesBody)
+    _require_other(call, name, "change its own roles")
+    named = frozenset(body.roles)
+    found = await _found(api, name)
+    _require_own(call, scopes_of(named) - found.scopes, f"give account {name}")
+    return await _done(
+        api, SetRoles(actor=call.actor, reason=body.reason, now=api.now, account=name, roles=named)
+    )
+
+
+async def set_password(api: Api, call: Call) -> Answer:
+    """Give an account a password that works once; every session of it ends."""
+    name, body = _name(call), call.body_as(PasswordBody)
+    found = await _found(api, name)
+    if not found.password:
+        raise ConflictError(f"account {name} signs in at the identity provider and has no password here")
+    _require_own(call, found.scopes, f"take over account {name}, which has")
+    shown, hashed = await _password(body.password, name)
+    order = SetPassword(actor=call.actor, reason=body.reason, now=api.now, account=name, password_hash=hashed)
+    return Answer(value=msgspec.structs.replace(await _manage(api, order), password=shown))
+
+
+async def unlock_account(api: Api, call: Call) -> Answer:
+    """Forget an account's failures."""
+    return await _done(api, UnlockAccount(account=_name(call), **_why(api, call)))
+
+
+async def disable_account(api: Api, call: Call) -> Answer:
+    """Nobody signs in as this account any more, and its sessions end."""
+    name = _name(call)
+    _require_other(call, name, "disable itself")
+    return await _done(api, DisableAccount(account=name, **_why(api, call)))
+
+
+async def enable_account(api: Api, call: Call) -> Answer:
+    """Undo a disabling."""
+    name = _name(call)
+    _require_own(call, (await _found(api, name)).scopes, f"enable account {name}, which has")
+    return await _done(api, EnableAccount(account=name, **_why(api, call)))
+
+
+async def get_sessions(api: Api, call: Call) -> Answer:
+    """The live sessions of an account."""
+    name = _name(call)
+    await _found(api, name)
+    return Answer(value=SessionList(items=await sessions_of(api, name)))
+
+
+async def revoke_sessions(api: Api, call: Call) -> Answer:
+    """End every session of an account."""
+    return await _done(api, RevokeSessions(account=_name(call), **_why(api, call)))
+
+
+async def revoke_session(api: Api, call: Call) -> Answer:
+    """End one session of an account."""
+    session = str(call.path["session"])
+    return await _done(api, RevokeSessions(account=_name(call), session=session, **_why(api, call)))
+
+
+async def sessions_of(api: Api, name: str) -> list[Session]:
+    """The live sessions of ``name``; a person's own are nobody's leave but its own."""
+    idle = timedelta(seconds=api.gateway.settings.console.idle)
+    return list(await api.gateway.database.read(partial(list_sessions, name=name, now=api.now, idle=idle)))
+
+
+async def own_account(api: Api, name: str) -> Account:
+    """What a person is told of its own account."""
+    return await _found(api, name)
+
+
+async def revoke_own(api: Api, name: str, actor: str, *, session: str | None, but: str = "0") -> AccountDone:
+    """A person ends a session of its own, or all but the one that it asks from."""
+    order = RevokeSessions(actor=actor, reason="", now=api.now, account=name, session=session, but=but)
+    return await _manage(api, order)
+
+
+async def _manage(api: Api, order: AccountOrder) -> AccountDone:
+    done = await api.gateway.database.write(lambda tx: manage_account(tx, order))
+    api.access.forget_accounts()
+    return done
+
+
+async def _done(api: Api, order: AccountOrder) -> Answer:
+    return Answer(value=await _manage(api, order))
+
+
+def _why(api: Api, call: Call) -> dict[str, Any]:
+    return {"actor": call.actor, "reason": call.body_as(Reasoned).reason, "now": api.now}
+
+
+def _name(call: Call) -> str:
+    return str(call.path["account"])
+
+
+async def _found(api: Api, name: str) -> Account:
+    found = await api.gateway.database.read(partial(find_account, name=name))
+    if found is None:
+        raise NotFoundError(f"there is no account {name!r}")
+    return found
+
+
+async def _password(given: str | None, name: str) -> tuple[str | None, str]:
+    """What to show of a password, if anything, and what to store."""
+    if given is None:
+        made = generated()
+        return made, await passwords().hash(made)
+    fault = faults(given, name)
+    if fault is not None:
+        raise invalid(
+            "the password is not fit",
+            Violation(
+                pointer="/password",
+                code=fault,
+                got="(not shown)",
+                expected=f"at least {SHORTEST} printable characters, not easy to guess, without the account's name",
+                advice="choose another, or leave it out to have one made",
+            ),
+        )
+    return None, await passwords().hash(given)
+
+
+def _require_other(call: Call, name: str, what: str) -> None:
+    if call.client == f"console/{name}":
+        raise ConflictError(f"account {name} cannot {what}; ask another administrator")
+
+
+def _require_own(call: Call, scopes: frozenset[Scope], what: str) -> None:
+    """Refuse (403) to hand out what the caller does not have itself."""
+    own = frozenset() if call.principal is None else call.principal.scopes
+    missing = sorted(scopes - own)
+    if missing:
+        raise Refused(
+            "forbidden",
+            f"{call.client} cannot {what} {', '.join(missing)}: it does not have that itself; ask somebody who has, or "
+            "use the command line",
+        )
