@@ -17,6 +17,7 @@ import structlog
 
 from gateway import registry
 from gateway.composition import compose_payments, payment_jobs
+from gateway.delivery.backlog import BacklogWatch
 from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
 from gateway.delivery.destination import Destination, Hub
 from gateway.delivery.files import FileKeeper
@@ -70,7 +71,7 @@ from gateway.storage.oversight import Dangerous
 from gateway.storage.reading import ReadingDatabase
 from gateway.telemetry import CERTIFICATE_UNTIL, COMMIT_SECONDS, labelled
 from gateway.wire.client import Transport
-from gateway.worker import Worker
+from gateway.worker import Round, Worker
 from mappings.sources import Translation
 
 log = structlog.get_logger(__name__)
@@ -171,7 +172,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     catalogues = CatalogueKeeper(hub, destinations)
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
-    worker = Worker(hub, destinations, rounds={"catalogues": catalogues.follow})
+    worker = Worker(hub, destinations, rounds=_rounds(hub, destinations, catalogues))
     evidence = await _prove(worker, hub, destinations, settings)
     feed = Feed(database, worker.wait_for_events)
     payments = compose_payments(worker, feed, hub, destinations)
@@ -202,6 +203,14 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
         webhooks=webhooks,
         evidence=evidence,
     )
+
+
+def _rounds(
+    hub: Hub, destinations: Mapping[str, Destination], catalogues: CatalogueKeeper
+) -> dict[str, Round]:
+    """What every process does once a minute."""
+    watch = BacklogWatch(hub.database, list(destinations), hub.clock)
+    return {"catalogues": catalogues.follow, "backlog": watch.look}
 
 
 def _approvals(hub: Hub, payments: Payments, repairs: RepairDesk, worker: Worker) -> ApprovalDesk:

@@ -93,14 +93,15 @@ async def list_destinations(api: Api, _call: Call) -> Answer:
 
 async def get_destination(api: Api, call: Call) -> Answer:
     """One destination with its health and its catalogues."""
-    destination = _named(api, call)
+    destination = destination_named(api, call)
     ages = functools.partial(queries_status.catalogue_ages, name=destination.name)
     cached = await api.gateway.database.read(ages)
     view = _view(destination, await api.health(), api.now)
     return Answer(value=DestinationDetail(destination=view, cached=cached))
 
 
-def _named(api: Api, call: Call) -> Destination:
+def destination_named(api: Api, call: Call) -> Destination:
+    """The destination of the address; NotFoundError."""
     name = str(call.path["destination"])
     destination = api.gateway.destinations.get(name)
     if destination is None:
@@ -162,11 +163,12 @@ async def resume_destination(api: Api, call: Call) -> Answer:
 
 
 async def _paused(api: Api, call: Call, kind: type[Pause | Resume]) -> Answer:
-    destination, order = _named(api, call), call.body_as(Reasoned)
+    destination, order = destination_named(api, call), call.body_as(Reasoned)
     done = await api.operate(
         kind(actor=call.actor, reason=order.reason, now=api.now, destination=destination.name)
     )
     api.forget_health()
+    api.alarms.forget()
     return Answer(value=done)
 
 
@@ -178,7 +180,7 @@ class CatalogueParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
 async def refresh_catalogue(api: Api, call: Call) -> Answer:
     """Fetch a catalogue now; a partner that does not give it leaves what is cached as it is."""
-    destination, name = _named(api, call), str(call.path["catalogue"])
+    destination, name = destination_named(api, call), str(call.path["catalogue"])
     parameters = call.body_as(CatalogueParameters).parameters
     known = {item.name: item for item in destination.adapter.manifest.reads if item.catalogue}
     if name not in known:

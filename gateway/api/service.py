@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.api.access import Access
+from gateway.api.alarms import AlarmMemory
 from gateway.api.evidence_desk import evidence_desk
 from gateway.api.health import Health, HealthMemory
 from gateway.api.limits import Buckets
@@ -45,6 +46,7 @@ class Api:
         self.started_at = gateway.hub.clock()
         self._buckets = Buckets(monotonic)
         self._strangers = Buckets(monotonic)  # however many there are, they crowd no client out
+        self.alarms = AlarmMemory(monotonic)
         self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)
         self.tables = TableGauges(monotonic)
         self._kept: set[asyncio.Task[Any]] = set()

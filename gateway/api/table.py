@@ -45,6 +45,7 @@ from gateway.api.payer import HTML, show_return
 from gateway.api.route import Body, PersonHeaders, Route, Success
 from gateway.api.table_accounts import ACCOUNTS
 from gateway.api.table_actions import ACTIONS
+from gateway.api.table_alarms import ALARMS
 from gateway.api.table_approvals import APPROVALS
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
@@ -340,6 +341,7 @@ ROUTES: tuple[Route, ...] = (
     *DOSSIERS,
     *DELIVERIES,
     *DESTINATIONS,
+    *ALARMS,
     *DRIFT,
     *FILES,
     *PAYMENTS,

@@ -87,7 +87,8 @@ class Destination:
         self._longest_silence = self.capacity.read_timeout
         self._exchange_seconds = EXCHANGE_SECONDS.labels(name)
         self._dates = PartnerClock(hub.clock, lambda ahead: CLOCK_SKEW.labels("partner", name).set(ahead))
-        self.client = HttpClient(self.capacity, transport=transport, verify=tls_context(settings.tls, name))
+        self.tls = tls_context(settings.tls, name)
+        self.client = HttpClient(self.capacity, transport=transport, verify=self.tls)
         self.authenticator = Authenticator(adapter.credentials, self._exchange_credential)
         limits = Limits(
             breaker=hub.settings.breaker, rate=self.capacity.rate, maintenance=settings.maintenance

@@ -1,5 +1,5 @@
 """The job that drops what nobody needs any more: expired tokens, old idempotency keys, records of uneventful runs, rows
-of the lag."""
+of the lag, samples of the backlog."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from gateway.deadlines.instants import day_number_of
 from gateway.domain.job import Job, RunContext, Summary
-from gateway.storage import jobs, lag, queries_jobs
+from gateway.storage import jobs, lag, queries_jobs, samples
 from gateway.storage.clients import forget_expired
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.lag import Retention
+
+SAMPLES_KEPT = timedelta(days=8)  # a week, and the day before to compare with
 
 
 def tidy_job(database: Database, clock: Callable[[], datetime], *, lag_kept: timedelta) -> Job:
@@ -43,4 +45,8 @@ async def _tidy(
     while dropped := await database.write(functools.partial(lag.drop_rows, old=old)):
         rows += dropped
         await context.report(forgotten + rows)
-    return {"expired": expired, "runs": forgotten, "lag_rows": rows}
+    before = to_micros(clock() - SAMPLES_KEPT)
+    dropped_samples = 0
+    while dropped := await database.write(functools.partial(samples.drop_samples, before=before)):
+        dropped_samples += dropped
+    return {"expired": expired, "runs": forgotten, "lag_rows": rows, "samples": dropped_samples}

@@ -84,6 +84,21 @@ def measure(connection: Connection, day: Day, *, target: int) -> list[Spread]:
     ]
 
 
+def kept_on(
+    connection: Connection, names: Sequence[str], day: int, *, target: int
+) -> dict[str, tuple[int, int]]:
+    """By destination: how many deliveries of known event were acknowledged on ``day``, and how many of them kept to the
+    target."""
+    total = _LENGTHS["total"]
+    kept = sa.func.sum(sa.case((total <= target, 1), else_=0))
+    question = (
+        sa.select(_COLUMNS.destination, sa.func.count(), kept)
+        .where(_COLUMNS.destination.in_(names), _COLUMNS.day == day, total.is_not(None))
+        .group_by(_COLUMNS.destination)
+    )
+    return {name: (int(count), int(keeping)) for name, count, keeping in connection.execute(question)}
+
+
 def _measure(
     connection: Connection,
     day: Day,

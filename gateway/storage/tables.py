@@ -10,6 +10,7 @@ import gateway.storage.schema_payment
 import gateway.storage.schema_progress
 import gateway.storage.schema_reconciliation
 import gateway.storage.schema_retry
+import gateway.storage.schema_samples
 import gateway.storage.schema_status  # noqa: F401 - they declare their tables
 from gateway.storage.schema import metadata
 
