@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli import (
+    accounts,
     adapters,
     approvals,
     clients,
@@ -88,6 +89,7 @@ for _name, _group in (
     ("evidence", evidence.app),
     ("adapters", adapters.app),
     ("clients", clients.app),
+    ("accounts", accounts.app),
     ("approvals", approvals.app),
 ):
     app.add_typer(_group, name=_name)
