@@ -24,6 +24,7 @@ from gateway.delivery.files import FileKeeper
 from gateway.delivery.intake import Intake, lane_plan
 from gateway.delivery.keyed_seal import seal_of
 from gateway.delivery.restart import steady_clock
+from gateway.delivery.retry_runs import RetryKeeper
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.job import Job
 from gateway.evidence.service import Evidencing, open_evidence
@@ -173,6 +174,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds=_rounds(hub, destinations, catalogues))
+    worker.attend("retry_runs", RetryKeeper(database, hub.clock, worker.wake).run)
     evidence = await _prove(worker, hub, destinations, settings)
     feed = Feed(database, worker.wait_for_events)
     payments = compose_payments(worker, feed, hub, destinations)

@@ -53,6 +53,7 @@ from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
 from gateway.api.table_evidence import EVIDENCE
 from gateway.api.table_exports import EXPORTS
+from gateway.api.table_failures import FAILURES
 from gateway.api.table_files import FILES
 from gateway.api.table_jobs import JOBS
 from gateway.api.table_lag import LAG
@@ -340,6 +341,7 @@ ROUTES: tuple[Route, ...] = (
     *DEADLINES,
     *DOSSIERS,
     *DELIVERIES,
+    *FAILURES,
     *DESTINATIONS,
     *ALARMS,
     *DRIFT,

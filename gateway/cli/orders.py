@@ -16,6 +16,7 @@ from gateway.domain.errors import ConfigurationError
 from gateway.settings import Settings
 from gateway.storage.operators import operate
 from gateway.storage.orders import (
+    AskAgain,
     BulkDone,
     BulkRetry,
     DeliveryDone,
@@ -75,6 +76,8 @@ def _call(order: Order) -> _Call:
             path, kind = f"/v1/deliveries/{order.delivery}/{verb}", DeliveryDone
             body |= {"verdict": order.verdict} if isinstance(order, Resolve) else {}
             return _Call(path, body, kind)
+        case AskAgain():
+            return _Call(f"/v1/deliveries/{order.delivery}/ask", body, DeliveryDone)
         case Hold() | Unhold():
             verb = "hold" if isinstance(order, Hold) else "release"
             return _Call(f"/v1/lanes/{order.destination}/{order.dossier}/{verb}", body, LaneDone)

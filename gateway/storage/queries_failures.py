@@ -136,3 +136,10 @@ def exchange_seconds(connection: sa.Connection, destination: str) -> float | Non
         )
     ).one()
     return None if row[0] < _ENOUGH_ATTEMPTS else float(row[1]) / 1e6 / row[0]
+
+
+def destinations_of(connection: sa.Connection, deliveries: Sequence[int]) -> dict[int, str]:
+    """Where each of ``deliveries`` goes; those that do not exist are missing."""
+    columns = delivery.c
+    rows = connection.execute(sa.select(columns.id, columns.destination).where(columns.id.in_(deliveries)))
+    return {row[0]: row[1] for row in rows}
