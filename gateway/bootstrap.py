@@ -70,6 +70,7 @@ from gateway.storage.database import Database
 from gateway.storage.instants import maybe_micros
 from gateway.storage.oversight import Dangerous
 from gateway.storage.reading import ReadingDatabase
+from gateway.storage.restoration import restored_at
 from gateway.telemetry import CERTIFICATE_UNTIL, COMMIT_SECONDS, labelled
 from gateway.wire.client import Transport
 from gateway.worker import Round, Worker
@@ -394,6 +395,7 @@ def _open_database(settings: Settings, *, upgrade: bool, reading: bool) -> Datab
         database.watch_commits(COMMIT_SECONDS.observe)
     open_contents(database, keys_folder(settings))
     database.oversight = oversight(settings.approvals.required, settings.approvals.lifetime)
+    database.restored_at = database.ask(restored_at)
     return database
 
 

@@ -99,6 +99,7 @@ def writing(settings: Settings, *, instead: str) -> Iterator[Database]:
     from gateway.settings import database_url, keys_folder
     from gateway.storage.database import Database
     from gateway.storage.migrate import upgrade
+    from gateway.storage.restoration import restored_at
 
     require_free(settings, instead=instead)
     url = database_url(settings.database)
@@ -107,6 +108,7 @@ def writing(settings: Settings, *, instead: str) -> Iterator[Database]:
     try:
         open_contents(database, keys_folder(settings))
         database.oversight = oversight(settings.approvals.required, settings.approvals.lifetime)
+        database.restored_at = database.ask(restored_at)
         yield database
     finally:
         database.close()

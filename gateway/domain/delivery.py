@@ -29,9 +29,10 @@ class DeliveryState(StrEnum):
 
 S = DeliveryState
 MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
-    # waiting without having been sent: no credential, no reference data
-    S.PENDING: frozenset({S.IN_FLIGHT, S.WAITING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
-    S.WAITING: frozenset({S.IN_FLIGHT, S.PENDING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
+    # waiting without having been sent: no credential, no reference data; in doubt without having been sent by what this
+    # database knows: it was restored, and the delivery may have left after the backup
+    S.PENDING: frozenset({S.IN_FLIGHT, S.IN_DOUBT, S.WAITING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
+    S.WAITING: frozenset({S.IN_FLIGHT, S.IN_DOUBT, S.PENDING, S.REJECTED, S.PARKED, S.SUPERSEDED, S.SKIPPED}),
     S.IN_FLIGHT: frozenset({S.DELIVERED, S.REJECTED, S.WAITING, S.IN_DOUBT, S.PARKED}),
     # parked after a doubt: surely not at the partner, which keeps losing it
     S.IN_DOUBT: frozenset({S.DELIVERED, S.WAITING, S.REJECTED, S.PARKED, S.SKIPPED}),

@@ -62,21 +62,15 @@ UNAVAILABLE = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.Inter
 class Transaction:
     """One open write transaction. Statements run at once; nothing is visible to others before the commit."""
 
-    __slots__ = ("_cursor", "contents", "dialect", "identifiers", "oversight")
+    __slots__ = ("_cursor", "contents", "dialect", "identifiers", "oversight", "restored_at")
 
-    def __init__(
-        self,
-        cursor: Any,
-        dialect: Dialect,
-        identifiers: Identifiers,
-        contents: Contents | None,
-        oversight: Oversight,
-    ) -> None:
+    def __init__(self, cursor: Any, database: Database) -> None:
         self._cursor = cursor
-        self.dialect = dialect
-        self.identifiers = identifiers
-        self.contents = contents
-        self.oversight = oversight
+        self.dialect = database.dialect
+        self.identifiers = database.identifiers
+        self.contents = database.contents
+        self.oversight = database.oversight
+        self.restored_at = database.restored_at
 
     def run(self, statement: Statement, parameters: Parameters) -> int:
         """Run it; the number of rows it touched."""
@@ -121,11 +115,13 @@ class Database:
     """An open database. ``write`` and ``apply`` are group-committed; ``read`` never blocks a writer.
 
     ``contents``: the keys of the message log; None: contents are written in clear, and encrypted ones are not read.
-    ``oversight``: what people's actions need, and how they are logged.
+    ``oversight``: what people's actions need, and how they are logged. ``restored_at``: when it was last restored from a
+    backup, in microseconds (``gateway.storage.restoration``).
     """
 
     contents: Contents | None = None
     oversight = Oversight()
+    restored_at: int | None = None
     writes = True
 
     def __init__(
@@ -156,7 +152,7 @@ class Database:
         cursor = connection.cursor()
         if self.dialect == "sqlite":
             cursor.execute("BEGIN IMMEDIATE")
-        return Transaction(cursor, self.dialect, self.identifiers, self.contents, self.oversight)
+        return Transaction(cursor, self)
 
     def watch_commits(self, timed: Callable[[float], None]) -> None:
         """Tell ``timed`` how many seconds each commit took, in whichever thread writes."""

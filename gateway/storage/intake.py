@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.domain.delivery import SUPERSEDABLE, DeliveryState, LaneState
 from gateway.domain.errors import ConflictError, GatewayError
+from gateway.storage.journeys import JourneyRow, keep_journey
 from gateway.storage.lanes import follow_heads
 from gateway.storage.rows import EventRow, MessageRow, insert_events, insert_messages
 from gateway.storage.sql import Statement, insert
@@ -45,11 +46,13 @@ class LanePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filling(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose lane is filled, and when. ``promise_at``: the dossier's due time, by which lanes take turns."""
+    """Whose lane is filled, and when. ``promise_at``: the dossier's due time, by which lanes take turns. ``known_at``: when
+    the source had this to tell at the earliest; None: it is told for the first time."""
 
     code: str
     promise_at: int | None
     now: int
+    known_at: int | None = None
 
 
 class Filled(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +92,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     """One dossier version to accept, with everything that follows from it.
 
     ``account``: what the version says about time, kept for the deadline rules (``gateway.deadlines.account``).
+    ``journey``: the trace that it came in on.
     """
 
     dossier: DossierRow
@@ -99,6 +103,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
     expected_version: int | None = None
     account: bytes | None = None
+    journey: JourneyRow | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +162,7 @@ _INSERT_DELIVERY = insert(
         "created_at",
         "event_at",
         "payload",
+        "ask_first",
     ),
 )
 _MOVE_LANE = Statement(
@@ -187,6 +193,8 @@ def _accept(transaction: Transaction, item: Acceptance) -> Receipt | GatewayErro
         _write_dossier(transaction, item, new=found is None)
         receipt = _enqueue(transaction, item, receipt)
         insert_events(transaction, item.events)
+        if item.journey is not None:
+            keep_journey(transaction, item.dossier.code, item.now, item.journey)
     insert_messages(transaction, item.messages)
     _remember_answer(transaction, item, receipt)
     return receipt
@@ -252,7 +260,9 @@ def _write_dossier(transaction: Transaction, item: Acceptance, *, new: bool) -> 
 
 
 def _enqueue(transaction: Transaction, item: Acceptance, receipt: Receipt) -> Receipt:
-    filling = Filling(code=item.dossier.code, promise_at=item.dossier.due_at, now=item.now)
+    dossier = item.dossier
+    known_at = dossier.received_at or dossier.submitted_at or 0
+    filling = Filling(code=dossier.code, promise_at=dossier.due_at, now=item.now, known_at=known_at)
     enqueued: dict[str, int] = {}
     changed: list[str] = []
     for plan in item.lanes:
@@ -268,7 +278,7 @@ def fill_lane(transaction: Transaction, plan: LanePlan, filling: Filling) -> Fil
     found = transaction.one(_FIND_LANE, {"destination": plan.destination, "code": filling.code})
     lane, position, state = found or (transaction.identifiers.next(), 1, LaneState.IDLE)
     known = [] if found is None else transaction.all(_KEYS, {"lane": lane})
-    writer = _LaneWriter(transaction, lane, position, filling.now, known)
+    writer = _LaneWriter(transaction, lane, position, filling, known)
     for planned in plan.deliveries:
         writer.add(planned)
     if found is None:
@@ -321,11 +331,12 @@ class _LaneWriter:
     """Collects the new rows of one lane; knows what the lane already has."""
 
     def __init__(
-        self, transaction: Transaction, lane: int, position: int, now: int, known: Sequence[Row]
+        self, transaction: Transaction, lane: int, position: int, filling: Filling, known: Sequence[Row]
     ) -> None:
         self._transaction = transaction
         self.lane = lane
-        self._now = now
+        self._now = filling.now
+        self._known_at = filling.known_at
         self.position = position
         self.rows: list[dict[str, Any]] = []
         self.changed: list[str] = []
@@ -396,8 +407,16 @@ class _LaneWriter:
                 "created_at": self._now,
                 "event_at": planned.event_at,
                 "payload": planned.payload,
+                "ask_first": self._may_have_left(planned),
             }
         )
+
+    def _may_have_left(self, planned: PlannedDelivery) -> bool:
+        """Whether it may have been sent after the backup that this database was restored from, and told again now."""
+        restored_at = self._transaction.restored_at
+        if restored_at is None or self._known_at is None:
+            return False
+        return (planned.event_at or self._known_at) <= restored_at
 
 
 def _remember_answer(transaction: Transaction, item: Acceptance, receipt: Receipt) -> None:

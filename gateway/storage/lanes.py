@@ -15,6 +15,7 @@ import msgspec
 from gateway.domain.delivery import SENDABLE, Delivery, DeliveryState, LaneState
 from gateway.domain.errors import LeaseLost
 from gateway.storage.instants import from_micros, to_micros
+from gateway.storage.restoration import doubt_restored
 from gateway.storage.rows import EventRow, MessageRow, insert_events, insert_messages
 from gateway.storage.sql import Statement, insert
 
@@ -147,7 +148,10 @@ _HEADS = Statement("""
     SELECT lane_id, MIN(position) FROM delivery WHERE lane_id IN_ARRAY(:lanes) AND settled_at IS NULL
     GROUP BY lane_id
 """)
-_STATES = Statement("SELECT id, lane_id, position, state FROM delivery WHERE id IN_ARRAY(:deliveries)")
+_STATES = Statement("""
+    SELECT id, lane_id, position, CASE WHEN ask_first THEN 'ask_first' ELSE state END FROM delivery
+    WHERE id IN_ARRAY(:deliveries)
+""")
 _INSERT_ATTEMPT = insert(
     "attempt",
     (
@@ -207,6 +211,7 @@ def _claim(transaction: Transaction, claim: Claim) -> list[ClaimedLane]:
     if not rows:
         return []
     queues: dict[int, list[QueuedDelivery]] = {row[0]: [] for row in rows}
+    doubt_restored(transaction, queues, now)
     for row in transaction.all(_QUEUE, {"lanes": transaction.array(queues), "depth": claim.depth}):
         queues[row[1]].append(_queued(row))
     rows.sort(key=lambda row: int(row[5]))

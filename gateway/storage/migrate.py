@@ -75,6 +75,11 @@ def current_revision(url: str) -> str | None:
         engine.dispose()
 
 
+def revision_of(connection: sa.Connection) -> str | None:
+    """The revision that an open connection sees; None in an empty database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def newest_revision() -> str:
     """The revision of this release."""
     head = ScriptDirectory.from_config(_config()).get_current_head()

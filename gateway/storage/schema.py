@@ -170,6 +170,8 @@ delivery = Table(
     Column("sent_at", BigInteger),
     Column("settled_at", BigInteger),
     Column("retried_at", BigInteger),  # when a person last had it sent again: its patience counts from then
+    # it may have left after the backup that this database was restored from: the partner is asked before it is sent
+    Column("ask_first", Boolean, nullable=False, server_default=text("false")),
     Column("payload", LargeBinary, nullable=False),
     CheckConstraint(one_of("state", sorted(MOVES)), name="state"),
     CheckConstraint(f"({one_of('state', _FINAL)}) = (settled_at IS NOT NULL)", name="final_is_settled"),

@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gateway.progress",
         "gateway.reports",
         "gateway.evidence",
+        "gateway.backup",
         "adapters",
     ),
     ("gateway.wire", "gateway.rounds"),
@@ -72,6 +73,7 @@ _ABOVE_STORAGE = (
     "gateway.progress",
     "gateway.reports",
     "gateway.evidence",
+    "gateway.backup",
     "gateway.worker",
     *_FACES,
 )

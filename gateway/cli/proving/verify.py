@@ -90,14 +90,14 @@ def _wanted(
     from gateway.messagelog.verified import read_state
 
     return Wanted(
-        trust=_trust(settings, keys),
-        elsewhere=tuple(_notes(checkpoint)),
+        trust=trust_of(settings, keys),
+        elsewhere=tuple(notes_in(checkpoint)),
         state=None if state is None else read_state(state),
         tolerance=tolerance,
     )
 
 
-def _trust(settings: Settings, path: Path | None) -> Trust:
+def trust_of(settings: Settings, path: Path | None) -> Trust:
     """What is pinned in ``path``; without authorities in it those of the configuration."""
     from dataclasses import replace
 
@@ -128,7 +128,8 @@ def _pinned(path: Path) -> Trust:
     return Trust(logs=logs, witnesses=tuple(key for key in found if key.kind != ED25519))
 
 
-def _notes(paths: list[Path]) -> Iterator[Elsewhere]:
+def notes_in(paths: list[Path]) -> Iterator[Elsewhere]:
+    """The checkpoints in files and folders."""
     from gateway.messagelog.chain import Elsewhere
 
     for path in paths:
