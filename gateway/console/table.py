@@ -7,9 +7,29 @@ and the files of style and script.
 from __future__ import annotations
 
 from gateway.console.page import Action, Page
-from gateway.console.pages import jobs
+from gateway.console.pages import (
+    jobs,
+    orphans,
+    payment_orders,
+    payments,
+    reconciliation,
+    reconciliation_runs,
+)
 
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
 
-PAGES: tuple[Page, ...] = (*jobs.PAGES,)
-ACTIONS: tuple[Action, ...] = (*jobs.ACTIONS,)
+PAGES: tuple[Page, ...] = (
+    *payments.PAGES,
+    *reconciliation.PAGES,
+    *reconciliation_runs.PAGES,
+    *orphans.PAGES,
+    *payments.LAST_PAGES,
+    *jobs.PAGES,
+)
+ACTIONS: tuple[Action, ...] = (
+    *reconciliation.ACTIONS,
+    *reconciliation_runs.ACTIONS,
+    *orphans.ACTIONS,
+    *payment_orders.ACTIONS,
+    *jobs.ACTIONS,
+)
