@@ -175,7 +175,6 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     await catalogues.load()
     intake = Intake(hub, destinations, translation)
     worker = Worker(hub, destinations, rounds=_rounds(hub, destinations, catalogues))
-    worker.attend("retry_runs", RetryKeeper(database, hub.clock, worker.wake).run)
     evidence = await _prove(worker, hub, destinations, settings)
     feed = Feed(database, worker.wait_for_events)
     payments = compose_payments(worker, feed, hub, destinations)
@@ -231,6 +230,7 @@ def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) ->
     book = JobBook((*every, tidy, retention), settings.jobs)
     jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
+    worker.attend("retry_runs", RetryKeeper(hub.database, hub.clock, worker.wake).run)
     return jobs
 
 
