@@ -32,6 +32,7 @@ from gateway.cli.demo import command as demo
 from gateway.cli.doctor import command as doctor
 from gateway.cli.exits import guarded
 from gateway.cli.importing import command as importing
+from gateway.cli.keeping import backup
 from gateway.cli.paying import command as paying
 from gateway.cli.sync import command as sync
 
@@ -73,6 +74,8 @@ for _name, _command, _examples in (
     ("status", status.status, status.EXAMPLES),
     ("encode", encode.encode, encode.EXAMPLES),
     ("doctor", doctor.doctor, doctor.EXAMPLES),
+    ("backup", backup.backup, backup.BACKUP_EXAMPLES),
+    ("restore", backup.restore, backup.RESTORE_EXAMPLES),
 ):
     app.command(_name, epilog=_examples)(_command)
 
