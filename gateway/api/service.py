@@ -12,6 +12,7 @@ from typing import Any
 from gateway.api.access import Access
 from gateway.api.alarms import AlarmMemory
 from gateway.api.evidence_desk import evidence_desk
+from gateway.api.glance import GlanceMemory
 from gateway.api.health import Health, HealthMemory
 from gateway.api.limits import Buckets
 from gateway.api.measuring import TableGauges
@@ -47,6 +48,7 @@ class Api:
         self._buckets = Buckets(monotonic)
         self._strangers = Buckets(monotonic)  # however many there are, they crowd no client out
         self.alarms = AlarmMemory(monotonic)
+        self.glance = GlanceMemory(monotonic)
         self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)
         self.tables = TableGauges(monotonic)
         self._kept: set[asyncio.Task[Any]] = set()

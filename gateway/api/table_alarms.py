@@ -14,6 +14,7 @@ from gateway.api.destination_desk import (
     list_certificates,
     test_destination,
 )
+from gateway.api.glance import Glance, get_glance
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_operations import action
 from gateway.delivery.trial import Trial
@@ -51,6 +52,20 @@ ALARMS: tuple[Route, ...] = (
         query=BacklogQuery,
         successes=(Success(status=200, description="The trends.", kind=BacklogTrends),),
         problems=("not_found",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/glance",
+        name="get_glance",
+        tag="status",
+        scope=Scope.DELIVERIES_READ,
+        summary="Read the figures that take longer to count",
+        description=(
+            "The on-time ratio of this month so far with what it is computed from, the lag of the last seven days, and "
+            "how many dossiers may be shown late. Counted at most once a minute; `at` says when."
+        ),
+        handler=get_glance,
+        successes=(Success(status=200, description="The figures.", kind=Glance),),
     ),
     Route(
         method="GET",

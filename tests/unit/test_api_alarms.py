@@ -1,10 +1,12 @@
 """Alarms, trends, certificates and the desk of a destination over HTTP."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from gateway.api.alarms import AlarmMemory
+from gateway.api.glance import GlanceMemory
 from gateway.delivery.backlog import BacklogWatch
 from gateway.settings import Maintenance
 from tests.api_world import BOARD, open_world
@@ -159,3 +161,20 @@ async def test_unknown_destination_has_nothing(world, path):
 
 async def test_certificates_of_a_gateway_without_keys_are_none(world):
     assert (await world.call("GET", "/v1/certificates")).json() == {"items": []}
+
+
+async def test_glance_is_counted_once_a_minute_and_never_waited_for_twice(world):
+    seconds = [0.0]
+    world.api.glance = GlanceMemory(lambda: seconds[0])
+    await world.put()
+    first = (await world.call("GET", "/v1/glance")).json()
+    assert first["on_time"]["of"] == "resolved"
+    assert first["on_time"]["ratio"] == {"numerator": 0, "denominator": 0, "percent": None}
+    assert first["at_risk"] == {BOARD: 0}
+    assert [each["destination"] for each in first["lag"]["destinations"]] == [BOARD]
+
+    seconds[0] = 61.0
+    stale = (await world.call("GET", "/v1/glance")).json()
+    assert stale["at"] == first["at"]
+    await asyncio.gather(*world.api._kept)
+    assert (await world.call("GET", "/v1/glance")).json()["at"] != first["at"]
