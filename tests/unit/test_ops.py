@@ -1,160 +1,252 @@
-"""What is shipped for Prometheus and Grafana: it names what exists, and says what the gateway itself says."""
+"""What is shipped to run the gateway with fits the gateway: commands, options, addresses, bounds, settings."""
 
-import itertools
-import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
-import prometheus_client
+import msgspec
 import pytest
-import yaml
+from typer.main import get_command
 
-from gateway import telemetry
-from gateway.domain.alarm import KINDS, AlarmName
+from gateway.api.table import ROUTES
+from gateway.cli.main import app
+from gateway.settings import ApiSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES_FILE = ROOT / "ops/prometheus/lienthong.rules.yml"
-RULES = [
-    rule
-    for group in yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"]
-    for rule in group["rules"]
-]
-DASHBOARD = json.loads((ROOT / "ops/grafana/lienthong.json").read_text(encoding="utf-8"))
-PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-EXPRESSIONS = {
-    **{f"{rule['alert']} {rule['labels']['severity']}": rule["expr"] for rule in RULES},
-    **{f"{panel['title']} {each['refId']}": each["expr"] for panel in PANELS for each in panel["targets"]},
+OPS = ROOT / "ops"
+UNITS = sorted((OPS / "systemd").iterdir())
+NGINX = (OPS / "nginx" / "lienthong.conf").read_text(encoding="utf-8")
+CADDY = (OPS / "caddy" / "Caddyfile").read_text(encoding="utf-8")
+DOCKERFILE = (OPS / "docker" / "Dockerfile").read_text(encoding="utf-8")
+IGNORED = (OPS / "docker" / "Dockerfile.dockerignore").read_text(encoding="utf-8")
+COMPOSE = (OPS / "docker" / "compose.yaml").read_text(encoding="utf-8")
+TEXTS = {
+    path.relative_to(OPS).as_posix(): path.read_text(encoding="utf-8")
+    for folder in ("systemd", "nginx", "caddy", "docker")
+    for path in sorted((OPS / folder).iterdir())
 }
-# What a scrape adds, and what a histogram's buckets have.
-ADDED = {"instance"}
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-# Alarms whose value is a duration: the rule holds for so long. All others compare a figure with the limit.
-LASTING = {
-    AlarmName.IN_DOUBT,
-    AlarmName.FAILED_DELIVERIES,
-    AlarmName.BREAKER_OPEN,
-    AlarmName.JOB_FAILING,
-    AlarmName.WORKERS_GONE,
-}
+MIB = 1024 * 1024
+PATHS = {route.path for route in ROUTES}
+_EXEC = re.compile(r"^Exec\w+=\S+/lienthong (.+)$", re.MULTILINE)
+_COMMAND = re.compile(r"^    command: (\[.+\])$", re.MULTILINE)
+_SETTING = re.compile(r"\b(api|console|database|delivery|evidence|reports|log)\.([a-z_]+(?:\.[a-z_]+)*)\b")
 
 
-def series() -> dict[str, set[str]]:
-    """Every series of the registry with its labels."""
-    found: dict[str, set[str]] = {}
-    for each in vars(telemetry).values():
-        labels = set(getattr(each, "_labelnames", ()))
-        match each:
-            case prometheus_client.Counter():
-                found[f"{each._name}_total"] = labels
-            case prometheus_client.Gauge():
-                found[each._name] = labels
-            case prometheus_client.Histogram():
-                found |= {f"{each._name}_bucket": labels | {"le"}, f"{each._name}_count": labels}
-                found[f"{each._name}_sum"] = labels
-    return found
+def commands():
+    """Every ``lienthong`` command line in what is shipped, as a list of words."""
+    for unit in UNITS:
+        for line in _EXEC.findall(unit.read_text(encoding="utf-8")):
+            yield unit.name, shlex.split(line)
+    for words in _COMMAND.findall(COMPOSE):
+        yield "compose.yaml", msgspec.json.decode(words)
+    yield "Dockerfile", ["serve"]
 
 
-SERIES = series()
+def test_every_command_line_is_found():
+    assert len(list(commands())) == 8
 
 
-def anchor(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
-
-
-@pytest.mark.parametrize("where", sorted(EXPRESSIONS))
-def test_expression_uses_series_and_labels_that_exist(where):
-    expression = EXPRESSIONS[where]
-    used = re.findall(r"(lienthong_\w+)(?:\{([^}]*)\})?", expression)
-    assert used
-    known: set[str] = set()
-    for name, matchers in used:
-        assert name in SERIES
-        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers)) <= SERIES[name] | ADDED
-        known |= SERIES[name] | ADDED
-    for listed in re.findall(r"(?:by|without|on)\s*\(([^)]*)\)", expression):
-        assert {label.strip() for label in listed.split(",")} <= known
-
-
-@pytest.mark.parametrize("where", sorted(EXPRESSIONS))
-def test_bucket_that_is_asked_for_is_one(where):
-    for name, bound in re.findall(r'(lienthong_\w+)_bucket\{[^}]*le="([^"]+)"', EXPRESSIONS[where]):
-        metric = next(each for each in vars(telemetry).values() if getattr(each, "_name", "") == name)
-        assert float(bound) in metric._upper_bounds
-
-
-def rules_of(name: str) -> dict[str, dict]:
-    return {rule["labels"]["severity"]: rule for rule in RULES if rule["alert"] == name}
-
-
-def test_rules_are_about_the_alarms_of_the_gateway_and_no_others():
-    assert {rule["alert"] for rule in RULES} == set(AlarmName)
-
-
-@pytest.mark.parametrize("name", AlarmName)
-def test_rule_has_the_limits_that_the_gateway_has(name):
-    kind, rules = KINDS[name], rules_of(name)
-    limits = {"warning": kind.warning, "critical": kind.critical}
-    if name is AlarmName.EVIDENCE_DELAY:
-        assert "lienthong_traffic_stopped" in rules.pop("critical")["expr"], "which settings say"
-    assert set(rules) == {severity for severity, limit in limits.items() if limit is not None}
-    for severity, rule in rules.items():
-        if name in LASTING:
-            amount, unit = re.fullmatch(r"(\d+)([smhd])", rule.get("for", "0s")).groups()
-            assert int(amount) * SECONDS[unit] == limits[severity]
-        else:
-            sign, figure = re.search(r"(<=|>=) ([\d.]+)", rule["expr"]).groups()
-            assert (sign, float(figure)) == ("<=" if kind.falls else ">=", limits[severity])
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
-def test_rule_says_in_vietnamese_what_is_wrong_and_where_the_cure_is(rule):
-    notes = rule["annotations"]
-    assert not notes["summary"].isascii()
-    assert notes["description"].isascii()
-    assert notes["runbook_url"] == f"docs/operations.md#{anchor(rule['alert'])}"
-    kept = {
-        label.strip() for listed in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in listed.split(",")
+@pytest.mark.parametrize(("where", "words"), list(commands()), ids=lambda value: str(value)[:40])
+def test_commands_and_options_exist(where, words):
+    group = get_command(app)
+    command = group.commands[words[0]]
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
     }
-    assert set(re.findall(r"\$labels\.(\w+)", "".join(notes.values()))) <= kept
+    given = {word for word in words[1:] if word.startswith("--")}
+
+    assert given <= known, where
 
 
-def test_every_alarm_has_its_panel():
-    shown = {name for panel in PANELS for name in re.findall(r"Alarm: (\w+),", panel["description"])}
-    assert shown == set(AlarmName)
-
-
-def test_dashboard_asks_for_its_data_source_and_has_no_other():
-    assert DASHBOARD["schemaVersion"] >= 36
-    variables = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
-    assert variables["datasource"]["type"] == "datasource"
-    sources = [each["datasource"] for panel in PANELS for each in (panel, *panel["targets"])]
-    assert all(each == {"type": "prometheus", "uid": "${datasource}"} for each in sources)
-    used = set(re.findall(r"\$\{?(\w+)", json.dumps(DASHBOARD)))
-    assert used == set(variables)
-
-
-def test_panels_have_vietnamese_titles_and_english_descriptions_and_do_not_overlap():
-    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
-    for panel in PANELS:
-        assert not panel["title"].isascii()
-        assert panel["description"].isascii()
-    for one, other in itertools.combinations([panel["gridPos"] for panel in DASHBOARD["panels"]], 2):
-        apart = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        assert apart or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_settings_that_are_named_exist(name):
+    for section, rest in _SETTING.findall(TEXTS[name]):
+        kind = Settings
+        for part in (section, *rest.split(".")):
+            names = {field.name: field.type for field in msgspec.structs.fields(kind)}
+            assert part in names, f"{section}.{rest}"
+            kind = names[part]
 
 
 @pytest.mark.parametrize(
-    "order", [("check", "rules", RULES_FILE.name), ("test", "rules", "lienthong.test.yml")]
+    "unit", ["lienthong.service", "lienthong-worker@.service", "lienthong-backup.service"]
 )
-def test_prometheus_itself_takes_the_rules_and_they_ring_when_they_should(order):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip(
-            "promtool is not installed (Debian: prometheus); the other tests read the rules themselves"
-        )
-    ran = subprocess.run(
-        [promtool, *order], check=False, cwd=RULES_FILE.parent, capture_output=True, text=True
+def test_units_may_do_no_more_than_they_must(unit):
+    lines = set((OPS / "systemd" / unit).read_text(encoding="utf-8").splitlines())
+
+    assert lines >= {
+        "User=lienthong",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "CapabilityBoundingSet=",
+        "MemoryDenyWriteExecute=yes",
+        "UMask=0077",
+        "LimitCORE=0",
+        "StateDirectoryMode=0700",
+    }
+
+
+@pytest.mark.parametrize("unit", ["lienthong.service", "lienthong-worker@.service"])
+def test_services_are_told_to_end_and_given_the_time_for_it(unit):
+    text = (OPS / "systemd" / unit).read_text(encoding="utf-8")
+
+    assert "KillSignal=SIGTERM" in text
+    assert "Restart=always" in text
+    assert "LimitNOFILE=65536" in text
+    assert int(re.search(r"TimeoutStopSec=(\d+)", text)[1]) >= 180
+    assert "\nWatchdogSec" not in text, "nothing sends a heartbeat"
+
+
+def test_systemd_itself_finds_nothing_wrong(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("nobody judged the units: there is no systemd-analyze on this machine")
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8").replace("/opt/lienthong/.venv/bin/lienthong", "/bin/true")
+        (tmp_path / unit.name.replace("@.", "@1.")).write_text(text, encoding="utf-8")
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir()))],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("text", [NGINX, CADDY], ids=["nginx", "caddy"])
+def test_proxies_reach_the_gateway_where_it_listens_by_default(text):
+    settings = ApiSettings()
+    assert f"{settings.host}:{settings.port}" in text
+
+
+def test_proxies_bound_bodies_as_the_gateway_does():
+    settings = ApiSettings()
+    assert f"client_max_body_size {settings.max_body_bytes // MIB}m;" in NGINX
+    assert f"client_max_body_size {settings.max_import_bytes // MIB}m;" in NGINX
+    assert f"max_size {settings.max_body_bytes // MIB}MiB" in CADDY
+    assert f"max_size {settings.max_import_bytes // (1024 * MIB)}GiB" in CADDY
+
+
+def test_proxies_wait_longer_than_a_long_poll():
+    assert int(re.search(r"proxy_read_timeout (\d+)s", NGINX)[1]) > ApiSettings().long_poll
+    assert int(re.search(r"response_header_timeout (\d+)s", CADDY)[1]) > ApiSettings().long_poll
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (NGINX, r"location = (\S+) \{\n        client_max_body_size 1024m"),
+        (CADDY, r"@import path (\S+)"),
+    ],
+)
+def test_import_s_own_bounds_are_at_an_address_that_exists(text, place):
+    assert re.search(place, text)[1] in PATHS
+
+
+def test_figures_are_not_passed_on():
+    assert re.search(r"location = /metrics \{\s+return 404;", NGINX)
+    assert "respond @metrics 404" in CADDY
+
+
+def test_who_may_call_as_a_partner_is_decided_by_the_proxy():
+    """Behind it every caller has this machine's address, which ``inbound_from`` lets in."""
+    assert re.search(r"location /in/ \{[^}]*allow [\d./]+;[^}]*deny all;", NGINX, re.DOTALL)
+    assert "not remote_ip" in CADDY
+    assert "respond @stranger 403" in CADDY
+
+
+def test_what_a_caller_claims_about_its_address_is_dropped():
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in NGINX
+    assert 'proxy_set_header Forwarded "";' in NGINX
+    assert CADDY.count("header_up X-Forwarded-For {remote_host}") == CADDY.count("reverse_proxy ")
+    assert CADDY.count("header_up -Forwarded") == CADDY.count("reverse_proxy ")
+
+
+def test_nginx_itself_finds_nothing_wrong(tmp_path):
+    if shutil.which("nginx") is None or shutil.which("openssl") is None:
+        pytest.skip("nobody judged the configuration: there is no nginx on this machine")
+    subprocess.run(
+        shlex.split(
+            f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout {tmp_path}/server.key "
+            f"-out {tmp_path}/server.pem"
+        ),
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "site.conf").write_text(NGINX.replace("/etc/nginx/lienthong/", f"{tmp_path}/"))
+    spools = "".join(
+        f"{name}_temp_path {tmp_path}/{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"events {{}}\npid {tmp_path}/pid;\nerror_log stderr;\nhttp {{ access_log off;\n{spools}"
+        f"include {tmp_path}/site.conf; }}\n"
+    )
+
+    done = subprocess.run(
+        ["nginx", "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_image_runs_as_nobody_in_particular_and_is_asked_whether_it_lives():
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final, re.MULTILINE)
+    assert f"http://127.0.0.1:{ApiSettings().port}/livez" in final
+    assert f"EXPOSE {ApiSettings().port}" in final
+    assert "STOPSIGNAL SIGTERM" in final
+    assert DOCKERFILE.count("\nFROM ") == 2, "what builds is not what runs"
+
+
+def test_image_installs_nothing_that_the_lock_does_not_name_by_its_hash():
+    assert "--require-hashes --only-binary=:all: --requirement requirements.lock" in DOCKERFILE
+    assert "--no-deps --no-build-isolation --no-index ." in DOCKERFILE
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert re.search(r"^setuptools==", lock, re.MULTILINE), "building without isolation needs it"
+
+
+@pytest.mark.parametrize("text", [DOCKERFILE, COMPOSE], ids=["Dockerfile", "compose"])
+def test_image_names_no_registry_index_or_moving_tag(text):
+    addresses = set(re.findall(r"https?://([^/'\"\s]+)", text))
+    assert addresses <= {"127.0.0.1:8787"}
+    assert not re.search(r"index-url|trusted-host|:latest", text)
+    images = re.findall(r"^\s+image: (\S+)$", text, re.MULTILINE) + re.findall(
+        r"^ARG PYTHON=(\S+)$", text, re.MULTILINE
+    )
+    assert images
+    assert all("/" not in image and (image == "lienthong" or ":" in image) for image in images)
+
+
+def test_image_is_made_of_files_that_exist_and_of_nothing_else():
+    copied = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    allowed = {line[1:] for line in IGNORED.splitlines() if line.startswith("!")}
+
+    assert all((ROOT / source).exists() for source in copied)
+    assert set(copied) == allowed
+    assert "\n*\n" in IGNORED
+
+
+def test_composition_locks_its_containers_down_and_keeps_the_database_inside():
+    yaml = pytest.importorskip("yaml", reason="nobody judged the composition: PyYAML is not installed")
+    document = yaml.safe_load(COMPOSE)
+    services = document["services"]
+    assert set(services) == {"database", "migrate", "gateway", "worker"}
+    for name in ("migrate", "gateway", "worker"):
+        service = services[name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+    assert services["gateway"]["ports"] == ["127.0.0.1:8787:8787"]
+    assert "ports" not in services["database"]
+    assert document["networks"]["inside"] == {"internal": True}
+    assert services["database"]["networks"] == ["inside"]
