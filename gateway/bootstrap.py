@@ -6,6 +6,7 @@ get it whole and use its parts.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import msgspec
 import structlog
 
 from gateway import registry
-from gateway.composition import compose_payments, payment_jobs
+from gateway.composition import compose_payments, open_tracing, payment_jobs
 from gateway.delivery.backlog import BacklogWatch
 from gateway.delivery.catalogues import CatalogueKeeper, catalogue_job
 from gateway.delivery.destination import Destination, Hub
@@ -107,6 +108,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         await self.evidence.close()
         for destination in self.destinations.values():
             await destination.close()
+        await asyncio.to_thread(self.hub.tracing.close)
         self.database.close()
 
 
@@ -168,7 +170,7 @@ async def open_gateway(  # noqa: PLR0913 - the last three are what tests replace
     rules = load_rules(settings.deadlines)  # before anything is opened: it may refuse the settings
     keyring = build_keyring(settings)
     database = _open_database(settings, upgrade=upgrade, reading=reading)
-    hub = Hub(database=database, clock=clock or await steady_clock(database), settings=settings.delivery)
+    hub = await _hub(database, settings, clock)
     destinations = _destinations(settings, hub, keyring, transports or {}, extra or {})
     translation = Translation.load(settings.sources.tables)
     catalogues = CatalogueKeeper(hub, destinations)
@@ -213,6 +215,15 @@ def _rounds(
     """What every process does once a minute."""
     watch = BacklogWatch(hub.database, list(destinations), hub.clock)
     return {"catalogues": catalogues.follow, "backlog": watch.look}
+
+
+async def _hub(database: Database, settings: Settings, clock: Callable[[], datetime] | None) -> Hub:
+    return Hub(
+        database=database,
+        clock=clock or await steady_clock(database),
+        settings=settings.delivery,
+        tracing=open_tracing(settings.tracing),
+    )
 
 
 def _approvals(hub: Hub, payments: Payments, repairs: RepairDesk, worker: Worker) -> ApprovalDesk:

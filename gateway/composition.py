@@ -1,4 +1,7 @@
-"""The part of the composition root about money: payments at those destinations that are payment platforms."""
+"""Parts of the composition root: payments at those destinations that are payment platforms, and where traces go.
+
+Invariant: what is not configured is not even imported.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,26 @@ from gateway.payments.reconcile import Reconciliation
 from gateway.payments.service import Payments
 from gateway.payments.sweep import Sweep as PaymentSweep
 from gateway.port import CollectsPayments
+from gateway.settings import TracingSettings
+from gateway.telemetry.tracing import OFF, Tracing
 from gateway.worker import Worker
 
 CHANCE_BITS = 60
+
+
+def open_tracing(settings: TracingSettings) -> Tracing:
+    """Where spans go; nowhere without an endpoint."""
+    if settings.endpoint is None:
+        return OFF
+    from gateway.telemetry.export import Exporting  # noqa: PLC0415 - a tenth of a second that only traces cost
+
+    return Exporting(
+        settings.endpoint,
+        headers={name: value.reveal() for name, value in settings.headers.items()},
+        service=settings.service_name,
+        ratio=settings.sample_ratio,
+        queue=settings.queue,
+    )
 
 
 def compose_payments(

@@ -144,6 +144,19 @@ class LogSettings(_Section, frozen=True, kw_only=True):
     format: Annotated[str, Meta(pattern="^(json|console)$")] = "console"
 
 
+class TracingSettings(_Section, frozen=True, kw_only=True):
+    """Traces for an OpenTelemetry collector (OTLP over HTTP). ``endpoint``: its address for traces; left out, there are no
+    traces. ``headers``: sent with every batch. ``sample_ratio``: the share of journeys that is recorded, where the one-door
+    system has not decided it (``traceparent``). ``queue``: spans that wait at most; more are dropped.
+    """
+
+    endpoint: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=500)] | None = None
+    headers: dict[str, Secret] = {}
+    sample_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    service_name: Annotated[str, Meta(min_length=1, max_length=100)] = "lienthong"
+    queue: Count = 8192
+
+
 Dangerous = Literal[
     "delivery.skip",
     "delivery.resolve",
@@ -201,7 +214,8 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
     ``refusals_logged``: of the calls that are no payment platform's, how many a minute are kept in the message log; all
     are counted. ``inbound_from``: networks from which the partner (its adapter, its security server) may call ``/in/…``; the
     contracts know no other proof of who calls, so the default is this machine alone. ``tls``: pinned authorities and
-    our own certificate, where the partner wants them.
+    our own certificate, where the partner wants them. ``send_traceparent``: requests carry the trace's place (W3C Trace
+    Context), while there is one.
     """
 
     adapter: str | None = None
@@ -213,6 +227,7 @@ class DestinationSettings(_Section, frozen=True, kw_only=True):
     maintenance: list[Maintenance] = []
     refusals_logged: Annotated[float, Meta(ge=0, le=600)] = 6.0
     inbound_from: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    send_traceparent: bool = False
     tls: TlsSettings = TlsSettings()
     settings: dict[str, Any] = {}
 
@@ -303,6 +318,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     webhooks: WebhookSettings = WebhookSettings()
     files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     console: ConsoleSettings = ConsoleSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     approvals: ApprovalSettings = ApprovalSettings()

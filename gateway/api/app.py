@@ -40,7 +40,7 @@ def documents() -> Documents:
 def application(api: Api, faces: Sequence[Address] = ()) -> ASGIApp:
     """The ASGI application around ``api``; ``faces``: what else answers on its port, behind the same perimeter."""
     router = Router([*addresses(api, ROUTES), *faces], redirect_slashes=False, default=_nowhere)
-    return Perimeter(router)
+    return Perimeter(router, api.gateway.hub.tracing)
 
 
 def addresses(api: Api, routes: Sequence[Route]) -> list[Address]:

@@ -84,6 +84,7 @@ class Endpoint:
             return None
         principal = await self._api.access.principal(headers)
         trace.client = principal.client
+        trace.believe()
         require_scope(principal, row.scope)
         self._api.admit(principal)
         return principal

@@ -22,6 +22,7 @@ from gateway.api.bodies import ClientGone
 from gateway.api.problem import MEDIA_TYPE, Refused, internal, refusal_of
 from gateway.domain.errors import GatewayError, StorageUnavailable
 from gateway.telemetry import REQUEST_SECONDS, STORAGE_LOST
+from gateway.telemetry.tracing import OFF, Journey, Place, Span, Tracing, Value, read_traceparent, stand
 
 log = structlog.get_logger(__name__)
 CORRELATION_HEADER = "x-correlation-id"
@@ -36,6 +37,8 @@ _DOTS = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 # a proxy in front may judge the first of two by which we would judge the last
 _ONCE = frozenset({b"authorization", b"x-api-key", b"host", b"content-type", b"content-encoding"})
 _UNMATCHED = "(none)"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OUR_FAULT = 500  # statuses from here on are failures of a server span (OpenTelemetry, HTTP spans)
 _PROCESS = uuid.uuid4().hex[:16]  # with a serial number it names a request among all processes
 _SERIAL = itertools.count(1)
 
@@ -51,6 +54,25 @@ class Trace:
     dossier: str | None = None
     problem: str | None = None
     status: int = 0
+    tracing: Tracing = OFF
+    place: Place | None = None
+    parent: int | None = None
+
+    def believe(self) -> None:
+        """The caller is known: the request is part of the trace that it names."""
+        if not self.tracing.on:
+            return
+        incoming = read_traceparent(dict(self.header_pairs).get("traceparent", ""))
+        if incoming is not None:
+            self._at(self.tracing.root(incoming), parent=incoming.span)
+
+    def begin(self) -> None:
+        """A journey begins with the request, as long as nobody knows better."""
+        self._at(self.tracing.root(), parent=None)
+
+    def _at(self, place: Place, *, parent: int | None) -> None:
+        self.place, self.parent = place, parent
+        stand(Journey(place, self.correlation))
 
 
 def trace_of(scope: Scope) -> Trace:
@@ -64,8 +86,9 @@ def trace_of(scope: Scope) -> Trace:
 class Perimeter:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tracing: Tracing = OFF) -> None:
         self._app = app
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request through."""
@@ -74,8 +97,10 @@ class Perimeter:
             return
         started = time.perf_counter()
         pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-        trace = Trace(correlation=_correlation(pairs), header_pairs=pairs)
+        trace = Trace(correlation=_correlation(pairs), header_pairs=pairs, tracing=self._tracing)
         scope[_TRACE] = trace
+        if self._tracing.on:
+            trace.begin()
         out = _Outlet(send, trace)
         try:
             _require_bounds(scope)
@@ -91,6 +116,9 @@ class Perimeter:
             await out.refuse(internal(), fault)
         finally:
             _tell(scope, trace, time.perf_counter() - started)
+            if trace.place is not None:
+                _keep(scope, trace, time.perf_counter() - started)
+                stand(None)
 
 
 class _Outlet:
@@ -177,3 +205,34 @@ def _tell(scope: Scope, trace: Trace, seconds: float) -> None:
         problem=trace.problem,
         correlation=trace.correlation,
     )
+
+
+def _keep(scope: Scope, trace: Trace, seconds: float) -> None:
+    """The request as a span."""
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    ended = time.time_ns()
+    attributes: dict[str, Value] = {
+        "http.request.method": method,
+        "http.route": trace.route,
+        "http.response.status_code": trace.status,
+        "lienthong.correlation_id": trace.correlation,
+    }
+    told = {
+        "lienthong.client": trace.client,
+        "lienthong.dossier": trace.dossier,
+        "error.type": trace.problem,
+    }
+    attributes |= {name: value for name, value in told.items() if value}
+    if trace.place is not None:
+        trace.tracing.keep(
+            Span(
+                name=f"{method} {trace.route}",
+                kind="server",
+                place=trace.place,
+                parent=trace.parent,
+                began=ended - round(seconds * 1e9),
+                ended=ended,
+                attributes=attributes,
+                failed=trace.status >= _OUR_FAULT,
+            )
+        )

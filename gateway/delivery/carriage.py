@@ -8,6 +8,7 @@ own; all of them become durable in one commit, before the socket opens, or none 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -17,12 +18,14 @@ import structlog
 
 from gateway.delivery import call
 from gateway.delivery.preparation import signed
-from gateway.delivery.turn import Encoded, Share, code_of, start_of, tag_of
+from gateway.delivery.trail import exchanged
+from gateway.delivery.turn import Encoded, Exchanged, Share, code_of, start_of, tag_of
 from gateway.domain.errors import LeaseLost
 from gateway.messagelog.entry import About, companion_entry, request_entry
 from gateway.port import Context, Operation
 from gateway.storage.advance import start_together
 from gateway.storage.lanes import ClaimedLane, QueuedDelivery, Start
+from gateway.telemetry.tracing import stand
 from gateway.wire.authentication import Credentials, NoCredential
 from gateway.wire.client import Answered, Exchange
 
@@ -89,6 +92,7 @@ class Carriage:
 
     async def _run(self) -> None:
         try:
+            stand(None)  # a call of several dossiers is part of no one's journey
             await asyncio.sleep(0)  # lanes that were claimed together come together
             while self._waiting:
                 async with self._destination.berths:
@@ -139,8 +143,10 @@ class Carriage:
             starts = self._starts(riders, encoded)
             refusals = await self._destination.hub.database.apply(start_together, starts)
             if not any(refusals):
+                sent_at = time.time_ns()
                 answer = await call.exchange(self._destination, encoded.request, logged_at=logged_at)
-                await self._hand_out(riders, starts, encoded, answer, credentials)
+                told = exchanged(sent_at, answer)
+                await self._hand_out(riders, starts, encoded, (answer, told), credentials)
                 return
             riders = _refuse(riders, refusals)
 
@@ -178,9 +184,10 @@ class Carriage:
         riders: Sequence[Rider],
         starts: Sequence[Start],
         encoded: Encoded,
-        answer: Exchange,
+        got: tuple[Exchange, Exchanged],
         credentials: Credentials,
     ) -> None:
+        answer, told = got
         destination, hub = self._destination, self._destination.hub
         deliveries = [rider.queued.delivery for rider in riders]
         outcomes = call.understood(destination, deliveries, "send", answer, encoded)
@@ -201,6 +208,7 @@ class Carriage:
                 outcome=outcome,
                 message=destination.answer_entry(about, answer),
                 unanswered=not isinstance(answer, Answered),
+                exchanged=told,
             )
             if not rider.share.done():  # whoever waits no more must not cost the others their answer
                 rider.share.set_result(share)

@@ -24,6 +24,7 @@ from gateway.settings import DeliverySettings, DestinationSettings
 from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import CLOCK_SKEW, EXCHANGE_SECONDS
+from gateway.telemetry.tracing import OFF, Tracing
 from gateway.wire.asking import Logged
 from gateway.wire.authentication import Authenticator, Credentials, granted
 from gateway.wire.client import (
@@ -49,6 +50,7 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     database: Database
     clock: Callable[[], datetime]
     settings: DeliverySettings
+    tracing: Tracing = OFF
 
 
 Provide = Callable[[Sequence[tuple[str, Mapping[str, str]]]], Awaitable[str | None]]
@@ -103,6 +105,7 @@ class Destination:
         self.lend: Lend = lend_nothing
         self.sealer: Sealer = NoSeal()
         self.configured_secrets: tuple[str, ...] = ()
+        self.sends_place = settings.send_traceparent
 
     @property
     def longest_exchange(self) -> float:

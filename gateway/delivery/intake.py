@@ -35,8 +35,10 @@ from gateway.storage.intake import (
     Receipt,
     accept_dossiers,
 )
+from gateway.storage.journeys import JourneyRow
 from gateway.storage.rows import MessageRow
 from gateway.telemetry import ACCEPTED, REFUSED
+from gateway.telemetry.tracing import Journey, here
 
 _SCOPE = Scope(
     channel="api",
@@ -139,6 +141,7 @@ class Intake:
             idempotency=idempotency,
             expected_version=expected_version,
             account=msgspec.json.encode(account_of(dossier)),
+            journey=_journey(here()) if self._hub.tracing.on else None,
         )
 
     def _translated(self, dossier: Dossier) -> Dossier:
@@ -214,6 +217,13 @@ def _row(dossier: Dossier, record: bytes) -> DossierRow:
         digest=hashlib.sha256(record).digest(),
         record=record,
     )
+
+
+def _journey(journey: Journey | None) -> JourneyRow | None:
+    """What is kept of where a version came in; nothing of a journey that nobody records."""
+    if journey is None or not journey.place.sampled:
+        return None
+    return JourneyRow(journey.place.traceparent, journey.correlation)
 
 
 def _idempotency(submission: Submission) -> IdempotencyKey | None:

@@ -7,6 +7,7 @@ crash in between leaves them in doubt, never failed and never sent.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from gateway.delivery.disposition import Circumstances, after_asking, after_send
 from gateway.delivery.preparation import Task, prepare
 from gateway.delivery.report import acknowledgement, events_of
 from gateway.delivery.retry import Chance
+from gateway.delivery.trail import Trail, exchanged
 from gateway.delivery.turn import (
     Encoded,
     Kind,
@@ -73,6 +75,7 @@ class LaneRun:
         self._released = False
         self._stopping = asyncio.Event()
         self._unsettled: Settlement | None = None
+        self._trail = Trail(destination) if destination.hub.tracing.on else None
 
     async def run(self, *, stopping: asyncio.Event, probe: bool = False) -> None:
         """Work the queue until it is empty, must wait, or the gate shuts; then give the lane back.
@@ -113,6 +116,8 @@ class LaneRun:
     async def _turn(self, *, probe: bool) -> None:
         kind: Kind = "query" if self._queue[0].delivery.state is DeliveryState.IN_DOUBT else "send"
         batch = self._batch(kind)
+        if self._trail is not None:
+            await self._trail.enter(batch)
         if kind == "query" and not self._operation().queryable:  # a lost worker left it so
             unasked = InDoubt(
                 code="cannot_be_asked", reason="sent, effect unknown; the partner has no question for it"
@@ -171,6 +176,7 @@ class LaneRun:
                 attempt=share.attempt,
                 messages=(share.message,),
                 unanswered=share.unanswered,
+                exchanged=share.exchanged,
             )
         )
         return True
@@ -226,7 +232,9 @@ class LaneRun:
         entry = request_entry(destination.scope, asked, request, secrets=destination.secrets())
         began = asyncio.get_running_loop().time()
         await self._begin(start_of(self._lane, self._worker, batch, kind, about=asked, message=entry))
+        sent_at = time.time_ns()
         answer = await call.exchange(destination, request, logged_at=began)
+        told = None if self._trail is None else exchanged(sent_at, answer)
         outcomes = call.understood(destination, deliveries_of(batch), kind, answer, order.encoded)
         call.renew(destination, outcomes, order.credentials)
         about = msgspec.structs.replace(
@@ -245,6 +253,7 @@ class LaneRun:
                 attempt=attempt,
                 messages=(destination.answer_entry(about, answer),),
                 unanswered=not isinstance(answer, Answered),
+                exchanged=told,
             )
         )
         await call.report_health(destination, answer, outcomes, probe=order.probe)
@@ -312,6 +321,8 @@ class LaneRun:
         self._memory = memory
         self._released = not again
         self._count(turn, results, now)
+        if self._trail is not None:
+            self._trail.leave(turn, results)
 
     def _operation_of(self, turn: Turn) -> Operation:
         return self._operation(turn.batch[0].delivery.operation)

@@ -17,6 +17,8 @@ from gateway.delivery.turn import Encoded, Kind
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import FILE, CannotEncode
 from gateway.domain.outcome import Actor, Deferred, Rejected
+from gateway.port import WireRequest
+from gateway.telemetry.tracing import here
 from gateway.wire.authentication import Credentials
 
 if TYPE_CHECKING:
@@ -59,10 +61,20 @@ async def prepare(destination: Destination, task: Task) -> Encoded | Rejected | 
 
 async def signed(destination: Destination, operation: str, encoded: Encoded) -> Encoded | Deferred:
     """``encoded`` as it leaves; what cannot be signed does not."""
-    request = await destination.sealer.sign(operation, encoded.request, encoded.context.now)
+    leaving = _placed(encoded.request) if destination.sends_place else encoded.request
+    request = await destination.sealer.sign(operation, leaving, encoded.context.now)
     if isinstance(request, Unsealed):
         return Deferred(code=not_signed(request), reason=destination.shown(request.reason))
     return Encoded(request=request, context=encoded.context)
+
+
+def _placed(request: WireRequest) -> WireRequest:
+    """``request`` with its place on the journey (W3C Trace Context), if it has one."""
+    journey = here()
+    if journey is None:
+        return request
+    headers = (*request.headers, ("traceparent", journey.place.traceparent))
+    return msgspec.structs.replace(request, headers=headers)
 
 
 async def _fetch(

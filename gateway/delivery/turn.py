@@ -35,6 +35,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     probe: bool
 
 
+class Exchanged(msgspec.Struct, frozen=True):
+    """An exchange, for traces: nanoseconds since 1970, and the status of the answer if there was one."""
+
+    began: int
+    ended: int
+    status: int | None
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn's batch and what came of it. ``unanswered``: no answer came, or nothing could be sent."""
 
@@ -44,6 +52,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | None = None
     messages: tuple[MessageRow, ...] = ()
     unanswered: bool = False
+    exchanged: Exchanged | None = None
 
     @property
     def sends(self) -> int:
@@ -58,6 +67,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     message: MessageRow
     unanswered: bool
+    exchanged: Exchanged | None = None
 
 
 def start_of(  # noqa: PLR0913 - the parts of an attempt

@@ -21,6 +21,7 @@ from gateway.domain.errors import ConflictError, GatewayError, StorageUnavailabl
 from gateway.inbound.payments import Guard, Halted, PaymentCall, never
 from gateway.inbound.receiving import CallLog, Defect, Hub, Receiver, problem, storable
 from gateway.inbound.ruling import Ruling, rule
+from gateway.inbound.trail import arrive
 from gateway.port import (
     Callback,
     CallbackRequest,
@@ -149,6 +150,7 @@ class _Call:
     async def _take(self, report: Report) -> WireResponse:
         """Decide, then store while the decision still holds."""
         database = self._hub.database
+        arrival = await arrive(self._hub, report.dossier_code)
         conflict: ConflictError | None = None
         await self._keep(report)
         for _ in range(DECISIONS):
@@ -161,6 +163,10 @@ class _Call:
                 continue
             if isinstance(reply, Reply):
                 self._log.count(reply.handling, kind=report.kind, dossier=report.dossier_code)
+                if arrival is not None:
+                    arrival.leave(
+                        self._name, dossier=report.dossier_code, kind=report.kind, result=reply.handling
+                    )
                 return reply.response
         if conflict is not None:
             raise conflict

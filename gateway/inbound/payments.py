@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -22,6 +23,7 @@ from gateway.domain.errors import CannotEncode, StorageUnavailable
 from gateway.domain.payment_order import PaymentOrder
 from gateway.inbound.receiving import CallLog, Defect, Hub, Receiver, problem
 from gateway.inbound.sampling import Sampler
+from gateway.inbound.trail import arrive
 from gateway.port import (
     Adapter,
     AnswersPayers,
@@ -224,8 +226,12 @@ class PaymentCall:
                 entries.answer(effect, code, dossier, answer),
             ),
         )
+        began = time.time_ns()
         judged: Judged = await self._hub.database.apply(take_reports, arrived)
+        arrival = await arrive(self._hub, judged.dossier, began=began)
         entries.count(judged.effect, alarm=judged.alarm or None, dossier=judged.dossier)
+        if arrival is not None and judged.dossier is not None:
+            arrival.leave(self._name, dossier=judged.dossier, kind="payment", result=judged.effect)
         return judged.response
 
     async def _look_up(self, request: CallbackRequest, lookup: PaymentLookup) -> WireResponse:

@@ -20,6 +20,7 @@ from gateway.port.adapter import Catalogues
 from gateway.storage.database import Database, Transaction
 from gateway.storage.rows import MessageRow, insert_messages
 from gateway.telemetry import CALLBACKS
+from gateway.telemetry.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 OPERATION = "callback"
@@ -35,6 +36,10 @@ class Hub(Protocol):
     @property
     def clock(self) -> Callable[[], datetime]:
         """Now, aware UTC."""
+
+    @property
+    def tracing(self) -> Tracing:
+        """Where spans go."""
 
 
 class Receiver(Protocol):

@@ -6,6 +6,7 @@ import gateway.storage.schema_access
 import gateway.storage.schema_accounts
 import gateway.storage.schema_archive
 import gateway.storage.schema_evidence
+import gateway.storage.schema_journeys
 import gateway.storage.schema_payment
 import gateway.storage.schema_progress
 import gateway.storage.schema_reconciliation

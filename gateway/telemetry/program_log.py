@@ -14,6 +14,8 @@ from typing import Literal, TextIO, cast
 
 import structlog
 
+from gateway.telemetry.tracing import here
+
 
 class _Forgiving:
     """A stream whose reader may disappear: the program log is a comfort, and its end must not stop a delivery."""
@@ -93,6 +95,18 @@ def _tell_faults(
     return event
 
 
+def _tell_place(
+    _logger: structlog.types.WrappedLogger, _name: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """A processor: the trace and the span that the running task is part of."""
+    journey = here()
+    if journey is not None:
+        event["trace_id"] = f"{journey.place.trace:032x}"
+        event["span_id"] = f"{journey.place.span:016x}"
+        event.setdefault("correlation", journey.correlation)
+    return event
+
+
 class _Libraries(logging.Handler):
     """What libraries have to say (asyncio, uvicorn), told like our own: their tracebacks quote values, too."""
 
@@ -118,6 +132,7 @@ def configure_logging(level: str = "info", style: Literal["json", "console"] = "
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _tell_faults,
+            _tell_place,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -102,6 +102,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("gateway.telemetry",),
     "psycopg": ("gateway.storage",),
     "reportlab": ("gateway.evidence",),
+    "requests": ("gateway.telemetry",),  # what OpenTelemetry's exporter sends with
     "rfc3161_client": ("gateway.signing",),
     "rich": ("gateway.cli",),
     "sqlalchemy": ("gateway.storage",),
