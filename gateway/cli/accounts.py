@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, assert_never
 from urllib.parse import quote
 
 import typer
@@ -300,6 +300,8 @@ def _call(order: AccountOrder, secret: str | None) -> tuple[str, dict[str, Any]]
             verb = "disable"
         case orders.EnableAccount():
             verb = "enable"
+        case _:
+            assert_never(order)
     return f"{PATH}/{quote(order.account, safe='')}/{verb}", body
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from gateway.console.page import Action, Page
 from gateway.console.pages import (
+    accounts,
     jobs,
+    me,
     orphans,
     payment_orders,
     payments,
@@ -25,6 +27,8 @@ PAGES: tuple[Page, ...] = (
     *orphans.PAGES,
     *payments.LAST_PAGES,
     *jobs.PAGES,
+    *accounts.PAGES,
+    *me.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
     *reconciliation.ACTIONS,
@@ -32,4 +36,6 @@ ACTIONS: tuple[Action, ...] = (
     *orphans.ACTIONS,
     *payment_orders.ACTIONS,
     *jobs.ACTIONS,
+    *accounts.ACTIONS,
+    *me.ACTIONS,
 )
