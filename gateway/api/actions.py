@@ -25,7 +25,8 @@ _Place = Annotated[int, Meta(ge=0, le=HIGHEST_IDENTIFIER)]
 
 
 class ActionChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which actions. ``actor``: exactly as it stands in the history; ``action``: the kind; ``target``: exactly.
+    """Which actions. ``actor``: as it stands in the history, or the bare name of a
+    person at the console or the command line; ``action``: the kind; ``target``: exactly.
     ``from`` (inclusive), ``to`` (exclusive): when it was done."""
 
     actor: Word | None = None

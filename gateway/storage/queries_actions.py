@@ -37,8 +37,9 @@ class ActionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which actions. Instants: from (inclusive), before (exclusive). ``destinations``: where a dossier may have
-    targets beside those of its lanes."""
+    """Which actions. ``actor``: as it stands in the history, or the bare name of a person at the console or a terminal.
+    Instants: from (inclusive), before (exclusive). ``destinations``: where a dossier may have targets beside those of
+    its lanes."""
 
     actor: str | None = None
     action: str | None = None
@@ -55,8 +56,9 @@ def actions(
     """Up to ``limit`` actions, newest first, behind the key of ``action_key``."""
     columns = operator_action.c
     where = within(columns.at, wanted.since, wanted.until)
+    if wanted.actor is not None:
+        where.append(columns.actor.in_(_names(wanted.actor)))
     for column, value in (
-        (columns.actor, wanted.actor),
         (columns.action, wanted.action),
         (columns.target, wanted.target),
     ):
@@ -75,6 +77,12 @@ def actions(
 def action_key(last: ActionView) -> ActionKey:
     """The place of ``last``, to go on behind it."""
     return to_micros(last.at), int(last.id)
+
+
+def _names(actor: str) -> list[str]:
+    """How ``actor`` may stand in the history: as it is, and a bare name as a person at the console or a terminal."""
+    bare = "/" not in actor and ":" not in actor
+    return [actor, f"console/{actor}", f"cli:{actor}"] if bare else [actor]
 
 
 def _targets(connection: sa.Connection, dossier: str, destinations: Sequence[str]) -> list[str]:

@@ -431,3 +431,7 @@ operator_action = Table(
     Column("message_id", BigInteger),  # its entry in the message log
 )
 Index("ix_operator_action_target", operator_action.c.target, operator_action.c.id)
+# who did what and when: each narrows, and then goes by time
+Index("ix_operator_action_at", operator_action.c.at, operator_action.c.id)
+Index("ix_operator_action_actor", operator_action.c.actor, operator_action.c.at, operator_action.c.id)
+Index("ix_operator_action_action", operator_action.c.action, operator_action.c.at, operator_action.c.id)
