@@ -9,6 +9,8 @@ from __future__ import annotations
 from gateway.console.page import Action, Page
 from gateway.console.pages import (
     accounts,
+    actions,
+    approvals,
     jobs,
     me,
     orphans,
@@ -26,6 +28,8 @@ PAGES: tuple[Page, ...] = (
     *reconciliation_runs.PAGES,
     *orphans.PAGES,
     *payments.LAST_PAGES,
+    *approvals.PAGES,
+    *actions.PAGES,
     *jobs.PAGES,
     *accounts.PAGES,
     *me.PAGES,
@@ -35,6 +39,7 @@ ACTIONS: tuple[Action, ...] = (
     *reconciliation_runs.ACTIONS,
     *orphans.ACTIONS,
     *payment_orders.ACTIONS,
+    *approvals.ACTIONS,
     *jobs.ACTIONS,
     *accounts.ACTIONS,
     *me.ACTIONS,
