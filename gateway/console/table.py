@@ -18,6 +18,7 @@ from gateway.console.pages import (
     payments,
     reconciliation,
     reconciliation_runs,
+    reports,
 )
 
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
@@ -33,6 +34,7 @@ PAGES: tuple[Page, ...] = (
     *jobs.PAGES,
     *accounts.PAGES,
     *me.PAGES,
+    *reports.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
     *reconciliation.ACTIONS,
