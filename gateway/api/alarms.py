@@ -18,7 +18,7 @@ from msgspec import Meta
 from gateway.api.figures import figures_of
 from gateway.api.inputs import Word
 from gateway.api.route import Answer, Call
-from gateway.domain.alarm import Alarm, alarms
+from gateway.domain.alarm import Alarm, Figures, alarms
 from gateway.domain.errors import NotFoundError
 from gateway.storage import samples
 from gateway.storage.samples import Sample
@@ -67,18 +67,28 @@ class AlarmMemory:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._known: AlarmList | None = None
+        self._figures: Figures | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
 
     async def read(self, api: Api) -> AlarmList:
         """The alarms, at most five seconds old. Raises StorageUnavailable."""
+        return (await self._look(api))[0]
+
+    async def figures(self, api: Api) -> Figures:
+        """The figures that they come from, at most five seconds old. Raises StorageUnavailable."""
+        return (await self._look(api))[1]
+
+    async def _look(self, api: Api) -> tuple[AlarmList, Figures]:
         async with self._reading:
-            if self._known is None or self._monotonic() - self._read_at >= REMEMBERED_SECONDS:
+            stale = self._monotonic() - self._read_at >= REMEMBERED_SECONDS
+            if self._known is None or self._figures is None or stale:
                 now = api.now
                 evidence = await api.gateway.evidence.traffic.look()
-                figures = await figures_of(api.gateway, now, evidence=evidence, wall=datetime.now(UTC))
-                self._known, self._read_at = AlarmList(at=now, items=alarms(figures)), self._monotonic()
-            return self._known
+                self._figures = await figures_of(api.gateway, now, evidence=evidence, wall=datetime.now(UTC))
+                self._known = AlarmList(at=now, items=alarms(self._figures))
+                self._read_at = self._monotonic()
+            return self._known, self._figures
 
     def forget(self) -> None:
         """Read anew the next time: somebody has just mended something."""

@@ -7,26 +7,33 @@ since when; however often a scraper asks, the tables are read once in a few seco
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gateway.api.health import Health
-from gateway.domain.errors import StorageUnavailable
+from gateway.domain.alarm import Figures
+from gateway.domain.errors import ConfigurationError, StorageUnavailable
 from gateway.storage import queries_status
 from gateway.storage.checkpoints import newest_anchor_at, newest_checkpoint
 from gateway.telemetry import (
     ANCHORED_AT,
     BACKLOG,
     BREAKER_OPEN,
+    CERTIFICATE_UNTIL,
     CHECKPOINT_AT,
+    CLOCK_SKEW,
+    DOSSIERS_AT_RISK,
     JOB_FAILING,
     JOB_LAST_SUCCESS,
     LANES,
     MEASURED_AT,
+    OFF_CONTRACT,
     OLDEST_UNSENT_SECONDS,
     PAUSED,
     WORKERS,
 )
+from gateway.wire.tls import certificates_of
 
 if TYPE_CHECKING:
     from gateway.api.service import Api
@@ -74,8 +81,10 @@ class TableGauges:
                 await self._show_workers(api)
                 await self._show_jobs(api, now)
                 await _show_evidence(api)
+                _show_figures(await api.alarms.figures(api))
             except StorageUnavailable:
                 return
+            _show_tls(api)
             self._read_at = now
             MEASURED_AT.set(api.now.timestamp())
 
@@ -93,6 +102,15 @@ class TableGauges:
         self._jobs_read_at = now
 
 
+def _show_tls(api: Api) -> None:
+    """Until when what partners are shown, and what they are trusted by, is good; the keyring's own is shown at the start."""
+    for name in api.gateway.destinations:
+        section = api.gateway.settings.destination.get(name)
+        with contextlib.suppress(ConfigurationError):  # its file is gone: the last figure stands
+            for each in () if section is None else certificates_of(section.tls, name):
+                CERTIFICATE_UNTIL.labels(f"tls_{each.role}", name).set(each.until.timestamp())
+
+
 def _show_health(api: Api, health: Health) -> None:
     for gauge in (BACKLOG, LANES):
         gauge.clear()
@@ -107,6 +125,14 @@ def _show_health(api: Api, health: Health) -> None:
             LANES.labels(name, lanes).set(count)
         age = 0.0 if backlog.oldest_at is None else (api.now - backlog.oldest_at).total_seconds()
         OLDEST_UNSENT_SECONDS.labels(name).set(max(0.0, age))
+
+
+def _show_figures(figures: Figures) -> None:
+    """What alarms are judged from and no other gauge shows."""
+    for each in figures.destinations:
+        OFF_CONTRACT.labels(each.name).set(each.off_contract)
+        DOSSIERS_AT_RISK.labels(each.name).set(each.at_risk)
+    CLOCK_SKEW.labels("records", "records").set(figures.skew)
 
 
 async def _show_evidence(api: Api) -> None:

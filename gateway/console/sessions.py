@@ -29,6 +29,7 @@ from gateway.storage.sessions import SEEN_EVERY, Opening, Standing, end_word, fi
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
+from gateway.telemetry import SIGN_INS
 
 TRUST_SECONDS = 5.0
 MOST_TRUSTED = 4096
@@ -222,7 +223,9 @@ class Sessions:
         attempt = await self._database.write(lambda tx: begin_attempt(tx, asked, now, lock))
         right = await self._passwords.matches(attempt.password_hash, password)
         if attempt.open and right:
+            SIGN_INS.labels("password", "ok").inc()
             return attempt
+        SIGN_INS.labels("password", "wrong" if attempt.open else "locked").inc()
         # what is no account's name may be a password in the wrong field: it is not written down
         verb = "account.lock" if attempt.open and attempt.locked else "account.refuse"
         told = {"peer": visitor.peer, "failures": attempt.failures}

@@ -13,8 +13,10 @@ from gateway.storage import jobs, lag, queries_jobs, samples
 from gateway.storage.clients import forget_expired
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
+from gateway.storage.journeys import drop_journeys
 from gateway.storage.lag import Retention
 
+JOURNEYS_KEPT = timedelta(days=30)  # what is sent or reported later than that is in no trace
 SAMPLES_KEPT = timedelta(days=8)  # a week, and the day before to compare with
 
 
@@ -49,4 +51,15 @@ async def _tidy(
     dropped_samples = 0
     while dropped := await database.write(functools.partial(samples.drop_samples, before=before)):
         dropped_samples += dropped
-    return {"expired": expired, "runs": forgotten, "lag_rows": rows, "samples": dropped_samples}
+    before = to_micros(clock() - JOURNEYS_KEPT)
+    journeys = 0
+    while dropped := await database.write(functools.partial(drop_journeys, before=before)):
+        journeys += dropped
+        await context.report(forgotten + rows + journeys)
+    return {
+        "expired": expired,
+        "runs": forgotten,
+        "lag_rows": rows,
+        "samples": dropped_samples,
+        "journeys": journeys,
+    }
