@@ -38,6 +38,7 @@ from gateway.jobs.retention import Keeping, retention_job
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
 from gateway.messagelog.acts import oversight
+from gateway.messagelog.erasure_approved import erasure_carrier
 from gateway.messagelog.keys import open_contents
 from gateway.oversight.approvals import ApprovalDesk, delivery_carriers
 from gateway.payments.service import Payments
@@ -229,6 +230,7 @@ async def _hub(database: Database, settings: Settings, clock: Callable[[], datet
 def _approvals(hub: Hub, payments: Payments, repairs: RepairDesk, worker: Worker) -> ApprovalDesk:
     carriers = delivery_carriers(hub.database, hub.clock, worker.wake)
     carriers[Dangerous.REPAIR_BACKWARDS] = repair_carrier(repairs)
+    carriers[Dangerous.ERASE] = erasure_carrier(hub.database, hub.clock)
     return ApprovalDesk(hub.database, hub.clock, payments.desk, carriers)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway.api.inputs import Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.privacy import PersonalQuery, Sight, masked_record, masked_step, sees_people, writes
 from gateway.api.problem import Refused, invalid
@@ -43,8 +44,9 @@ class PutHeaders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DossierQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dossiers, in which order. ``…_from`` inclusive, ``…_before`` exclusive."""
+    """Which dossiers, in which order. ``prefix``: how the number begins. ``…_from`` inclusive, ``…_before`` exclusive."""
 
+    prefix: Word | None = None
     status: Status | None = None
     procedure: Code | None = None
     agency: Code | None = None

@@ -51,6 +51,7 @@ from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
+from gateway.api.table_erasure import ERASURE
 from gateway.api.table_evidence import EVIDENCE
 from gateway.api.table_exports import EXPORTS
 from gateway.api.table_failures import FAILURES
@@ -340,6 +341,7 @@ ROUTES: tuple[Route, ...] = (
     *APPROVALS,
     *DEADLINES,
     *DOSSIERS,
+    *ERASURE,
     *DELIVERIES,
     *FAILURES,
     *DESTINATIONS,

@@ -11,6 +11,8 @@ from gateway.console.pages import (
     accounts,
     actions,
     approvals,
+    dossiers,
+    evidence,
     jobs,
     me,
     orphans,
@@ -24,6 +26,8 @@ from gateway.console.pages import (
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
 
 PAGES: tuple[Page, ...] = (
+    *evidence.PAGES,
+    *dossiers.PAGES,
     *payments.PAGES,
     *reconciliation.PAGES,
     *reconciliation_runs.PAGES,
@@ -37,6 +41,8 @@ PAGES: tuple[Page, ...] = (
     *reports.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
+    *evidence.ACTIONS,
+    *dossiers.ACTIONS,
     *reconciliation.ACTIONS,
     *reconciliation_runs.ACTIONS,
     *orphans.ACTIONS,

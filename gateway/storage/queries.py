@@ -22,8 +22,10 @@ DossierOrder: TypeAlias = Literal["code", "updated_at", "due_at"]
 
 
 class DossierFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dossiers. Instants: from (inclusive), before (exclusive). ``due_at`` order leaves out those without."""
+    """Which dossiers. ``prefix``: how the number begins. Instants: from (inclusive), before (exclusive). ``due_at`` order
+    leaves out those without."""
 
+    prefix: str | None = None
     status: Status | None = None
     procedure: str | None = None
     agency: str | None = None
@@ -141,6 +143,12 @@ def _conditions(wanted: DossierFilter) -> list[sa.ColumnElement[bool]]:
         columns.channel: wanted.channel,
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
+    if wanted.prefix is not None:
+        # the first condition is the index's; the second one is exact in every collation
+        conditions += [
+            columns.code >= wanted.prefix,
+            sa.func.substr(columns.code, 1, len(wanted.prefix)) == wanted.prefix,
+        ]
     for column, start, end in (
         (columns.due_at, wanted.due_from, wanted.due_before),
         (columns.updated_at, wanted.updated_from, wanted.updated_before),

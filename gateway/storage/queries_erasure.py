@@ -50,7 +50,8 @@ def holdings(connection: sa.Connection, code: str, tables: Sequence[str]) -> lis
             continue
         count = connection.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one()
         if count:
-            found.append(Holding(table=name, rows=int(count)))
+            # a name of the schema is a kind of text of its own, which JSON does not take
+            found.append(Holding(table=f"{name}", rows=int(count)))
     return found
 
 
