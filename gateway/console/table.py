@@ -11,9 +11,12 @@ from gateway.console.pages import (
     accounts,
     actions,
     approvals,
+    deliveries,
     dossiers,
     evidence,
+    failures,
     jobs,
+    lanes,
     me,
     orphans,
     payment_orders,
@@ -26,6 +29,9 @@ from gateway.console.pages import (
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
 
 PAGES: tuple[Page, ...] = (
+    *failures.PAGES,
+    *deliveries.PAGES,
+    *lanes.PAGES,
     *evidence.PAGES,
     *dossiers.PAGES,
     *payments.PAGES,
@@ -41,6 +47,9 @@ PAGES: tuple[Page, ...] = (
     *reports.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
+    *failures.ACTIONS,
+    *deliveries.ACTIONS,
+    *lanes.ACTIONS,
     *evidence.ACTIONS,
     *dossiers.ACTIONS,
     *reconciliation.ACTIONS,
