@@ -12,6 +12,7 @@ from gateway.console.pages import (
     actions,
     approvals,
     deliveries,
+    destinations,
     dossiers,
     evidence,
     failures,
@@ -19,6 +20,7 @@ from gateway.console.pages import (
     lanes,
     me,
     orphans,
+    overview,
     payment_orders,
     payments,
     reconciliation,
@@ -29,6 +31,8 @@ from gateway.console.pages import (
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
 
 PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *destinations.PAGES,
     *failures.PAGES,
     *deliveries.PAGES,
     *lanes.PAGES,
@@ -47,6 +51,7 @@ PAGES: tuple[Page, ...] = (
     *reports.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
+    *destinations.ACTIONS,
     *failures.ACTIONS,
     *deliveries.ACTIONS,
     *lanes.ACTIONS,
