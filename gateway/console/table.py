@@ -14,6 +14,7 @@ from gateway.console.pages import (
     deliveries,
     destinations,
     dossiers,
+    drift,
     evidence,
     failures,
     jobs,
@@ -49,6 +50,7 @@ PAGES: tuple[Page, ...] = (
     *accounts.PAGES,
     *me.PAGES,
     *reports.PAGES,
+    *drift.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
     *destinations.ACTIONS,
@@ -65,4 +67,5 @@ ACTIONS: tuple[Action, ...] = (
     *jobs.ACTIONS,
     *accounts.ACTIONS,
     *me.ACTIONS,
+    *drift.ACTIONS,
 )
