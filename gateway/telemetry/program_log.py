@@ -38,17 +38,18 @@ class _Forgiving:
 _MOST_WORDS = 200
 _MOST_FAULTS = 5
 _MOST_PLACES = 12
+_FEWEST_LETTERS = 4
 _PLAIN = re.compile(r"[a-z]{1,19}[,.:;]?")
 
 
 def fault_told(fault: BaseException) -> str:
     """What went wrong and where, without the values that a message may hold (a database's DETAIL, a record's field):
-    types, plain words, places in the code; the causes behind it."""
+    types, words that stand in the code itself, places in it; the causes behind it."""
     return "\nbecause of ".join("\n  at ".join((_headline(each), *_places(each))) for each in _causes(fault))
 
 
 def plain_words(text: str) -> str:
-    """How ``text`` begins, up to whatever is quoted, bracketed, a number, a name, or told as the thing got."""
+    """How a library's ``text`` begins, up to whatever is quoted, bracketed, a number, a name, or told as the thing got."""
     line = next(iter(text.strip().splitlines()), "")[:_MOST_WORDS]
     shown: list[str] = []
     for word in line.split():
@@ -60,11 +61,27 @@ def plain_words(text: str) -> str:
 
 def _headline(fault: BaseException) -> str:
     state = getattr(fault, "sqlstate", None) or getattr(fault, "sqlite_errorname", None)
-    if isinstance(fault, OSError):
-        words = f"{fault.errno}" if fault.errno else ""  # its text may be a file's name
-    else:
-        words = plain_words(str(fault))
+    words = (str(fault.errno) if fault.errno else "") if isinstance(fault, OSError) else _own_words(fault)
     return ": ".join(part for part in (type(fault).__name__, state, words) if part)
+
+
+def _own_words(fault: BaseException) -> str:
+    """How the message begins, as far as that is written in the code that has raised it: whatever came from outside, be
+    it one plain word, is no constant of ours."""
+    try:
+        text = str(fault)
+    except Exception:  # why: an exception may be broken itself, and must be told all the same
+        return ""
+    best = ""
+    for frame, _ in traceback.walk_tb(fault.__traceback__):
+        for constant in frame.f_code.co_consts:
+            if not isinstance(constant, str) or len(constant) < _FEWEST_LETTERS:
+                continue
+            begin = constant if text.startswith(constant) else re.split("[%{]", constant, maxsplit=1)[0]
+            if len(begin) > max(len(best), _FEWEST_LETTERS - 1) and text.startswith(begin):
+                best = begin
+    line = next(iter(best.splitlines()), "")[:_MOST_WORDS].rstrip()
+    return line if line == text or not line else f"{line} \u2026"
 
 
 def _places(fault: BaseException) -> Iterator[str]:
