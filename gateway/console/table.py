@@ -11,6 +11,7 @@ from gateway.console.pages import (
     accounts,
     actions,
     approvals,
+    at_risk,
     deliveries,
     destinations,
     dossiers,
@@ -18,6 +19,7 @@ from gateway.console.pages import (
     evidence,
     failures,
     jobs,
+    lag,
     lanes,
     me,
     orphans,
@@ -51,6 +53,8 @@ PAGES: tuple[Page, ...] = (
     *me.PAGES,
     *reports.PAGES,
     *drift.PAGES,
+    *at_risk.PAGES,
+    *lag.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
     *destinations.ACTIONS,
