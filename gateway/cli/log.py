@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gateway.cli.actions import EXAMPLES as ACTION_EXAMPLES
+from gateway.cli.actions import actions
 from gateway.cli.keeping import archive, erase
 from gateway.cli.keeping import keys as content_keys
 from gateway.cli.options import Actor, AsJson, Config, Limit, Way, examples, group, spread
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 app = group("Search the message log, read its entries, verify it.")
 
 for _name, _command, _examples in (
+    ("actions", actions, ACTION_EXAMPLES),
     ("checkpoints", checkpoints.checkpoints, checkpoints.LIST_EXAMPLES),
     ("checkpoint", checkpoints.checkpoint, checkpoints.ONE_EXAMPLES),
     ("proof", checkpoints.proof, checkpoints.PROOF_EXAMPLES),

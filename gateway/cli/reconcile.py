@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from gateway.cli import reconcile_payments
+from gateway.cli import reconcile_ledger, reconcile_payments
 from gateway.cli.options import Actor, AsJson, Changing, Config, DryRun, Limit, Way, examples, group, spread
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app = group(
 )
 
 app.command("payments", epilog=reconcile_payments.EXAMPLES)(reconcile_payments.payments)
+app.command("ledger", epilog=reconcile_ledger.EXAMPLES)(reconcile_ledger.ledger)
 app.command("resolve", epilog=reconcile_payments.RESOLVE_EXAMPLES)(reconcile_payments.resolve)
 
 DriftId = Annotated[int, typer.Argument(metavar="ID", min=1, help="A difference's id, as the list shows it.")]

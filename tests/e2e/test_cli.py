@@ -36,7 +36,7 @@ GROUPS = {
         *("cancel", "refund", "propose", "approve", "decline"),
     ),
     "sync": ("list", "run", "history", "show", "stop", "schedule"),
-    "reconcile": ("list", "show", "run", "apply", "tolerate", "payments", "resolve"),
+    "reconcile": ("list", "show", "run", "apply", "tolerate", "payments", "ledger", "resolve"),
     "deadline": ("compute", "classify", "calendar"),
     "report": (
         "06a",
@@ -50,7 +50,7 @@ GROUPS = {
         "refused",
         "data-error",
     ),
-    "log": ("list", "show", "verify"),
+    "log": ("list", "show", "verify", "actions"),
     "evidence": ("export", "verify", "keys"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),

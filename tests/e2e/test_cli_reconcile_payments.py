@@ -139,3 +139,36 @@ async def test_an_item_is_ended_here_and_through_the_api(place: Place, tmp_path:
         done = await place.payments("--apply", *there, "--json")
     assert kinds(done) == {place.told: "matched", place.lost: "matched"}
     assert (done.json["ours"], done.json["theirs"], done.json["difference"]) == (1_250_000, 1_250_000, 0)
+
+
+async def test_both_ledgers_and_peoples_actions_are_read_here_and_through_the_api(
+    place: Place, tmp_path: Path
+) -> None:
+    await place.payments("--file", place.file, "--json", code=1)
+    days = ("--from", "2026-09-27", "--to", "2026-09-28")
+    here = await place.run("ledger", *days, "--json", code=1)
+    assert (here.json["ours"], here.json["theirs"], here.json["open"]) == (250_000, 1_250_000, 1)
+    assert [day["looked_at"] is None for day in here.json["days"]] == [True, False]
+    assert "-1.000.000" in (await place.run("ledger", *days, code=1)).out
+    await place.run("ledger", "--from", "hôm qua", code=2)
+    await place.run("ledger", "--from", "2026-09-28", "--to", "2026-09-27", code=2)
+    (item,) = [
+        each for each in (await place.payments("--json", code=1)).json["items"] if each["state"] == "open"
+    ]
+    await place.run("resolve", item["id"], "--reason", "đã tra soát", "--as", "mai")
+    mine = await place.run("actions", "--by", "mai", "--json", what="log")
+    assert [(each["actor"], each["action"]) for each in mine.json] == [("cli:mai", "resolve")]
+    assert (await place.run("actions", "--by", "ai", "--json", what="log")).json == []
+    file = tmp_path / "thao-tac.csv"
+    await place.run("actions", "--dossier", item["dossier"], "-o", file, what="log")
+    assert "đã tra soát" in file.read_text(encoding="utf-8-sig")
+    assert (await place.run("list", "--amount", "1000000", "--json", what="payments")).json[0][
+        "amount"
+    ] == 1_000_000
+    key = tmp_path / "ops.key"
+    key.write_text((await place.run("add", "ops", "--scope", "all", what="clients")).out, encoding="utf-8")
+    with served(place.config) as url:
+        api = ("--url", url, "--key-file", key)
+        assert (await place.run("ledger", *days, "--json", *api)).json["theirs"] == 1_250_000
+        there = await place.run("actions", "--by", "mai", "--json", *api, what="log")
+        assert there.json == mine.json

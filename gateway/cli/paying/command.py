@@ -60,6 +60,9 @@ def list_(
     ] = None,
     reference: Annotated[str | None, typer.Option(help="This MaThamChieu.", show_default=False)] = None,
     transaction: Annotated[str | None, typer.Option(help="This MaGiaoDich.", show_default=False)] = None,
+    amount: Annotated[
+        int | None, typer.Option(min=1, help="This amount of đồng exactly.", show_default=False)
+    ] = None,
     destination: Annotated[
         str | None, typer.Option(help="Only this destination.", show_default=False)
     ] = None,
@@ -81,6 +84,7 @@ def list_(
         attempt=_attempt(attempt),
         reference=reference,
         transaction=transaction,
+        amount=amount,
         created_from=_aware(since),
         created_before=_aware(until),
     )
