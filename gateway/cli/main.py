@@ -14,6 +14,7 @@ import typer
 from gateway.cli import (
     accounts,
     adapters,
+    alarms,
     approvals,
     clients,
     deliveries,
@@ -72,6 +73,7 @@ for _name, _command, _examples in (
     ("sandbox", sandbox.sandbox, sandbox.EXAMPLES),
     ("import", importing.import_, importing.EXAMPLES),
     ("status", status.status, status.EXAMPLES),
+    ("alarms", alarms.alarms, alarms.EXAMPLES),
     ("encode", encode.encode, encode.EXAMPLES),
     ("doctor", doctor.doctor, doctor.EXAMPLES),
     ("backup", backup.backup, backup.BACKUP_EXAMPLES),

@@ -24,13 +24,13 @@ from gateway.signing.keys import certificates_in
 from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong, some_dossiers
 
 COMMANDS = (
-    *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "encode", "doctor"),
+    *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "alarms", "encode", "doctor"),
     *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log", "evidence"),
     *("adapters", "clients", "approvals"),
 )
 GROUPS = {
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
-    "destinations": ("pause", "resume"),
+    "destinations": ("pause", "resume", "show", "test", "refresh", "backlog", "answers", "certificates"),
     "payments": (
         *("list", "show", "create", "ask", "receipt", "fetch-receipt", "orphans", "waiting"),
         *("cancel", "refund", "propose", "approve", "decline"),
