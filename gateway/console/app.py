@@ -6,22 +6,35 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route as Address
 
-from gateway.accounts.passwords import passwords
+from gateway.accounts.passwords import Passwords, passwords
 from gateway.api.perimeter import trace_of
 from gateway.api.service import Api
 from gateway.console.door import Door
+from gateway.console.oidc import Provider
+from gateway.console.oidc_door import BACK, START, OidcDoor
 from gateway.console.page import Action, Page
 from gateway.console.sessions import Sessions
-from gateway.console.surface import Console, MenuItem, Surface, serve_asset
+from gateway.console.surface import Assets, Console, MenuItem, Surface
 from gateway.console.table import ACTIONS, GROUPS, PAGES
 from gateway.console.threshold import Threshold
 
 
-def faces(api: Api) -> list[Address]:
-    """The whole console of ``api`` with its door, and the way to it from the gateway's bare address."""
-    sessions = Sessions(api, passwords())
+def faces(api: Api, hashing: Passwords | None = None) -> list[Address]:
+    """The whole console of ``api`` with its door, and the way to it from the gateway's bare address.
+
+    ``hashing``: how passwords are kept, in place of the process's own way.
+    """
+    sessions = Sessions(api, hashing or passwords())
     console = Console(api=api, door=sessions, menu=_menu())
-    return [Address("/", _to_console), *Threshold(console, sessions).addresses(), *addresses(api, sessions)]
+    settings = api.gateway.settings.console
+    if settings.oidc is None or settings.address is None:
+        door = Threshold(console, sessions).addresses()
+    else:
+        back = settings.address + BACK
+        provider = Provider(settings.oidc, back, clock=lambda: api.now, seconds=api.access.seconds)
+        threshold = Threshold(console, sessions, ((settings.oidc.name, START),))
+        door = [*threshold.addresses(), *OidcDoor(console, sessions, provider).addresses(threshold)]
+    return [Address("/", _to_console), *door, *addresses(api, sessions)]
 
 
 def addresses(api: Api, door: Door) -> list[Address]:
@@ -35,7 +48,7 @@ def addresses(api: Api, door: Door) -> list[Address]:
     surfaces = [
         Address(path, Surface(console, page=page, action=action)) for path, (page, action) in by_path.items()
     ]
-    return [Address("/console/assets/{asset}", serve_asset), *surfaces]
+    return [Address("/console/assets/{asset}", Assets()), *surfaces]
 
 
 async def _to_console(request: Request) -> RedirectResponse:

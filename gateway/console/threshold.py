@@ -6,7 +6,7 @@ its own, so that nobody is signed in to an account that is not theirs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -155,7 +155,13 @@ class Threshold:
         await request.write(303, b"", send, headers=headers)
 
     async def show(
-        self, request: Request, send: Send, values: Mapping[str, str], *, status: int = 200
+        self,
+        request: Request,
+        send: Send,
+        values: Mapping[str, str],
+        *,
+        status: int = 200,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         """The sign-in page. ``values``: where to go on (``next``), and what went wrong, if anything (``fault``)."""
         onward = entrance.local(values.get("next", ""))
@@ -171,7 +177,7 @@ class Threshold:
             "ways": [(label, f"{path}?{urlencode({'next': onward})}") for label, path in self._other_ways],
         }
         content = request.rendered("door/sign_in.html", shown | {"address": _with_next(SIGN_IN, onward)})
-        await request.write(status, content, send, headers=lines)
+        await request.write(status, content, send, headers=[*lines, *headers])
 
     async def _show_new_password(
         self, request: Request, send: Send, values: Mapping[str, Any], *, status: int = 401

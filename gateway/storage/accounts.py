@@ -217,6 +217,11 @@ def find_subject(transaction: Transaction, subject: Subject) -> Account | None:
     return None if row is None else account_of(row)
 
 
+def has_name(transaction: Transaction, name: str) -> bool:
+    """Whether some account is called so."""
+    return transaction.one(_ONE, {"name": name}) is not None
+
+
 def require_account(transaction: Transaction, name: str) -> Account:
     """The account, locked until the end of the transaction. NotFoundError: there is none."""
     row = transaction.one(_ONE, {"name": name})
