@@ -7,6 +7,8 @@ from starlette.routing import Route as Address
 from gateway.api.app import application
 from gateway.console.door import PLAIN_COOKIE
 from gateway.console.page import Action, Moved, Page, Shown
+from gateway.console.static import addresses as console_assets
+from gateway.console.static import assets
 from gateway.console.surface import HEADERS, Console, Surface
 from gateway.domain.errors import ApprovalRequired, ConflictError
 from gateway.storage.clients import Scope
@@ -145,3 +147,18 @@ async def test_other_methods_are_refused(browser):
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD, POST"
     assert (await browser.http.head("/console/x")).content == b""
+
+
+async def test_style_and_script_are_served_by_their_content_and_kept(sqlite_url):
+    async with open_world(sqlite_url) as world:
+        browser = ConsoleClient(world.api)
+        for name, address in console_assets().items():
+            answer = await browser.get(address)
+            assert (answer.status_code, answer.content) == (
+                200,
+                assets()[address.rpartition("/")[2]].content,
+            ), name
+            assert "immutable" in answer.headers["cache-control"]
+            assert not answer.headers["content-type"].startswith("application/")
+            assert (await browser.http.head(address)).content == b""
+        assert (await browser.get("/console/assets/0-console.css")).status_code == 404
