@@ -26,6 +26,7 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "alarms", "encode", "doctor"),
     *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log", "evidence"),
+    *("backup", "restore"),
     *("adapters", "clients", "approvals"),
 )
 GROUPS = {
