@@ -60,7 +60,7 @@ class Endpoint:
         principal = await self._known(row, named, trace)
         _require_acceptable(row, named.get("accept"))
         path = read_path(scope["path_params"])
-        trace.dossier = str(path.get("code") or path.get("dossier") or "") or None
+        trace.about(path)
         query = NoInput() if row.query is None else read_query(row.query, scope["query_string"])
         headers = read_headers(row.headers, pairs)
         return Call(

@@ -181,7 +181,7 @@ def _read(kind: type[_T], pairs: Sequence[tuple[str, str]], place: str, *, forbi
         field = known.get(name)
         if field is None:
             if forbid_unknown:
-                violations.append(_unknown(place, name, text, known))
+                violations.append(_unknown(place, name, known))
         elif name in values:
             violations.append(_repeated(place, name, text))
         else:
@@ -237,11 +237,12 @@ def _mended(text: str, field: Field) -> str:
     return _PLACE_OF_PLUS.sub("+", text) if field.instant else text
 
 
-def _unknown(place: str, name: str, text: str, known: Mapping[str, Field]) -> Violation:
+def _unknown(place: str, name: str, known: Mapping[str, Field]) -> Violation:
+    """Its value is not repeated: nobody knows what was put there, perhaps a key."""
     return Violation(
         pointer=f"/{place}/{shown(name)}",
         code="unknown",
-        got=shown(text),
+        got=shown(name),
         expected="one of " + (", ".join(sorted(known)) or "none at all"),
         advice="remove it, or spell it as in the document for readers",
     )

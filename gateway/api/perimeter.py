@@ -11,7 +11,7 @@ import itertools
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -30,6 +30,8 @@ MOST_HEADERS = 100
 MOST_HEADER_BYTES = 32 * 1024
 CLIENT_GONE = 499  # in the log only: nobody was there to be answered
 _TRACE = "lienthong.trace"
+# letters and digits of ASCII; nothing but digits is how identity cards and telephones are numbered
+_DOSSIER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._/-]{0,79}")
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # %2F and %5C would be read as separators by some and as letters by others; %00 by nobody
 _AMBIGUOUS = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
@@ -57,6 +59,13 @@ class Trace:
     tracing: Tracing = OFF
     place: Place | None = None
     parent: int | None = None
+
+    def about(self, path: Mapping[str, object]) -> None:
+        """The request is about the dossier that its address names, if that can be a dossier's number: somebody may have
+        put a person's there."""
+        code = str(path.get("code") or path.get("dossier") or "")
+        if _DOSSIER.fullmatch(code):
+            self.dossier = code
 
     def believe(self) -> None:
         """The caller is known: the request is part of the trace that it names."""
