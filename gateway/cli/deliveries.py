@@ -291,3 +291,23 @@ def release(
     from gateway.storage.orders import Unhold
 
     print_done(by, Unhold(destination=destination, dossier=dossier, **by.instruction))
+
+
+@app.command(
+    "ask", epilog=examples("lienthong deliveries ask 250228600404447232 --reason 'the portal is back'")
+)
+@spread
+def ask_(delivery: DeliveryId, *, by: Changing) -> None:
+    """Ask the partner again about a delivery in doubt, as soon as its turn comes."""
+    from gateway.cli.calling import Asked, answer
+    from gateway.cli.orders import lines_of, require_reason
+    from gateway.cli.screen import print_json
+    from gateway.storage.orders import DeliveryDone
+
+    body = {"reason": require_reason(by.reason)}
+    asked = Asked("ask_partner", path={"delivery": str(delivery)}, body=body)
+    done = answer(by.way, asked, DeliveryDone, operator=by.actor)
+    if by.as_json:
+        print_json(done)
+    else:
+        print("\n".join(lines_of(done)))

@@ -21,9 +21,11 @@ from gateway.cli import (
     destinations,
     encode,
     evidence,
+    lanes,
     log,
     reconcile,
     report,
+    retries,
     running,
     sandbox,
     status,
@@ -84,6 +86,8 @@ for _name, _command, _examples in (
 
 for _name, _group in (
     ("deliveries", deliveries.app),
+    ("lanes", lanes.app),
+    ("retries", retries.app),
     ("destinations", destinations.app),
     ("sync", sync.app),
     ("reconcile", reconcile.app),

@@ -27,10 +27,13 @@ COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "alarms", "encode", "doctor"),
     *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log", "evidence"),
     *("backup", "restore"),
+    *("lanes", "retries"),
     *("adapters", "clients", "approvals"),
 )
 GROUPS = {
-    "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release"),
+    "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release", "ask"),
+    "lanes": ("list", "show"),
+    "retries": ("causes", "start", "list", "show", "pause", "resume", "stop"),
     "destinations": ("pause", "resume", "show", "test", "refresh", "backlog", "answers", "certificates"),
     "payments": (
         *("list", "show", "create", "ask", "receipt", "fetch-receipt", "orphans", "waiting"),
