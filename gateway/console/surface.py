@@ -121,7 +121,7 @@ class Surface:
             correlation=request.trace.correlation,
             address=request.address,
         )
-        request.trace.about(visit.path)
+        request.trace.dossier = str(visit.path.get("code") or visit.path.get("dossier") or "") or None
         await request.respond(await row.view(visit), row, send)
 
     async def _form(
@@ -307,10 +307,11 @@ async def answered(request: Request, work: Awaitable[None], send: Send) -> None:
 
 
 class Assets:
-    """Files of style and script. An ASGI application."""
+    """The files of style and script. An ASGI application."""
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Serve one file; Refused when there is none."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with one file."""
+        del receive
         trace_of(scope).route = "/console/assets/{asset}"
         asset = assets().get(scope["path_params"]["asset"])
         if asset is None or scope["method"] not in {"GET", "HEAD"}:
