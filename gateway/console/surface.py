@@ -1,6 +1,6 @@
 """From a request of a browser to a page: the one way through which every page and every action goes.
 
-Order of judgement: method, session, word of the form, scope, inputs. Invariant: an action without the word of its
+Order of judgement: method, session, scope, word of the form, inputs. Invariant: an action without the word of its
 session, or sent from another site, does nothing; every answer carries the policy that forbids foreign code.
 """
 
@@ -101,13 +101,13 @@ class Surface:
         if viewer is None:
             await request.lead_in(send)
             return
+        if row.scope is not None:
+            require_scope(viewer.principal, row.scope)
+        self._console.api.admit(viewer.principal)
         form: Any = NoInput()
         upload: Upload | None = None
         if isinstance(row, Action):
             form, upload = await self._form(row, request, viewer, receive)
-        if row.scope is not None:
-            require_scope(viewer.principal, row.scope)
-        self._console.api.admit(viewer.principal)
         visit = Visit(
             api=self._console.api,
             viewer=viewer,
