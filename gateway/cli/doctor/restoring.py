@@ -22,11 +22,12 @@ from gateway.cli.doctor.finding import Finding, fail, ok, warn
 from gateway.cli.screen import age, local
 from gateway.domain.errors import ConfigurationError, GatewayError
 from gateway.messagelog.chain import Elsewhere
-from gateway.messagelog.keys import open_contents
+from gateway.messagelog.keys import open_contents, open_vault
 from gateway.messagelog.verification import Report, Verification, Wanted
 from gateway.proof.lienthong_verify import Trust
 from gateway.settings import Settings, database_url, keys_folder
 from gateway.storage import migrate, upkeep
+from gateway.storage.contents import masters_in_use
 from gateway.storage.copying import WRITING, PostgresTools, sqlite_faults
 from gateway.storage.instants import to_micros
 from gateway.storage.log_stream import bounds
@@ -166,6 +167,13 @@ def _keys(case: _Case, database: ReadingDatabase) -> Iterator[Finding]:
             f"this backup has no keys; it is checked with those in use, in {keys}",
             "name where their backup is with --keys: without them nothing can be read after a restore",
         )
+    known = database.ask(masters_in_use)
+    try:
+        if known and keys is not None:
+            open_vault(keys, known)  # refuses when one is missing; makes none then
+    except ConfigurationError as fault:
+        yield fail("keys", str(fault), "find the backup of the folder of keys, and name it with --keys")
+        return
     open_contents(database, keys)
 
 
