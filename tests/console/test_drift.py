@@ -55,7 +55,7 @@ async def test_differences_stand_by_kind_and_side_by_side(world, language, words
     assert code_of(7) in told
     page = await browser.get(f"/console/drift/{(await only(world, 'DUE_DIFFERS')).id}")
     assert page.status_code == 200
-    assert "2024-01-" in text_of(page)
+    assert "22/01/2024 08:05:00" in text_of(page)
 
 
 async def test_list_is_narrowed_by_kind_and_field(browser):

@@ -120,6 +120,7 @@ async def test_ended_run_tells_what_it_found(world, browser):
     told = text_of(page)
     assert "Xong, có việc cần xem" in told
     assert "12.345" in told
+    assert "Mọi thứ ổn Không" in told
     assert "<script>alert" not in page.text
     assert "hx-get" not in page.text.partition("<main")[2]
 

@@ -5,6 +5,8 @@ Invariant: nothing is ordered that was not shown first: what would be sent, in w
 
 from __future__ import annotations
 
+import functools
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -14,7 +16,9 @@ from gateway.api.deliveries import DeliveryPage, Reason
 from gateway.api.drift import DriftPage, DriftSummary
 from gateway.api.inputs import Identifier
 from gateway.console.asking import ask
-from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
+from gateway.console.page import Action, Language, Moved, Page, Response, Shown, Visit
+from gateway.console.render import instant
+from gateway.console.words import said
 from gateway.domain.dossier import NO_NUL
 from gateway.statussync.drift_phrases import ExplainedDrift
 from gateway.statussync.repair import RepairDone, Tolerated
@@ -25,6 +29,7 @@ AT_ONCE = 20
 """So many differences in one portion: the partner is asked about every dossier anew, at its own rate."""
 _SHOWN = 50
 _REPAIR = "repair:"
+_PARTS = 2  # a step is its status and its instant
 
 
 class Which(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +83,7 @@ async def list_drift(visit: Visit) -> Response:
     query = {**asked, "cursor": which.cursor, "limit": _SHOWN}
     page = await ask(visit, "list_drift", DriftPage, query=query)
     values = {
+        "said": functools.partial(_said, visit.language),
         "summary": summary,
         "states": _by_state(summary),
         "page": page,
@@ -98,6 +104,20 @@ def _by_state(summary: DriftSummary) -> dict[str, int]:
     return found
 
 
+def _said(language: Language, text: str) -> str:
+    """A status, an instant or a step in words; anything else as it stands."""
+    parts = text.split(" ")
+    return ", ".join(_word(language, part) for part in parts) if len(parts) <= _PARTS else text
+
+
+def _word(language: Language, part: str) -> str:
+    try:
+        at = datetime.fromisoformat(part)
+    except ValueError:
+        return said(language, f"reports.status_{part}", part)
+    return instant(at, seconds=True) if at.tzinfo is not None else part
+
+
 async def show_drift(visit: Visit) -> Response:
     """One difference, and what came of it."""
     drift = await ask(visit, "get_drift", ExplainedDrift, path=visit.path)
@@ -105,6 +125,7 @@ async def show_drift(visit: Visit) -> Response:
     sent = await ask(visit, "list_deliveries", DeliveryPage, query=question)
     repairs = [item for item in sent.items if item.key.startswith(_REPAIR)]
     values = {
+        "said": functools.partial(_said, visit.language),
         "drift": drift,
         "repairs": repairs,
         "may_operate": visit.viewer.may(Scope.DELIVERIES_OPERATE),
