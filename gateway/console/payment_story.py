@@ -23,6 +23,8 @@ _OWN_ACTIONS = frozenset(
     }
 )  # told by what they are about
 
+_EXCHANGED = frozenset({"out_request", "out_response", "out_no_answer", "in_request", "in_response"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -178,7 +180,8 @@ def _request(payment: PaymentView) -> Iterator[Happening]:
         yield Happening(
             at=one.at,
             says="settled",
-            values={"transaction": one.transaction, "by": one.actor},
+            values={"transaction": one.transaction},
+            reason=one.actor,
             code=(f"payments.source_{one.source}", one.source),
             kind="good",
             amount=one.amount,
@@ -254,12 +257,14 @@ def _exchanges(told: Told) -> Iterator[Happening]:
     linked = {each.message for each in told.payment.callbacks}
     for each in told.messages.items if told.messages is not None else ():
         if each.id not in linked:
-            result = " ".join(str(part) for part in (each.status, each.outcome, each.code) if part)
+            status = f"HTTP {each.status}" if each.status else ""
+            outcome = each.outcome if each.outcome != each.code else None
+            name = f"{each.direction}_{each.kind}"
             yield Happening(
                 at=each.at,
-                says=f"message_{each.direction}",
-                values={"operation": each.operation, "result": result},
-                code=(f"payments.entry_{each.kind}", each.kind),
+                says=name if name in _EXCHANGED else "exchange",
+                code=(f"payments.operation_{each.operation}", each.operation),
+                reason=" ".join(filter(None, (status, outcome, each.code))),
                 kind={"accepted": "good", "rejected": "bad", "in_doubt": "warn"}.get(
                     each.outcome or "", "plain"
                 ),

@@ -11,7 +11,7 @@ from gateway.api.app import build_api
 from gateway.console.pages.payments import plain_amount
 from gateway.console.words import catalogue
 from gateway.domain.payment import AttemptState, RequestState
-from gateway.domain.reconciliation import Kind
+from gateway.domain.reconciliation import Kind, Repair
 from gateway.storage.queries_payments import PaymentTroubles
 from tests.console_world import CSRF, ConsoleClient, text_of
 from tests.payment_books_world import NAME, open_books
@@ -392,6 +392,7 @@ def _day(text):
         *(f"payments.attempt_{each}_todo" for each in AttemptState),
         *(f"reconciliation.kind_{each}" for each in Kind),
         *(f"reconciliation.cause_{each}" for each in Kind),
+        *(f"reconciliation.todo_{each}" for each in Repair),
         *(f"payments.trouble_{each}_todo" for each in PaymentTroubles.__struct_fields__ if each != "open"),
     ],
 )
