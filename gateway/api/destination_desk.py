@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
-import structlog
 from msgspec import Meta
 
 from gateway.api.deliveries import Reason
@@ -25,10 +24,11 @@ from gateway.delivery.trial import try_out
 from gateway.settings import DestinationSettings
 from gateway.signing.keyring import Validity
 from gateway.storage import queries_contract, queries_pace
+from gateway.storage.operator_log import write_action
+from gateway.storage.oversight import Action
 from gateway.storage.queries_contract import Drifted
 from gateway.wire.tls import certificates_of
 
-log = structlog.get_logger(__name__)
 MOST_DAYS = 30
 
 
@@ -74,6 +74,14 @@ class CertificateView(msgspec.Struct, frozen=True, kw_only=True):
     days: float
 
 
+class CatalogueDeclared(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalogue that the destination gives, and what asking for it needs."""
+
+    name: str
+    title: str
+    parameters: list[str]
+
+
 class DestinationDesk(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is configured of one destination. ``closed_until``: the end of the window that is open now."""
 
@@ -83,6 +91,7 @@ class DestinationDesk(msgspec.Struct, frozen=True, kw_only=True):
     maintenance: list[WindowView]
     closed_until: datetime | None
     certificates: list[CertificateView]
+    catalogues: list[CatalogueDeclared]
 
 
 class AnswersQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +133,11 @@ async def get_desk(api: Api, call: Call) -> Answer:
             ],
             closed_until=resumes_at(section.maintenance, api.now),
             certificates=sorted(_certificates(api, destination, section), key=lambda each: each.until),
+            catalogues=[
+                CatalogueDeclared(name=each.name, title=each.title, parameters=list(each.parameters))
+                for each in destination.adapter.manifest.reads
+                if each.catalogue
+            ],
         )
     )
 
@@ -216,13 +230,14 @@ async def test_destination(api: Api, call: Call) -> Answer:
     """Ask something harmless, now."""
     destination, order = destination_named(api, call), call.body_as(TestOrder)
     trial = await try_out(destination, _section(api, destination).settings)
-    log.info(
-        "destination_was_tested",
-        destination=destination.name,
-        way=trial.way,
-        good=trial.good,
-        code=trial.code,
+    detail = {"way": trial.way, "asked": trial.asked, "good": trial.good, "code": trial.code}
+    done = Action(
         actor=call.actor,
-        reason_given=bool(order.reason),
+        verb="test",
+        target=destination.name,
+        reason=order.reason,
+        now=api.now,
+        detail=detail,
     )
+    await api.gateway.database.write(lambda tx: write_action(tx, done))
     return Answer(value=trial)

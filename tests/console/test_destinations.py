@@ -115,6 +115,7 @@ async def test_test_says_what_was_asked_and_what_came(world, browser):
     assert "Kết nối tốt" in good
     assert "Đọc danh mục streets" in good
     assert "1 mục" in good
+    assert await actions(world) == [("console/operator.mau", "test", "chứng thư mới")]
     world.partner.status = 503
     bad = text_of(await browser.post(f"{PAGE}/test", reason="thử lại"))
     assert "Kết nối chưa được" in bad
@@ -172,9 +173,9 @@ async def test_auditor_sees_everything_and_can_do_nothing(world):
 
 
 async def test_whoever_may_not_read_the_log_sees_no_link_to_it(world):
-    await odd_answer(world)
+    entry = await odd_answer(world)
     answer = await shown(ConsoleClient(world.api, "administrator"))
-    assert "/console/log/" not in answer.text
+    assert f"/console/log/{entry}" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/console/destinations/nobody", "/console/destinations/%3Cscript%3E"])

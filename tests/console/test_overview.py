@@ -87,3 +87,14 @@ async def test_whoever_may_read_deliveries_may_see_the_front_page(world, role):
 
 async def test_query_that_nobody_knows_is_refused(world):
     assert (await ConsoleClient(world.api).get("/console?x=1")).status_code == 422
+
+
+async def test_page_finds_its_style_and_its_scripts(world):
+    browser = ConsoleClient(world.api)
+    page = (await browser.get("/console")).text
+    linked = re.findall(r'(?:href|src)="(/console/assets/[^"]+)"', page)
+    assert len(linked) == 4
+    for address in linked:
+        answer = await browser.get(address)
+        assert answer.status_code == 200
+        assert answer.content

@@ -79,7 +79,9 @@ async def show(visit: Visit) -> Response:
             "counts": counts_of(view),
             "desk": desk,
             "cached": {(each.name, each.parameters): each for each in detail.cached}.values(),
-            "never": sorted(set(view.catalogues) - {each.name for each in detail.cached}),
+            "never": [
+                each for each in desk.catalogues if each.name not in {kept.name for kept in detail.cached}
+            ],
             "answers": answers,
             "answer_days": _ANSWER_DAYS,
             "trend": _trend(visit, trends),
