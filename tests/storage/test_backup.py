@@ -2,6 +2,9 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -318,3 +321,36 @@ async def test_backup_of_a_busy_database_is_one_moment_of_it(settings, tmp_path,
         database.close()
     assert taken.manifest.counts["message"] >= 300
     assert taken.manifest.counts["message"] == taken.manifest.counts["message_body"]
+
+
+TAKING = """
+import sys
+from pathlib import Path
+from gateway.backup.taking import Backup, take
+from gateway.settings import DatabaseSettings, EvidenceSettings, Settings
+
+url, folder, programs = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+settings = Settings(database=DatabaseSettings(url=url), evidence=EvidenceSettings(keys=str(folder / "keys")))
+print("ready", flush=True)
+while True:
+    take(settings, Backup(folder=folder / "backups", keys="inside", pg_bin=programs), lambda *_: None)
+"""
+
+
+def test_killed_at_any_moment_what_has_its_name_is_whole(settings, database_url, tmp_path):
+    command = [sys.executable, "-c", TAKING, database_url, str(tmp_path), str(PG_BIN)]
+    for moment in (0.05, 0.3, 0.6):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(moment)  # somewhere in its endless work
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    last = take(settings, wanted(tmp_path), silent)
+
+    found = finished_in(tmp_path / "backups")
+    assert found[-1] == last.folder
+    for folder in found:
+        assert list(manifests.damages(folder, read_manifest(folder), silent)) == []
+    assert not list((tmp_path / "backups").glob(".unfinished-*"))
