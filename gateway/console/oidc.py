@@ -27,6 +27,7 @@ from joserfc.jwk import JWKRegistry
 from gateway.domain.errors import GatewayError
 from gateway.port import Capacity, WireRequest
 from gateway.settings_console import OidcSettings
+from gateway.telemetry.tracing import plain_code
 from gateway.wire.addresses import Place, place_of, plain_form
 from gateway.wire.client import Answered, HttpClient
 
@@ -147,7 +148,7 @@ class Provider:
         self._require_issuer(given.get("iss"), found)
         if "error" in given or not given.get("code"):
             raise NotVouched(
-                "refused", f"the provider answered {given.get('error', 'without a code')[:60]!r}"
+                "refused", f"the provider answered {plain_code(given.get('error', 'without_a_code'))}"
             )
         return await self._verified(await self._redeemed(found, given["code"], asking), asking)
 

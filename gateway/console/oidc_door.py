@@ -29,6 +29,7 @@ from gateway.settings_console import OidcSettings
 from gateway.storage.account_orders import AddAccount, SetRoles, manage_account
 from gateway.storage.accounts import NewAccount, Subject, enter_vouched, find_subject, has_name, is_name
 from gateway.storage.scopes import Role
+from gateway.telemetry import SIGN_INS
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
@@ -118,6 +119,7 @@ class OidcDoor:
         try:
             headers = await work(request)
         except NotVouched as fault:
+            SIGN_INS.labels("oidc", fault.code).inc()
             log.warning("sign_in_not_vouched", code=fault.code, detail=str(fault))
             gone = [entrance.cookie(request, entrance.prefixed(request, _COOKIE), "", keep=0)]
             values = {"next": onward, "fault": f"oidc_{fault.code}"}
@@ -152,6 +154,7 @@ class OidcDoor:
         if entered is None:
             raise NotVouched("disabled", "the account is disabled")
         self._console.api.access.forget_accounts()
+        SIGN_INS.labels("oidc", "ok").inc()
         request.trace.client = actor_of(entered.account)
         gone = entrance.cookie(request, name, "", keep=0)
         onward = entrance.local(unquote(kept["onward"]))

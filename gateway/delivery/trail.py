@@ -72,7 +72,7 @@ class Trail:
         moments = {to_micros(each.created_at) for each in deliveries if each.created_at is not None}
         question = partial(journeys_of, dossier=deliveries[0].dossier, moments=moments)
         try:
-            return await self._destination.hub.database.read(question)
+            return await self._destination.hub.database.glance(question)
         except StorageUnavailable:
             return {}
 

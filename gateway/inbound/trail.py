@@ -60,7 +60,7 @@ async def arrive(hub: Hub, dossier: str | None, *, began: int | None = None) -> 
     if not hub.tracing.on or dossier is None:
         return None
     try:
-        row = await hub.database.read(partial(latest_journey, dossier=dossier))
+        row = await hub.database.glance(partial(latest_journey, dossier=dossier))
     except StorageUnavailable:
         return None
     accepted = None if row is None else read_traceparent(row.traceparent)
