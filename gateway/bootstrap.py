@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ from gateway.delivery.restart import steady_clock
 from gateway.delivery.retry_runs import RetryKeeper
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.job import Job
+from gateway.evidence.anchoring import configured_trust
 from gateway.evidence.service import Evidencing, open_evidence
 from gateway.inbound.callbacks import Callbacks
 from gateway.inbound.feed import Feed
 from gateway.inbound.ruling import rule
 from gateway.inbound.webhooks import Webhooks
 from gateway.jobs.book import JobBook
+from gateway.jobs.log_verification import Auditing, verification_job
 from gateway.jobs.retention import Keeping, retention_job
 from gateway.jobs.service import Jobs
 from gateway.jobs.tidying import tidy_job
@@ -240,7 +243,9 @@ def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) ->
     folder = None if kept.archives is None else Path(kept.archives)
     retention = retention_job(Keeping(database=hub.database, clock=hub.clock, terms=kept, folder=folder))
     tidy = tidy_job(hub.database, hub.clock, lag_kept=timedelta(days=settings.lag.kept_days))
-    book = JobBook((*every, tidy, retention), settings.jobs)
+    trust = partial(configured_trust, settings.evidence.timestamps)
+    audit = Auditing(database=hub.database, folder=keys_folder(settings), trust=trust)
+    book = JobBook((*every, tidy, retention, verification_job(audit)), settings.jobs)
     jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)
     worker.attend("jobs", jobs.scheduler.run)
     worker.attend("retry_runs", RetryKeeper(hub.database, hub.clock, worker.wake).run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import Meta
 
 from gateway.api.access import require_scope
 from gateway.api.deliveries import Reason
-from gateway.api.inputs import Word
+from gateway.api.inputs import HIGHEST_IDENTIFIER, Identifier, Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.preview import text_or_base64
 from gateway.api.problem import invalid
@@ -27,13 +28,19 @@ from gateway.storage.queries_messages import Direction, MessageFilter, MessageVi
 
 _LIST = "messages"
 BYTES = "application/octet-stream"
+OPERATION_SPAN = timedelta(days=31)
 
 
 class MessageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries. ``channel``: a destination's name, or ``api``. ``since`` inclusive, ``before`` exclusive."""
+    """Which entries. ``channel``: a destination's name, or ``api``. ``exchange``: a request's entry, found with what answered
+    it; ``attempt``: an attempt's identifier. ``since`` inclusive, ``before`` exclusive; an ``operation`` without ``since``
+    is looked for in the last thirty-one days."""
 
     dossier: DossierCode | None = None
     channel: Word | None = None
+    operation: Word | None = None
+    exchange: Identifier | None = None
+    attempt: Identifier | None = None
     direction: Direction | None = None
     outcome: Word | None = None
     since: Instant | None = None
@@ -84,9 +91,12 @@ async def list_messages(api: Api, call: Call) -> Answer:
         wanted=MessageFilter(
             dossier=query.dossier,
             channel=query.channel,
+            operation=query.operation,
+            exchange=_number(query.exchange),
+            attempt=_number(query.attempt),
             direction=query.direction,
             outcome=query.outcome,
-            since=query.since,
+            since=_since(api, query),
             before=query.before,
         ),
         before=None if key is None else key[0],
@@ -95,6 +105,19 @@ async def list_messages(api: Api, call: Call) -> Answer:
     items = await api.gateway.database.read(question)
     last = (int(items[-1].id),) if items else None
     return Answer(value=MessagePage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
+
+
+def _number(text: str | None) -> int | None:
+    """An identifier that the database can compare with others."""
+    return None if text is None else min(int(text), HIGHEST_IDENTIFIER)
+
+
+def _since(api: Api, query: MessageQuery) -> datetime | None:
+    """A rare operation is not looked for through years of entries."""
+    narrow = query.dossier or query.exchange or query.attempt
+    if query.since is not None or query.operation is None or narrow:
+        return query.since
+    return (query.before or api.now) - OPERATION_SPAN
 
 
 async def get_message(api: Api, call: Call) -> Answer:

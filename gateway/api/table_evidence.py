@@ -16,11 +16,13 @@ from gateway.api.evidence import (
     list_checkpoints,
     list_log_keys,
 )
-from gateway.api.route import Body, Handler, Route, Success
+from gateway.api.log_state import LogState, VerificationOrder, get_log_state, get_verification, verify_log
+from gateway.api.route import Body, Handler, PersonHeaders, Route, Success
 from gateway.evidence.cosigning import Cosigned
 from gateway.evidence.views import CheckpointDetail
 from gateway.messagelog.proofs import ConsistencyProof, EntryProof
 from gateway.storage.clients import Scope
+from gateway.storage.queries_jobs import RunView
 
 _LINE = "— witness.h99.example r0zP6QAAAABpIgI+QmFzZTY0IG9mIGEgc2lnbmF0dXJl\n"
 
@@ -104,6 +106,54 @@ EVIDENCE: tuple[Route, ...] = (
             "As they are pinned. From the second on each has the note in which the key before it handed over.",
         ),
         kind=LogKeys,
+    ),
+    _read(
+        "/v1/log/state",
+        "get_log_state",
+        get_log_state,
+        texts=(
+            "See how the message log stands",
+            (
+                "How far it is proven and stamped, whether traffic is stopped and why, what is archived and erased, and what "
+                "its last verification has found."
+            ),
+        ),
+        kind=LogState,
+    ),
+    Route(
+        method="POST",
+        path="/v1/log/verifications",
+        name="verify_log",
+        tag="log",
+        scope=Scope.LOG_READ,
+        summary="Verify the message log",
+        description=(
+            "Everything from the contents up, by a worker, as a run of the job `log-verification`: what came since the last "
+            "verification that found nothing, or with `scope=all` the whole log. Changes nothing but the record of the run. "
+            "Who does not trust the gateway's machine runs `lienthong log verify` with keys and checkpoints from elsewhere."
+        ),
+        handler=verify_log,
+        headers=PersonHeaders,
+        body=Body(kind=VerificationOrder, example={"scope": "new"}),
+        successes=(
+            Success(
+                status=202,
+                description="It is ordered.",
+                kind=RunView,
+                headers={"Location": "Where it can be followed."},
+            ),
+        ),
+        problems=("unreadable", "conflict"),
+    ),
+    _read(
+        "/v1/log/verifications/{run}",
+        "get_verification",
+        get_verification,
+        texts=(
+            "Follow a verification of the message log",
+            "How far it is, and what it has found: `verified`, and each fault with its kind and its first entry.",
+        ),
+        kind=RunView,
     ),
     Route(
         method="POST",

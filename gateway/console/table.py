@@ -22,6 +22,7 @@ from gateway.console.pages import (
     lag,
     lanes,
     me,
+    message_log,
     orphans,
     overview,
     payment_orders,
@@ -34,6 +35,7 @@ from gateway.console.pages import (
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
 
 PAGES: tuple[Page, ...] = (
+    *message_log.PAGES,
     *overview.PAGES,
     *destinations.PAGES,
     *failures.PAGES,
@@ -57,6 +59,7 @@ PAGES: tuple[Page, ...] = (
     *lag.PAGES,
 )
 ACTIONS: tuple[Action, ...] = (
+    *message_log.ACTIONS,
     *destinations.ACTIONS,
     *failures.ACTIONS,
     *deliveries.ACTIONS,

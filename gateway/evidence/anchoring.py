@@ -15,7 +15,7 @@ import msgspec
 from gateway.domain.errors import StorageUnavailable
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
 from gateway.port import Capacity, WireRequest
-from gateway.proof.lienthong_verify import Fault, read_checkpoint, read_note, verify_anchor
+from gateway.proof.lienthong_verify import Fault, Trust, read_checkpoint, read_note, verify_anchor
 from gateway.settings_evidence import TimestampSettings
 from gateway.signing.findings import CannotSign
 from gateway.signing.keyring import Authority, AuthoritySettings, SigningSettings
@@ -106,3 +106,8 @@ class Anchor:
 
     def _about(self) -> About:
         return About(id=self._database.identifiers.next(), at=self._clock(), operation=OPERATION)
+
+
+def configured_trust(settings: TimestampSettings | None) -> Trust:
+    """What is pinned by the configuration itself: the roots of the authority that stamps checkpoints."""
+    return Trust() if settings is None else Trust(authorities=tuple(authority_of(settings).roots))

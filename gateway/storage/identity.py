@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 _EPOCH_MS = 1_735_689_600_000
 _COUNTER_BITS = 12
 _NODE_BITS = 10
-_HIGHEST = 2**63 - 1
+HIGHEST = 2**63 - 1
 _FARTHEST_MS = 86_400_000  # a clock that stood further ahead was plainly wrong
 WORKER_NODES = 1 << (_NODE_BITS - 1)
 WINDOW_OF_A_CALL = (2 * 3_600_000) << (_NODE_BITS + _COUNTER_BITS)
@@ -80,4 +80,4 @@ def lowest_identifier(instant: datetime, shift: timedelta = timedelta()) -> int:
     """The lowest identifier that a clock showing ``instant`` (aware) plus ``shift`` can give out."""
     since_epoch = instant - datetime.fromtimestamp(_EPOCH_MS / 1000, UTC) + shift
     tick = max(0, since_epoch // timedelta(milliseconds=1))
-    return min(tick << (_NODE_BITS + _COUNTER_BITS), _HIGHEST)
+    return min(tick << (_NODE_BITS + _COUNTER_BITS), HIGHEST)

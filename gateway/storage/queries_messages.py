@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from gateway.storage.identity import lowest_identifier
+from gateway.storage.identity import HIGHEST, WINDOW_OF_A_CALL, lowest_identifier
 from gateway.storage.instants import from_micros
 from gateway.storage.log import STORED_BODY, StoredBody, stored_body, with_body
 from gateway.storage.queries import within
@@ -24,10 +24,14 @@ _CLOCK_SLACK = timedelta(days=1)
 
 
 class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries. ``since`` inclusive, ``before`` exclusive."""
+    """Which entries. ``exchange``: a request, and what answered it; ``attempt``: every entry of one. ``since`` inclusive,
+    ``before`` exclusive."""
 
     dossier: str | None = None
     channel: str | None = None
+    operation: str | None = None
+    exchange: int | None = None
+    attempt: int | None = None
     direction: Direction | None = None
     outcome: str | None = None
     since: datetime | None = None
@@ -95,9 +99,19 @@ def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
             (columns.channel, wanted.channel),
             (columns.direction, wanted.direction),
             (columns.outcome, wanted.outcome),
+            (columns.operation, wanted.operation),
+            (columns.attempt_id, wanted.attempt),
         )
         if value is not None
     ]
+    # identifiers of one exchange lie close together: no index of its own is needed
+    where += [
+        columns.id.between(first - WINDOW_OF_A_CALL, min(first + WINDOW_OF_A_CALL, HIGHEST))
+        for first in (wanted.exchange, wanted.attempt)
+        if first is not None
+    ]
+    if wanted.exchange is not None:
+        where.append(sa.or_(columns.id == wanted.exchange, columns.request_id == wanted.exchange))
     if wanted.dossier is not None:
         where.append(columns.id.in_(_about(wanted.dossier)))
     if wanted.outcome not in {None, "accepted"}:
