@@ -20,7 +20,7 @@ from gateway.storage.orders import Retryable
 from gateway.storage.queries_failures import destinations_of, exchange_seconds
 from gateway.storage.queries_retry_runs import RetryRunView, RetryState, retry_run_view, retry_runs
 from gateway.storage.retry_orders import ChangeRun, Chosen, NewRetryRun, RetryPlan, RunVerb
-from gateway.storage.retry_runs import begin_retry_run, change_retry_run
+from gateway.storage.retry_runs import begin_retry_run, change_retry_run, look_at_retry_run
 
 _LIST = "retry-runs"
 FASTEST = 60_000
@@ -102,7 +102,7 @@ async def start_retry_run(api: Api, call: Call) -> Answer:
         mine = [number for number in numbers if owners.get(number) == name]
         new = await _new_run(api, call, order, name, mine)
         try:
-            plan: RetryPlan = await api.gateway.database.write(functools.partial(begin_retry_run, order=new))
+            plan = await _planned(api, new)
         except ConflictError as fault:
             nothing = fault
             continue
@@ -110,6 +110,13 @@ async def start_retry_run(api: Api, call: Call) -> Answer:
     if not found:
         raise nothing or ConflictError("nothing was chosen that could be sent again")
     return Answer(value=RetryRunAnswer(dry_run=order.dry_run, items=found))
+
+
+async def _planned(api: Api, new: NewRetryRun) -> RetryPlan:
+    database = api.gateway.database
+    if new.dry_run:
+        return await database.read(functools.partial(look_at_retry_run, database=database, order=new))
+    return await database.write(functools.partial(begin_retry_run, order=new))
 
 
 async def _new_run(api: Api, call: Call, order: RetryRunOrder, name: str, mine: list[int]) -> NewRetryRun:

@@ -8,12 +8,14 @@ delivery that was sent or retried since the run began is left alone; a delivery 
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.storage.database import Database, Transaction
 from gateway.storage.instants import from_micros, to_micros
 from gateway.storage.operator_bulk import put_back
 from gateway.storage.operator_log import json_text, write_action
@@ -24,7 +26,9 @@ from gateway.storage.schema import TROUBLED, one_of
 from gateway.storage.sql import Statement, insert
 
 if TYPE_CHECKING:
-    from gateway.storage.database import Row, Transaction
+    import sqlalchemy as sa
+
+    from gateway.storage.database import Row
 
 MOST_IN_RUN = 20_000
 FIRST_SHOWN = 10
@@ -151,6 +155,13 @@ def begin_retry_run(transaction: Transaction, order: NewRetryRun) -> RetryPlan:
         per_minute=order.per_minute,
         seconds=len(taken) * 60 / order.per_minute,
     )
+
+
+def look_at_retry_run(connection: sa.Connection, database: Database, order: NewRetryRun) -> RetryPlan:
+    """What a run would do, asked on a reading connection: however many it is about, nobody who writes waits for it."""
+    with closing(connection.connection.cursor()) as cursor:
+        reading = Transaction(cursor, database)
+        return begin_retry_run(reading, msgspec.structs.replace(order, dry_run=True))
 
 
 def _found(transaction: Transaction, order: NewRetryRun) -> list[_Found]:

@@ -14,7 +14,7 @@ from gateway.storage.orders import AskAgain, Hold, Pause, Retry
 from gateway.storage.queries_failures import FailureFilter, exchange_seconds, failures
 from gateway.storage.queries_retry_runs import open_retry_runs, retries_of, retry_run_view, retry_runs
 from gateway.storage.retry_orders import ChangeRun, Chosen, NewRetryRun
-from gateway.storage.retry_runs import begin_retry_run, change_retry_run, step_retry_run
+from gateway.storage.retry_runs import begin_retry_run, change_retry_run, look_at_retry_run, step_retry_run
 from gateway.storage.schema import delivery, operator_action
 from gateway.storage.schema_retry import retry_item
 from gateway.storage.sql import Statement
@@ -44,6 +44,10 @@ def wanted(province, *causes, **fields):
 
 async def begin(province, *causes, **fields):
     order = wanted(province, *causes, **fields)
+    if order.dry_run:
+        return await province.database.read(
+            partial(look_at_retry_run, database=province.database, order=order)
+        )
     return await province.database.write(lambda tx: begin_retry_run(tx, order))
 
 
