@@ -228,7 +228,9 @@ async def test_payments_are_listed_in_pages_and_found_by_what_is_known(door):
         ({"state": "lost"}, "/query/state"),
         ({"attempt": "open"}, "/query/attempt"),
         ({"from": "yesterday"}, "/query/from"),
-        ({"amount": "1"}, "/query/amount"),
+        ({"amount": "0"}, "/query/amount"),
+        ({"amount": "1.5"}, "/query/amount"),
+        ({"sum": "1"}, "/query/sum"),
         ({"cursor": "AAAA"}, "/query/cursor"),
         ({"cursor": cursor_of("payments", (10**30, 1))}, "/query/cursor"),
         ({"cursor": cursor_of("payment-orphans", (1,))}, "/query/cursor"),
@@ -237,6 +239,16 @@ async def test_payments_are_listed_in_pages_and_found_by_what_is_known(door):
 async def test_what_is_no_filter_is_told(door, query, pointer):
     answer = await door.call("GET", "/v1/payments", params=query)
     assert (answer.status_code, places(answer)) == (422, [pointer])
+
+
+async def test_payments_are_found_by_their_amount_and_troubles_are_counted(door):
+    view = await door.paid()
+    for amount, count in ((view["amount"], 1), (view["amount"] + 1, 0)):
+        found = (await door.call("GET", "/v1/payments", params={"amount": amount})).json()
+        assert len(found["items"]) == count
+    troubles = (await door.call("GET", "/v1/payment-troubles")).json()
+    assert troubles["quarantined"] == 0
+    assert (await door.call("GET", "/v1/payment-orphans/12345")).status_code == 404
 
 
 async def test_asking_settles_what_was_paid_and_the_history_shows_it(door):
