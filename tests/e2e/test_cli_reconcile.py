@@ -156,7 +156,9 @@ def test_running_gateway_is_worked_through_its_api(story, code):
         story.tamper(code, fields={"GhiChu": "viết tay"})
         assert story.reconcile("run", "--all", *NOW, *api).code == 1
         (found,) = story.open()
-        assert story.reconcile("tolerate", found["id"], *WHY, *api).code == 0
+        counted = story.reconcile("summary", "--json")
+        assert (counted.code, [each["count"] for each in counted.json["items"]]) == (1, [1])
+        assert story.reconcile("tolerate", found["id"], "--until", "2999-12-31", *WHY, *api).code == 0
         assert [each["state"] for each in story.open()] == ["tolerated"]
         assert story.reconcile("run", "--all", *NOW, *api).code == 0
 
@@ -169,6 +171,7 @@ def test_running_gateway_is_worked_through_its_api(story, code):
         (("apply", "4711"), 2, "--reason"),
         (("show", "4711"), 1, "there is no difference 4711"),
         (("tolerate", "4711", *WHY), 1, "there is no difference 4711"),
+        (("tolerate", "4711", "--until", "tomorrow", *WHY), 2, "--until"),
         (("list", "--kind", "ODD"), 2, "MISSING_THERE"),
         (("list", "--state", "odd"), 2, "tolerated"),
         (("run", "--param", "odd=1"), 2, "odd"),

@@ -92,6 +92,7 @@ def test_jobs_are_listed_run_and_remembered(config):
         (("schedule", "tidy", "--time-zone", "Hanoi", "--reason", "because"), 2, "/time_zone: got Hanoi"),
         (("schedule", "tidy", "--missed", "twice", "--reason", "because"), 2, "expected once or skip"),
         (("schedule", "tidy", "--disable"), 2, "--reason"),
+        (("schedule", "tidy", "--dry-run", "--reason", "because"), 2, "say what would change"),
         (("schedule", "tidy", "--reset", "--disable", "--reason", "because"), 2, "give it alone"),
         (("show", "4711"), 1, "there is no run 4711"),
         (("show", "0"), 2, "Invalid value for 'RUN'"),
@@ -115,6 +116,11 @@ def world(tmp_path_factory):
 
 def test_schedule_is_changed_step_by_step_and_taken_back(config):
     shipped = sync(config, "schedule", "tidy", "--json").json["schedule"]
+    looked = sync(
+        config, "schedule", "tidy", "--cron", "1 1 * * *", "--dry-run", "--json", "--reason", "because"
+    )
+    assert looked.json["schedule"]["cron"] == "1 1 * * *"
+    assert sync(config, "schedule", "tidy", "--json").json["schedule"]["override"] is None
     reason = ("--reason", "the portal is slow", "--json")
     first = sync(config, "schedule", "tidy", "--cron", "5 3 * * *", *reason).json["schedule"]
     second = sync(config, "schedule", "tidy", "--disable", *reason).json["schedule"]
