@@ -81,6 +81,7 @@ FAILURES: tuple[Route, ...] = (
         ),
         done=RetryRunAnswer,
         tag="deliveries",
+        problems=("conflict", "not_found"),
     ),
     Route(
         method="GET",
