@@ -1,6 +1,7 @@
 """``lienthong evidence``: everything about one dossier as one file that proves itself, and checking such a file.
 
-Invariants: contents leave only after it was logged who exports them and why, which on SQLite needs the database to itself;
+Invariants: contents leave only after it was logged who exports them and why, which on SQLite needs the database to itself,
+or the running gateway;
 ``verify`` reads the file and the pinned keys, and nothing else: no configuration, no database, no network.
 """
 
@@ -11,11 +12,11 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from gateway.cli.options import Actor, AsJson, Config, examples, group
+from gateway.cli.options import Actor, AsJson, Config, Way, examples, group, spread
 
 if TYPE_CHECKING:
     from gateway.evidence.collecting import Explain
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.storage.database import Database
 
 EXPORT = "export_evidence"
-INSTEAD = "stop it for the export, or take all contents out of it: --redact body"
+INSTEAD = "let it make the export: --url URL --key-file FILE"
 app = group("Export the evidence of a dossier as one file, and check such a file.")
 
 Out = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where it is written.")]
@@ -54,14 +55,24 @@ Why = Annotated[
 ]
 
 
+class _Wish(NamedTuple):
+    """What is to be taken out, why it is exported, and by whom."""
+
+    redact: list[str]
+    reason: str | None
+    actor: str | None
+
+
 @app.command(
     "export",
     epilog=examples(
         "lienthong evidence export H99.14-260928-0007 -o dossier.asice --reason 'complaint 12'",
         "lienthong evidence export H99.14-260928-0007 -o redacted.asice --redact personal --reason 'audit 2026'",
         "lienthong evidence export H99.14-260928-0007 -o proof-only.asice --redact body",
+        "lienthong evidence export H99.14-260928-0007 -o dossier.asice --reason 'audit 2026' --url https://gateway.h99.example",
     ),
 )
+@spread
 def export(
     dossier: Annotated[str, typer.Argument(metavar="DOSSIER", help="A dossier's number.")],
     *,
@@ -69,10 +80,17 @@ def export(
     redact: Redact = None,
     reason: Why = None,
     actor: Actor = None,
-    config: Config = None,
+    way: Way = Way(),
     as_json: AsJson = False,
 ) -> None:
-    """Write everything about one dossier into one signed container (ASiC-E), redacted where asked for."""
+    """Write everything about one dossier into one signed container (ASiC-E), redacted where asked for.
+
+    With --url a running gateway makes and checks it; on SQLite there is no other way while one runs.
+    """
+    if way.url is not None:
+        _export_there(way, dossier, output, _Wish(redact or [], reason, actor), as_json=as_json)
+        return
+    config = way.config
     from gateway.cli.exits import complain
     from gateway.cli.opening import configured, run
     from gateway.evidence.exporting import Asked, checked, keys_file
@@ -97,6 +115,33 @@ def export(
     _tell(output, report, fingerprint(key.certificate), as_json=as_json)
     if authority is not None and not stamped:
         complain("its checkpoint has no time stamp yet; export it again when there is one")
+
+
+def _export_there(way: Way, dossier: str, output: Path, wish: _Wish, *, as_json: bool) -> None:
+    """Have a running gateway make it, and fetch the file."""
+    from gateway.cli.exits import complain
+    from gateway.cli.opening import run
+    from gateway.cli.orders import require_reason
+    from gateway.cli.remote import connected, read_key
+    from gateway.cli.screen import print_json
+    from gateway.evidence.desk import Exported
+
+    async def made() -> tuple[Exported, bytes]:
+        body = {"dossier": dossier, "reason": require_reason(wish.reason or ""), "redact": wish.redact}
+        async with connected(str(way.url), read_key(way.key, way.key_file), wish.actor) as remote:
+            found = await remote.post("/v1/evidence/exports", body, Exported)
+            return found, await remote.fetch(f"/v1/evidence/exports/{found.id}")
+
+    found, container = run(made())
+    _write(output, container)
+    if as_json:
+        told = {"file": str(output), "bytes": len(container), "checks": found.checked.total}
+        print_json({**told, "signed_with": found.signed_with})
+    else:
+        print(f"{output}: {len(container):,} bytes, {found.checked.total} checks hold")
+        print(f"signed with the certificate SHA-256 {found.signed_with}")
+    if not found.stamped:
+        complain("its checkpoint has no time stamp; export it again when there is one")
 
 
 def _tell(output: Path, report: Report, signer: str, *, as_json: bool) -> None:

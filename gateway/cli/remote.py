@@ -70,6 +70,11 @@ class Remote:
         answer = await self._answered(WireRequest(method="GET", url=self._url + path, headers=self._who))
         return msgspec.json.decode(answer.body, type=kind)
 
+    async def fetch(self, path: str) -> bytes:
+        """The bytes at ``path``."""
+        request = WireRequest(method="GET", url=self._url + path, headers=self._who)
+        return (await self._answered(request)).body
+
     async def send(self, path: str, body: bytes, media_type: str, *, method: str = "POST") -> WireResponse:
         """Send bytes; the answer of a request that succeeded."""
         headers = (*self._who, ("content-type", media_type))

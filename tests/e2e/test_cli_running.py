@@ -293,6 +293,33 @@ def test_on_postgresql_workers_and_commands_share_the_database(tmp_path, postgre
     postgresql_server.drop(database)
 
 
+def test_evidence_is_exported_while_the_gateway_runs(delivered):
+    """On SQLite nobody else may write what has to be logged, so the gateway makes the bundle."""
+    file, keys = delivered.folder / "one.asice", delivered.folder / "pinned.json"
+    why = ("--reason", "the applicant asks")
+    beside = lienthong("evidence", "export", first_code(), "-o", file, *why, "-c", delivered.config)
+    assert beside.code == 2
+    assert "--url URL --key-file FILE" in beside.err
+
+    made = lienthong(
+        "evidence", "export", first_code(), "-o", file, *why, "--as", "mai", *delivered.api, "--json"
+    )
+    assert made.code == 0, made.err
+    assert made.json["bytes"] == file.stat().st_size
+    assert file.stat().st_mode & 0o077 == 0
+    assert lienthong("evidence", "keys", "-o", keys, "-c", delivered.config).code == 0
+    assert lienthong("evidence", "verify", file, "--keys", keys).code == 0
+
+
+def test_erasure_is_planned_through_the_running_gateway(delivered):
+    plan = lienthong("log", "erase", first_code(), "--dry-run", "--json", *delivered.api)
+    here = lienthong("log", "erase", first_code(), "--dry-run", "--json", "-c", delivered.config)
+    refused = lienthong("log", "erase", "H99-404", "--reason", "vì thế", *delivered.api)
+
+    assert (plan.code, plan.json["obstacles"]) == (here.code, here.json["obstacles"])
+    assert refused.code == 1
+
+
 def test_clients_are_managed_while_the_gateway_runs(world):
     """On SQLite nobody else may write, so the command line goes through the API."""
     why = ("--reason", "its key was seen in a mail", "--json", *world.api)

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
-from gateway.cli.options import Actor, AsJson, Config, DryRun, examples
+from gateway.cli.options import Actor, AsJson, DryRun, Way, examples, spread
 
 if TYPE_CHECKING:
     from gateway.messagelog.erasure import Erase, Erased, ErasurePlan, SharedLoss
-    from gateway.settings import Settings
 
 EXAMPLES = examples(
     "lienthong log erase H99.14-260928-0007 --dry-run",
     'lienthong log erase H99.14-260928-0007 --reason "request of the citizen, letter 12/2026"',
 )
-_STOP = "stop it first, or erase through its API"
+_STOP = "erase through its API: --url URL --key-file FILE"
 
 
+@spread
 def erase(
     dossier: Annotated[str, typer.Argument(metavar="DOSSIER", help="The dossier's code.")],
     *,
@@ -31,7 +32,7 @@ def erase(
     ] = "",
     dry_run: DryRun = False,
     actor: Actor = None,
-    config: Config = None,
+    way: Way = Way(),
     as_json: AsJson = False,
 ) -> None:
     """Destroy a dossier's key and everything else that is held of its people.
@@ -39,14 +40,13 @@ def erase(
     Its entries stay in the log, and their proof. A second person approves it; then give the same command again.
     """
     from gateway.cli.exits import NO
-    from gateway.cli.opening import configured, run
+    from gateway.cli.opening import run
     from gateway.cli.orders import actor_of, require_reason
     from gateway.cli.screen import print_json
     from gateway.messagelog.erasure import Erase
 
-    settings = configured(config)
     if dry_run:
-        found = run(_planned(settings, dossier))
+        found = run(_planned(way, dossier))
         if as_json:
             print_json(found)
         else:
@@ -57,27 +57,39 @@ def erase(
     order = Erase(
         actor=actor_of(actor), reason=require_reason(reason), now=datetime.now(UTC), dossier=dossier
     )
-    done = run(_erased(settings, order))
+    done = run(_erased(way, order, actor))
     if as_json:
         print_json(done)
     else:
         _print_done(done)
 
 
-async def _planned(settings: Settings, dossier: str) -> ErasurePlan:
+async def _planned(way: Way, dossier: str) -> ErasurePlan:
     from gateway.cli.opening import reading
-    from gateway.messagelog.erasure import plan
+    from gateway.cli.remote import connected, read_key
+    from gateway.messagelog.erasure import ErasurePlan, plan
 
-    with reading(settings) as database:
+    if way.url is not None:
+        async with connected(way.url, read_key(way.key, way.key_file)) as remote:
+            return await remote.get(_address(dossier), ErasurePlan)
+    with reading(way.settings) as database:
         return await plan(database, dossier, datetime.now(UTC))
 
 
-async def _erased(settings: Settings, order: Erase) -> Erased:
+async def _erased(way: Way, order: Erase, operator: str | None) -> Erased:
     from gateway.cli.opening import writing
+    from gateway.cli.remote import connected, read_key
     from gateway.messagelog import erasure
 
-    with writing(settings, instead=_STOP) as database:
+    if way.url is not None:
+        async with connected(way.url, read_key(way.key, way.key_file), operator) as remote:
+            return await remote.post(_address(order.dossier), {"reason": order.reason}, erasure.Erased)
+    with writing(way.settings, instead=_STOP) as database:
         return await erasure.erase(database, order)
+
+
+def _address(dossier: str) -> str:
+    return f"/v1/dossiers/{quote(dossier, safe='')}/erasure"
 
 
 def _print_plan(found: ErasurePlan) -> None:
