@@ -97,6 +97,7 @@ async def test_dossier_is_told_with_its_people_masked(world, language):
     assert NUMBER not in answer.text
     assert "•••" in answer.text
     assert answer.text.count("<h1>") == 1
+    assert 'class="told"' not in answer.text
     assert await logged(world) == []
 
 
