@@ -2,7 +2,7 @@
 
 Entries without a dossier share a key per channel and month; a call that carries several dossiers has one of its own, so
 that destroying one dossier's key takes nothing from another's. Invariant: a key is in the database, wrapped, before
-anything that it encrypts is; a destroyed key encrypts nothing any more.
+anything that it encrypts is; a destroyed key encrypts nothing any more, whichever process had it in hand.
 """
 
 from __future__ import annotations
@@ -26,9 +26,15 @@ MOST_KEPT = 20_000
 ENCRYPTED, CLEAR = "encrypted", "clear"
 Kept: TypeAlias = tuple[int, str, bytes, int | None]
 """A content as it is kept: entry, encoding, bytes, key."""
-_KEYS = Statement(
-    "SELECT scope, id, wrapped, master FROM content_key WHERE destroyed_at IS NULL AND scope IN_ARRAY(:scopes)"
-)
+# Locked until what they encrypt is there for everybody: who destroys a key waits for it (``keys_to_destroy``), and finds it
+_KEYS = Statement("""
+    SELECT scope, id, wrapped, master FROM content_key WHERE destroyed_at IS NULL AND scope IN_ARRAY(:scopes)
+    ORDER BY scope FOR_KEY_SHARE
+""")
+_TO_DESTROY = Statement("""
+    SELECT id FROM content_key WHERE destroyed_at IS NULL AND (scope IN_ARRAY(:scopes) OR id IN_ARRAY(:ids))
+    ORDER BY scope FOR_UPDATE
+""")
 _ADD = insert(
     "content_key",
     ("id", "scope", "wrapped", "master", "created_at"),
@@ -157,6 +163,12 @@ class Contents:
         if len(self._known) > MOST_KEPT:
             self._known.popitem(last=False)
         return key
+
+
+def keys_to_destroy(transaction: Transaction, scopes: Sequence[str], ids: Sequence[int]) -> None:
+    """Wait for whoever encrypts with these keys, and keep everybody from it until they are destroyed. To be asked before
+    what they have encrypted is looked for."""
+    transaction.all(_TO_DESTROY, {"scopes": transaction.array(scopes), "ids": transaction.array(ids)})
 
 
 def masters_in_use(connection: sa.Connection) -> list[str]:

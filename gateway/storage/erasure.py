@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.status import Status
-from gateway.storage.contents import CLEAR, ENCRYPTED
+from gateway.storage.contents import CLEAR, ENCRYPTED, keys_to_destroy
 from gateway.storage.erased_fields import BLANKS, rewrite_values
 from gateway.storage.identity import WINDOW_OF_A_CALL
 from gateway.storage.log import BODY_OWNER, STORED_BODY, StoredBody, stored_body, with_body
@@ -273,6 +273,7 @@ def erase(transaction: Transaction, plan: Erasing) -> dict[str, int]:
     require_over(transaction, plan.code, plan.version)
     transaction.run(_SECURELY, {})
     scope = f"dossier:{plan.code}"
+    keys_to_destroy(transaction, [scope, *(f"call:{each.owner}" for each in plan.rewritten)], plan.archived)
     found = {int(row[0]) for row in transaction.all(_OWNERS, _asked(plan.code))}
     if found != plan.calls:
         raise ConflictError(f"dossier {plan.code} has got log entries since it was looked at; look again")

@@ -1,7 +1,8 @@
 """Hot statements: written once, with ``:name`` parameters, for both drivers.
 
-Three words differ between the engines and are written in capitals inside a statement: ``IN_ARRAY(:x)`` (bind with
-``Transaction.array``), ``SKIP_LOCKED`` and ``FOR_UPDATE`` (row locks, which SQLite's single writer does not need).
+Four words differ between the engines and are written in capitals inside a statement: ``IN_ARRAY(:x)`` (bind with
+``Transaction.array``), ``SKIP_LOCKED``, ``FOR_UPDATE`` and ``FOR_KEY_SHARE`` (row locks, which SQLite's single writer does
+not need). Whoever holds FOR_KEY_SHARE keeps out FOR_UPDATE, and neither others like itself nor an ordinary UPDATE.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ Dialect = Literal["sqlite", "postgresql"]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 _ARRAY = re.compile(r"IN_ARRAY\(:([a-z_]+)\)")
 _WORDS: dict[Dialect, tuple[tuple[str, str], ...]] = {
-    "sqlite": (("SKIP_LOCKED", ""), ("FOR_UPDATE", "")),
-    "postgresql": (("SKIP_LOCKED", "FOR UPDATE SKIP LOCKED"), ("FOR_UPDATE", "FOR UPDATE")),
+    "sqlite": (("SKIP_LOCKED", ""), ("FOR_UPDATE", ""), ("FOR_KEY_SHARE", "")),
+    "postgresql": (
+        ("SKIP_LOCKED", "FOR UPDATE SKIP LOCKED"),
+        ("FOR_UPDATE", "FOR UPDATE"),
+        ("FOR_KEY_SHARE", "FOR KEY SHARE"),
+    ),
 }
 _ARRAY_FORM: dict[Dialect, str] = {
     "sqlite": r"IN (SELECT value FROM json_each(:\1))",
