@@ -72,7 +72,7 @@ def stopped_lanes(
 ) -> list[tuple[int, LaneStanding]]:
     """Some lanes that are blocked or held, newest first, with the number to go on from."""
     columns = lane.c
-    both = [sa.literal_column(f"'{each}'") for each in ("blocked", "held")]
+    both: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{each}'") for each in ("blocked", "held")]
     question = sa.select(lane).where(columns.state.in_(both), columns.destination.in_(destinations))
     if state is not None:
         question = question.where(columns.state == state)

@@ -26,11 +26,11 @@ from tests.e2e.cli import EXAMPLES, ROOT, configuration, environment, lienthong,
 COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "alarms", "encode", "doctor"),
     *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log", "evidence"),
-    *("backup", "restore"),
-    *("lanes", "retries"),
-    *("adapters", "clients", "approvals"),
+    *("lanes", "retries", "backup", "restore"),
+    *("adapters", "accounts", "clients", "approvals"),
 )
 GROUPS = {
+    "accounts": (*("list", "add", "roles", "password", "unlock", "disable", "enable", "sessions", "revoke"),),
     "deliveries": ("list", "show", "retry", "skip", "resolve", "hold", "release", "ask"),
     "lanes": ("list", "show"),
     "retries": ("causes", "start", "list", "show", "pause", "resume", "stop"),
