@@ -100,3 +100,10 @@ def test_afterwards_it_serves(tmp_path):
         payments = httpx.get(f"{url}/v1/payments?limit=1", headers={"authorization": f"Bearer {key}"})
         assert payments.json()["items"][0]["state"] in {"paid", "open"}
         assert httpx.get(f"{url}/v1/status").status_code == 401
+        account, password = re.search(r"account (\S+)  password (\S+)", text).groups()
+        with httpx.Client(base_url=url, follow_redirects=True) as browser:
+            csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/console").text)[1]
+            sent = {"csrf": csrf, "name": account, "password": password, "next": "/console"}
+            page = browser.post("/console/sign-in", data=sent)
+        assert (page.status_code, page.url.path) == (200, "/console")
+        assert "Người xem thử" in page.text

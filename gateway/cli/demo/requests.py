@@ -170,8 +170,8 @@ def _designer() -> Designer:
         kind=DesignerKind.ORGANISATION,
         name="CÔNG TY THIẾT KẾ MẪU",
         enterprise_number="0000000001",
-        certificate="XXX-00000001",
-        lead=Professional(name="TRẦN THỊ MẪU", certificate="XXX-00000002"),
+        certificate="MAU-00000001",
+        lead=Professional(name="TRẦN THỊ MẪU", certificate="MAU-00000002"),
     )
 
 

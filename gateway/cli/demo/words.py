@@ -208,6 +208,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Gateway đang chạy: {url}  (dừng: Ctrl-C)",
         "The gateway is running: {url}  (stop: Ctrl-C)",
     ),
+    "console": (
+        "Bảng điều hành: {url}  tên đăng nhập {account}  mật khẩu {password}",
+        "Console: {url}  account {account}  password {password}",
+    ),
     "key": (
         "Khóa API (chỉ hiện một lần): {key}",
         "API key (shown once): {key}",
