@@ -1,11 +1,13 @@
 """Reading the first worksheet of an XLSX workbook, row by row, in flat memory.
 
 A cell comes as it is stored: its text, whether it is a number, whether a formula made it. Invariants: no entity, no
-macro and no formula is ever run; a workbook whose parts unpack to more than the limit is refused while it unpacks.
+macro and no formula is ever run; a workbook whose parts, or one row of it, unpack to more than the limit is refused while
+it unpacks.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 import zlib
@@ -20,6 +22,9 @@ from gateway.codec import Unreadable
 
 MOST_UNPACKED_BYTES = 2 * 1024 * 1024 * 1024
 MOST_SHARED_BYTES = 256 * 1024 * 1024
+# of one row or one text: whatever stands between the ends of two of them is held in memory
+MOST_PIECE_BYTES = 2 * 1024 * 1024
+MOST_SHARED = 2_000_000
 MOST_COLUMNS = 256
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -57,20 +62,26 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 class _Bounded:
-    """A part of the package, refused once it has given more than ``most`` bytes."""
+    """A part of the package, refused once it has given more than ``most`` bytes, or ``MOST_PIECE_BYTES`` since the last
+    ``forgotten``."""
 
     def __init__(self, part: IO[bytes], most: int) -> None:
-        self._part, self._left = part, most
+        self._part, self._left, self._held = part, most, 0
 
     def read(self, size: int = -1) -> bytes:
         piece = self._part.read(size)
         self._left -= len(piece)
-        if self._left < 0:
+        self._held += len(piece)
+        if self._left < 0 or self._held > MOST_PIECE_BYTES:
             raise Unreadable("too_large", "a part of the workbook unpacks to more than is read")
         return piece
 
+    def forgotten(self) -> None:
+        """What was read so far is not held any more."""
+        self._held = 0
 
-def _walk(part: Any, *names: str) -> Iterator[Any]:
+
+def _walk(part: _Bounded, *names: str) -> Iterator[Any]:
     """Whole elements of these names, each forgotten as soon as it was looked at."""
     events = etree.iterparse(
         part,
@@ -88,6 +99,7 @@ def _walk(part: Any, *names: str) -> Iterator[Any]:
         element.clear()
         while element.getprevious() is not None:
             del element.getparent()[0]
+        part.forgotten()
 
 
 def _first_sheet(book: zipfile.ZipFile) -> str:
@@ -113,7 +125,13 @@ def _shared_texts(book: zipfile.ZipFile) -> list[str]:
     if "xl/sharedStrings.xml" not in book.namelist():
         return []
     with book.open("xl/sharedStrings.xml") as part:
-        return [_text(each) for each in _walk(_Bounded(part, MOST_SHARED_BYTES), "si")]
+        found = [
+            _text(each)
+            for each in itertools.islice(_walk(_Bounded(part, MOST_SHARED_BYTES), "si"), MOST_SHARED + 1)
+        ]
+    if len(found) > MOST_SHARED:
+        raise Unreadable("too_large", f"the workbook has more than {MOST_SHARED} texts")
+    return found
 
 
 def _text(element: Any) -> str:
@@ -124,7 +142,7 @@ def _text(element: Any) -> str:
     return "".join(part.text or "" for part in parts)
 
 
-def _rows(part: Any, shared: list[str]) -> Iterator[Row]:
+def _rows(part: _Bounded, shared: list[str]) -> Iterator[Row]:
     number = 0
     for element in _walk(part, "row"):
         number = int(element.get("r") or number + 1)

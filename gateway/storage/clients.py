@@ -31,6 +31,8 @@ TOKEN_PREFIX = "ltt_"  # noqa: S105 - how a token begins, not a token
 _SECRET_BYTES = 32
 IDEMPOTENCY_LIFETIME = timedelta(days=7)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+# a client of this name could act as "console/an", who is a person with an account
+_TAKEN = frozenset({"console", "cli"})
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +116,8 @@ def create_client(transaction: Transaction, new: NewClient, now: datetime) -> Is
         raise ConflictError(
             f"client id: got {new.id!r}, expected 1 to 63 lower-case letters, digits and hyphens, no hyphen first"
         )
+    if new.id in _TAKEN:
+        raise ConflictError(f"client id: {new.id} is how histories name others; choose another")
     if not new.allowed:
         raise ConflictError(
             f"client {new.id}: no role and no scopes; a client without any is refused everything"

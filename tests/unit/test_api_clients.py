@@ -130,6 +130,12 @@ async def test_wrong_order_is_told_everything(world, body, found):
     assert violations(answer) == found
 
 
+@pytest.mark.parametrize("name", ["console", "cli"])
+async def test_no_client_is_called_as_histories_call_people(world, name):
+    made = await world.call("POST", "/v1/clients", json={"id": name, "scopes": ["dossiers:read"]})
+    assert made.status_code == 409
+
+
 async def test_taken_id_is_a_conflict_and_an_unknown_one_is_not_found(world):
     await made(world)
 

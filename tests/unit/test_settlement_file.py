@@ -214,6 +214,32 @@ def test_a_workbook_that_unpacks_without_end_is_refused(
         list(read(path))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<sheetData><row>" + b"<c/>" * 5_000_000 + b"</row></sheetData>",
+        b"<x/>" * 5_000_000 + b"<sheetData/>",
+    ],
+    ids=["in one row", "before all rows"],
+)
+def test_a_small_workbook_that_would_fill_the_memory_is_refused(tmp_path: Path, body: bytes) -> None:
+    good = book(tmp_path, ["PG1", "PP1", 1, "", "1", ""])
+    bomb = tmp_path / "bomb.xlsx"
+    space = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
+        for part in source.namelist():
+            sheet = part.startswith("xl/worksheets/")
+            target.writestr(
+                part,
+                b'<worksheet xmlns="' + space + b'">' + body + b"</worksheet>"
+                if sheet
+                else source.read(part),
+            )
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(Unreadable, match="too_large"):
+        list(read(bomb))
+
+
 def test_huge_files_are_read_in_flat_memory(tmp_path: Path) -> None:
     number = 60_000
     as_csv = csv_file(
