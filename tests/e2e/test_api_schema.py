@@ -71,6 +71,8 @@ def server(tmp_path_factory):
                 f"{address}/v1/webhooks", json={"url": "https://motcua.h99.example/hooks"}
             ).json()["endpoint"]["id"],
             "client": "night",
+            "account": "tran.thi.mau",
+            "session": "1",
             "drift": difference(file),
             **money_asked_for(url),
             "job": "tidy",
@@ -82,6 +84,8 @@ def server(tmp_path_factory):
         known["export"] = "0" * 32
         night = {"id": known["client"], "scopes": ["dossiers:read"]}
         session.post(f"{address}/v1/clients", json=night).raise_for_status()
+        person = {"name": known["account"], "roles": ["submitter"]}
+        session.post(f"{address}/v1/accounts", json=person).raise_for_status()
         yield session, address, known
         assert session.get(f"{address}/readyz").status_code == 200
         running.terminate()
@@ -131,6 +135,9 @@ def money_asked_for(url):
     }
     item = {"id": 81, "run_id": 1, "day": 20_000, "kind": "orphan", "repair": "adopt_orphan", "state": "open"}
     book.put("reconciliation", {**item, **there, "theirs_amount": 9, "at": T0})
+    foreign = {"partner": "DEMOH99", "reference": "PG9", "transaction_no": "PP9", "currency": "VND"}
+    from_where = {"destination": "board", "source": "callback", "evidence": b"{}", "amount": 9, "at": T0}
+    book.put("payment_orphan", {"id": 91, **foreign, **from_where})
     digest = hashlib.sha256(body).digest()
     kept = {"size": len(body), "media_type": "application/pdf", "origin": "fetched", "body": body, "at": T0}
     book.put("file", {"sha256": digest, **kept})
@@ -140,6 +147,7 @@ def money_asked_for(url):
         "refund": "61",
         "decision": "71",
         "item": "81",
+        "orphan": "91",
         "sha256": digest.hex(),
     }
 
