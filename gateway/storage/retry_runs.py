@@ -75,7 +75,7 @@ _INSERT_ITEM = insert(
 _COUNT = Statement("SELECT COUNT(*) FROM retry_item WHERE run_id = :run")
 _SET_TOTAL = Statement("UPDATE retry_run SET total = :total WHERE id = :run")
 _DUE = Statement("""
-    SELECT actor, reason, per_minute, created_at FROM retry_run
+    SELECT actor, reason, per_minute, created_at, COALESCE(resumed_at, created_at) FROM retry_run
     WHERE id = :run AND state = 'running' AND next_at <= :now SKIP_LOCKED
 """)
 _NEXT = Statement("""
@@ -89,13 +89,15 @@ _SET_STATE = Statement("""
         next_at = :now
     WHERE id = :run
 """)
+# what was sent again before somebody resumed the run says nothing about whether the cause is gone since
 _LATEST = Statement("""
     SELECT d.state, COUNT(*) FROM (
         SELECT delivery_id FROM retry_item WHERE run_id = :run AND place < :place AND state = 'sent'
         ORDER BY place DESC LIMIT :most) AS i
-    JOIN delivery AS d ON d.id = i.delivery_id GROUP BY d.state
+    JOIN delivery AS d ON d.id = i.delivery_id WHERE d.retried_at >= :since GROUP BY d.state
 """)
 _STANDING = Statement("SELECT state, destination FROM retry_run WHERE id = :run FOR_UPDATE")
+_RESUMED = Statement("UPDATE retry_run SET resumed_at = :now WHERE id = :run")
 _DROP = Statement("UPDATE retry_item SET state = 'dropped' WHERE run_id = :run AND state = 'waiting'")
 
 
@@ -133,10 +135,10 @@ def begin_retry_run(transaction: Transaction, order: NewRetryRun) -> RetryPlan:
     taken = [item for item in free if item.delivery not in risky]
     more, taken = len(taken) > MOST_IN_RUN, taken[:MOST_IN_RUN]
     lanes = {item.lane: item.held for item in taken}
-    run = None
+    run, total = None, len(taken)
     if not order.dry_run:
-        run = _begin(transaction, order, taken)
-        if run is None:
+        run, total = _begin(transaction, order, taken)
+        if not total:
             raise ConflictError(
                 f"nothing at {order.destination} is there to be sent again: {elsewhere} wait in another run, "
                 f"{len(risky)} may not be sent twice"
@@ -144,7 +146,7 @@ def begin_retry_run(transaction: Transaction, order: NewRetryRun) -> RetryPlan:
     return RetryPlan(
         destination=order.destination,
         run=None if run is None else str(run),
-        deliveries=len(taken),
+        deliveries=total,
         dossiers=len(lanes),
         first=[_first(item) for item in taken[:FIRST_SHOWN]],
         behind=_behind(transaction, lanes),
@@ -153,7 +155,7 @@ def begin_retry_run(transaction: Transaction, order: NewRetryRun) -> RetryPlan:
         elsewhere=elsewhere,
         more=more,
         per_minute=order.per_minute,
-        seconds=len(taken) * 60 / order.per_minute,
+        seconds=total * 60 / order.per_minute,
     )
 
 
@@ -210,10 +212,10 @@ def _behind(transaction: Transaction, lanes: dict[int, bool]) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _begin(transaction: Transaction, order: NewRetryRun, taken: list[_Found]) -> int | None:
-    """Write the run and its list; None when it is empty."""
+def _begin(transaction: Transaction, order: NewRetryRun, taken: list[_Found]) -> tuple[int | None, int]:
+    """Write the run and its list: its number, and how many deliveries it has got; none when nothing is left."""
     if not taken:
-        return None
+        return None, 0
     run, now = transaction.identifiers.next(), to_micros(order.now)
     selection: dict[str, Any] = {
         "causes": [msgspec.structs.asdict(cause) for cause in order.causes],
@@ -245,10 +247,12 @@ def _begin(transaction: Transaction, order: NewRetryRun, taken: list[_Found]) ->
     # another operator may have been faster with some of them
     row = transaction.one(_COUNT, {"run": run})
     total = 0 if row is None else int(row[0])
+    if not total:
+        return None, 0
     transaction.run(_SET_TOTAL, {"run": run, "total": total})
     detail = {"run": str(run), "total": total, "per_minute": order.per_minute, **selection}
     _write_down(transaction, order, order.destination, "retry_run.begin", detail)
-    return run
+    return run, total
 
 
 def step_retry_run(transaction: Transaction, run: int, now: datetime) -> bool:
@@ -259,10 +263,10 @@ def step_retry_run(transaction: Transaction, run: int, now: datetime) -> bool:
     due = transaction.one(_DUE, {"run": run, "now": to_micros(now)})
     if due is None:
         return False
-    actor, reason, per_minute, created_at = due
+    actor, reason, per_minute, created_at, watched_since = due
     count = max(1, math.ceil(per_minute * LONGEST_STEP_SECONDS / 60))
     items = transaction.all(_NEXT, {"run": run, "most": count})
-    if items and _is_failing(transaction, run, items[0][0]):
+    if items and _is_failing(transaction, run, items[0][0], since=watched_since):
         _set(transaction, run, now, _Standing("paused", GATEWAY, FAILING))
         return True
     if items:
@@ -281,9 +285,10 @@ def step_retry_run(transaction: Transaction, run: int, now: datetime) -> bool:
     return True
 
 
-def _is_failing(transaction: Transaction, run: int, place: int) -> bool:
-    """Whether what was sent last has all come back: then the cause is still there, and more would only fail, too."""
-    rows = transaction.all(_LATEST, {"run": run, "place": place, "most": _WATCHED})
+def _is_failing(transaction: Transaction, run: int, place: int, *, since: int) -> bool:
+    """Whether what was sent last, ``since`` (microseconds), has all come back: then the cause is still there, and more
+    would only fail, too."""
+    rows = transaction.all(_LATEST, {"run": run, "place": place, "most": _WATCHED, "since": since})
     states = {str(row[0]): int(row[1]) for row in rows}
     failed = states.get("rejected", 0) + states.get("parked", 0)
     return failed >= _FAILED_IN_A_ROW and not states.get("delivered")
@@ -300,6 +305,8 @@ def change_retry_run(transaction: Transaction, order: ChangeRun) -> None:
     _set(transaction, order.run, order.now, _Standing(_TO[order.verb], order.actor, order.reason))
     if order.per_minute is not None:
         transaction.run(_PACE, {"run": order.run, "per_minute": order.per_minute})
+    if order.verb == "resume":
+        transaction.run(_RESUMED, {"run": order.run, "now": to_micros(order.now)})
     if order.verb == "stop":
         transaction.run(_DROP, {"run": order.run})
     detail: dict[str, Any] = {"run": str(order.run), "per_minute": order.per_minute}

@@ -30,6 +30,7 @@ retry_run = Table(
     Column("ended_at", BigInteger),
     Column("changed_by", Text),  # who has paused, resumed or stopped it last; "gateway": it has paused itself
     Column("note", Text),
+    Column("resumed_at", BigInteger),  # when somebody last let it go on
     CheckConstraint(one_of("state", RUN_STATES), name="state"),
     CheckConstraint("(state = 'done' OR state = 'stopped') = (ended_at IS NOT NULL)", name="ended"),
 )

@@ -1,5 +1,6 @@
 """Retry runs, on both engines: what they take, their pace, who may interfere, and what is written down."""
 
+import asyncio
 from functools import partial
 
 import msgspec
@@ -13,7 +14,7 @@ from gateway.storage.operators import operate
 from gateway.storage.orders import AskAgain, Hold, Pause, Retry
 from gateway.storage.queries_failures import FailureFilter, exchange_seconds, failures
 from gateway.storage.queries_retry_runs import open_retry_runs, retries_of, retry_run_view, retry_runs
-from gateway.storage.retry_orders import ChangeRun, Chosen, NewRetryRun
+from gateway.storage.retry_orders import ChangeRun, Chosen, NewRetryRun, RetryPlan
 from gateway.storage.retry_runs import begin_retry_run, change_retry_run, look_at_retry_run, step_retry_run
 from gateway.storage.schema import delivery, operator_action
 from gateway.storage.schema_retry import retry_item
@@ -267,6 +268,40 @@ async def test_run_pauses_itself_when_everything_comes_back(province):
     found = await view(province, plan.run)
     assert (found.state, found.changed_by, found.note) == ("paused", "gateway", "failing")
     assert (found.failed, found.waiting) == (25, 5)
+
+
+async def test_run_that_somebody_resumes_goes_on_until_everything_comes_back_again(province):
+    await stuck(province, 80)
+    plan = await begin(province, per_minute=1500)
+    await sent_in_vain(province, plan.run)
+    await step(province, plan.run)
+    assert (await view(province, plan.run)).state == "paused"
+
+    await change(province, plan.run, "resume")
+    await sent_in_vain(province, plan.run)
+    assert (await view(province, plan.run)).sent == 50
+
+    await step(province, plan.run)
+    found = await view(province, plan.run)
+    assert (found.state, found.note, found.failed) == ("paused", "failing", 50)
+
+
+async def sent_in_vain(province, run):
+    """One step of the run, of which everything comes back."""
+    assert await step(province, run)
+    for lane in await province.claim(lanes=100):
+        start = await province.send(lane)
+        await province.settle(lane, start, S.REJECTED)
+
+
+async def test_two_operators_who_begin_at_once_get_one_run_between_them(province):
+    await stuck(province, 30)
+    done = await asyncio.gather(begin(province), begin(province), return_exceptions=True)
+    [plan] = [each for each in done if isinstance(each, RetryPlan)]
+    [refused] = [each for each in done if each is not plan]
+    assert isinstance(refused, ConflictError)
+    assert "nothing at stub is there to be sent again" in str(refused)
+    assert plan.deliveries == (await view(province, plan.run)).waiting == 30
 
 
 async def test_every_lane_and_the_run_itself_have_their_history(province):
