@@ -17,6 +17,7 @@ from gateway.storage.instants import from_micros, maybe_from_micros
 from gateway.storage.operator_log import lane_target
 from gateway.storage.queries_deliveries import VIEW_COLUMNS, DeliveryView, delivery_view
 from gateway.storage.schema import delivery, lane, operator_action
+from gateway.storage.urgency import promise_of
 
 Stopped: TypeAlias = Literal["blocked", "held"]
 QUEUE_SHOWN = 100
@@ -57,9 +58,6 @@ class LaneDetail(msgspec.Struct, frozen=True, kw_only=True):
     queue: list[DeliveryView]
     cut: bool
     history: list[DeskAction]
-
-
-_FAR = 2**62
 
 
 def stopped_lanes(
@@ -157,7 +155,7 @@ def _standing(connection: sa.Connection, row: Any, head: DeliveryView | None, be
         held_by=row.held_by,
         held_reason=row.held_reason,
         held_at=held_at,
-        promise_at=None if row.promise_at >= _FAR else from_micros(row.promise_at),
+        promise_at=promise_of(row.promise_at),
         since=held_at or tried,
         head=head,
         behind=behind,

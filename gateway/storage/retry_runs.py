@@ -24,6 +24,7 @@ from gateway.storage.oversight import Action
 from gateway.storage.retry_orders import ChangeRun, FirstSent, NewRetryRun, RetryPlan, RetryStep, RunVerb
 from gateway.storage.schema import TROUBLED, one_of
 from gateway.storage.sql import Statement, insert
+from gateway.storage.urgency import promise_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -123,9 +124,6 @@ class _Standing(NamedTuple):
     note: str | None = None
 
 
-_FAR = 2**62  # the promise of a dossier that has none
-
-
 def begin_retry_run(transaction: Transaction, order: NewRetryRun) -> RetryPlan:
     """Begin a run, or say what it would do. ConflictError: nothing (more) is there for it."""
     every = _found(transaction, order)
@@ -203,7 +201,7 @@ def _first(item: _Found) -> FirstSent:
         delivery=str(item.delivery),
         dossier=item.dossier,
         operation=item.operation,
-        promise_at=None if item.promise_at >= _FAR else from_micros(item.promise_at),
+        promise_at=promise_of(item.promise_at),
     )
 
 

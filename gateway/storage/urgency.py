@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
+from gateway.storage.instants import from_micros
 from gateway.storage.schema import delivery, lane
 from gateway.storage.schema_status import STILL, dossier_version, standing
 from gateway.storage.sql import Statement
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.storage.database import Transaction
 
 SHIFT = STILL + 1
@@ -34,6 +37,12 @@ _PORTION = 500
 
 Urge: TypeAlias = Literal["end", "news"]
 """Why a lane goes first."""
+
+
+def promise_of(kept: int) -> datetime | None:
+    """The dossier's own promise, of a lane's ``promise_at``; None when it has none."""
+    own = kept + SHIFT if kept < 0 else kept
+    return None if own >= _NEVER else from_micros(own)
 
 
 class LaneGlance(msgspec.Struct, frozen=True, kw_only=True):

@@ -328,3 +328,13 @@ async def test_wrong_address_is_refused_as_a_page(desk, path):
     answer = await desk.browser.get(path)
     assert answer.status_code in {404, 422}
     assert "<h1>" in answer.text
+
+
+async def test_failures_of_a_dossier_that_goes_first_are_looked_at_and_its_lane_too(any_desk):
+    rejected = await any_desk.arrange(S.REJECTED, "H99-1")
+    await any_desk.change("UPDATE lane SET promise_at = promise_at - 4611686018427387905")
+    look = await any_desk.browser.post("/console/failures/retry", delivery=str(rejected))
+    assert look.status_code == 200, text_of(look)
+    assert "30/09/2026 17:00" in text_of(look)
+    lane = await any_desk.browser.get("/console/lanes/board/H99-1")
+    assert lane.status_code == 200, text_of(lane)
