@@ -150,10 +150,10 @@ def _designer() -> c.Designer:
         kind=c.DesignerKind.ORGANISATION,
         name="CÔNG TY THIẾT KẾ MẪU",
         enterprise_number="0000000001",
-        certificate="XXX-00000001",
-        lead=c.Professional(name="TRẦN THỊ MẪU", certificate="XXX-00000002"),
+        certificate="MAU-00000001",
+        lead=c.Professional(name="TRẦN THỊ MẪU", certificate="MAU-00000002"),
         members=[
-            c.Professional(discipline=discipline, name="LÊ VĂN MẪU", certificate="XXX-00000003")
+            c.Professional(discipline=discipline, name="LÊ VĂN MẪU", certificate="MAU-00000003")
             for discipline in ("Kiến trúc", "Kết cấu", "Điện", "Nước")
         ],
     )

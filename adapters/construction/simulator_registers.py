@@ -84,7 +84,7 @@ def permits(world: World, asked: Asked) -> Sequence[Tree]:
 def certificates(_world: World, asked: Asked) -> Sequence[Tree]:
     """TraCuuChungChiHanhNghe, by the certificate's number or its holder's."""
     holder = text(asked.element, "SoDinhDanh")
-    shown = text(asked.element, "MaSoChungChi") or f"XXX-{holder[-8:]}"
+    shown = text(asked.element, "MaSoChungChi") or f"MAU-{holder[-8:]}"
     match = _CERTIFICATE.fullmatch(shown)
     if match is None or shown.endswith("0"):
         raise Refused("201", "Không tìm thấy chứng chỉ")
