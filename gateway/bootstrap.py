@@ -44,6 +44,7 @@ from gateway.messagelog.acts import oversight
 from gateway.messagelog.erasure_approved import erasure_carrier
 from gateway.messagelog.keys import open_contents
 from gateway.oversight.approvals import ApprovalDesk, delivery_carriers
+from gateway.oversight.grants import grant_carrier
 from gateway.payments.service import Payments
 from gateway.port import Adapter, Secret
 from gateway.progress.feed import Feeding
@@ -234,6 +235,7 @@ def _approvals(hub: Hub, payments: Payments, repairs: RepairDesk, worker: Worker
     carriers = delivery_carriers(hub.database, hub.clock, worker.wake)
     carriers[Dangerous.REPAIR_BACKWARDS] = repair_carrier(repairs)
     carriers[Dangerous.ERASE] = erasure_carrier(hub.database, hub.clock)
+    carriers[Dangerous.GRANT] = grant_carrier(hub.database, hub.clock)
     return ApprovalDesk(hub.database, hub.clock, payments.desk, carriers)
 
 

@@ -164,6 +164,7 @@ Dangerous = Literal[
     "dossier.erase",
     "keys.rotate",
     "keys.destroy",
+    "account.grant",
 ]
 
 

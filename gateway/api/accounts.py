@@ -19,8 +19,9 @@ from gateway.api.problem import Refused, invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL
-from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.errors import ApprovalRequired, ConflictError, NotFoundError
 from gateway.domain.violation import Violation
+from gateway.storage.account_grants import add_account, give_roles, lacking
 from gateway.storage.account_orders import (
     AccountDone,
     AccountOrder,
@@ -58,12 +59,14 @@ RoleList = Annotated[list[Role], Meta(min_length=1, max_length=len(Role))]
 
 
 class NewAccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to make. ``display_name``: for people; its name if left out."""
+    """An account to make. ``display_name``: for people; its name if left out. ``reason``: for the second person, where one
+    is needed."""
 
     name: AccountName
     roles: RoleList
     display_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
     password: Password | None = None
+    reason: Reason | None = None
 
 
 class RolesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +104,11 @@ async def create_account(api: Api, call: Call) -> Answer:
     """Make an account; a generated password is shown this once."""
     body = call.body_as(NewAccountBody)
     named = frozenset(body.roles)
-    _require_own(call, scopes_of(named), f"give account {body.name}")
+    own = _own(call)
+    if not _is_person(call):
+        _require_own(call, scopes_of(named), f"give account {body.name}")
+    elif lacking(named, own) and body.reason is None:
+        raise _no_reason(body.name)
     shown, hashed = await _password(body.password, body.name)
     new = NewAccount(
         name=body.name,
@@ -110,7 +117,8 @@ async def create_account(api: Api, call: Call) -> Answer:
         password_hash=hashed,
         must_change=True,
     )
-    done = await _manage(api, AddAccount(actor=call.actor, reason="", now=api.now, new=new))
+    order = AddAccount(actor=call.actor, reason=body.reason or "", now=api.now, new=new)
+    done = await api.gateway.database.write(lambda tx: add_account(tx, order, own))
     return Answer(value=msgspec.structs.replace(done, password=shown), status=201)
 
 
@@ -120,10 +128,14 @@ async def set_roles(api: Api, call: Call) -> Answer:
     _require_other(call, name, "change its own roles")
     named = frozenset(body.roles)
     found = await _found(api, name)
-    _require_own(call, scopes_of(named) - found.scopes, f"give account {name}")
-    return await _done(
-        api, SetRoles(actor=call.actor, reason=body.reason, now=api.now, account=name, roles=named)
-    )
+    if not _is_person(call):
+        _require_own(call, scopes_of(named) - found.scopes, f"give account {name}")
+    order = SetRoles(actor=call.actor, reason=body.reason, now=api.now, account=name, roles=named)
+    done = await api.gateway.database.write(lambda tx: give_roles(tx, order, _own(call)))
+    if isinstance(done, ApprovalRequired):
+        raise done
+    api.access.forget_accounts()
+    return Answer(value=done)
 
 
 async def set_password(api: Api, call: Call) -> Answer:
@@ -237,6 +249,28 @@ async def _password(given: str | None, name: str) -> tuple[str | None, str]:
     return None, await passwords().hash(given)
 
 
+def _is_person(call: Call) -> bool:
+    """Whether a person of the console asks; API clients give what they have themselves, and nothing else."""
+    return call.client.startswith("console/")
+
+
+def _own(call: Call) -> frozenset[Scope]:
+    return frozenset() if call.principal is None else call.principal.scopes
+
+
+def _no_reason(name: str) -> Refused:
+    return invalid(
+        f"account {name} is to have roles that you lack, which a second person has to approve",
+        Violation(
+            pointer="/reason",
+            code="missing",
+            got="nothing",
+            expected="why this person needs these roles",
+            advice="write a reason: the second person decides by it",
+        ),
+    )
+
+
 def _require_other(call: Call, name: str, what: str) -> None:
     if call.client == f"console/{name}":
         raise ConflictError(f"account {name} cannot {what}; ask another administrator")
@@ -244,8 +278,7 @@ def _require_other(call: Call, name: str, what: str) -> None:
 
 def _require_own(call: Call, scopes: frozenset[Scope], what: str) -> None:
     """Refuse (403) to hand out what the caller does not have itself."""
-    own = frozenset() if call.principal is None else call.principal.scopes
-    missing = sorted(scopes - own)
+    missing = sorted(scopes - _own(call))
     if missing:
         raise Refused(
             "forbidden",

@@ -17,9 +17,11 @@ from gateway.api.inputs import Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
+from gateway.domain.errors import NotFoundError
 from gateway.storage import approvals
 from gateway.storage.approvals import Approval, ApprovalState, Decision
 from gateway.storage.clients import Scope
+from gateway.storage.oversight import Dangerous
 from gateway.storage.queries_approvals import PAYMENTS, ApprovalFilter
 
 _LIST = "approvals"
@@ -89,11 +91,30 @@ async def decline(api: Api, call: Call) -> Answer:
     return await _say(api, call, "declined")
 
 
+async def approve_grant(api: Api, call: Call) -> Answer:
+    """The second administrator says yes."""
+    return await _say_of_grant(api, call, "approved")
+
+
+async def decline_grant(api: Api, call: Call) -> Answer:
+    """The second administrator says no."""
+    return await _say_of_grant(api, call, "declined")
+
+
+async def _say_of_grant(api: Api, call: Call, verdict: Decision) -> Answer:
+    about = await api.gateway.approvals.find(int(call.path["approval"]))
+    if about.action != Dangerous.GRANT:
+        raise NotFoundError(f"approval {about.id} is not about roles but {about.action}")
+    return await _say(api, call, verdict)
+
+
 async def _say(api: Api, call: Call, verdict: Decision) -> Answer:
     number, body = int(call.path["approval"]), call.body_as(SecondWord)
     about = await api.gateway.approvals.find(number)
     if call.principal is not None and about.action.startswith(PAYMENTS):
         require_scope(call.principal, Scope.PAYMENTS_APPROVE)
+    if call.principal is not None and about.action == Dangerous.GRANT:
+        require_scope(call.principal, Scope.CLIENTS_MANAGE)
     word = approvals.Word(
         actor=call.actor,
         reason=body.reason,
@@ -102,4 +123,7 @@ async def _say(api: Api, call: Call, verdict: Decision) -> Answer:
         verdict=verdict,
         digest=body.digest,
     )
-    return Answer(value=await api.gateway.approvals.say(word))
+    decided = await api.gateway.approvals.say(word)
+    if about.action == Dangerous.GRANT:
+        api.access.forget_accounts()
+    return Answer(value=decided)

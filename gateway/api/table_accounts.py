@@ -67,8 +67,9 @@ ACCOUNTS: tuple[Route, ...] = (
         scope=Scope.CLIENTS_MANAGE,
         summary="Make an account",
         description=(
-            "The password works once: whoever signs in with it chooses another. Only roles whose rights the caller has "
-            "itself can be given."
+            "The password works once: whoever signs in with it chooses another. An API client gives only roles whose "
+            "rights it has itself. Roles that a person lacks wait for a second administrator (`approval`) where "
+            "`approvals.required` names `account.grant`; the account begins with the others."
         ),
         handler=create_account,
         headers=PersonHeaders,
@@ -79,15 +80,20 @@ ACCOUNTS: tuple[Route, ...] = (
         successes=(Success(status=201, description="Made.", kind=AccountDone),),
         problems=("unreadable", "conflict"),
     ),
-    _change(
-        "roles",
+    action(
+        f"{_ONE}/roles",
         "set_account_roles",
         set_roles,
-        (
-            "Change the roles of an account",
-            "Its sessions go on with the new roles, within ten seconds. Nobody changes its own roles.",
+        summary="Change the roles of an account",
+        description=(
+            "Its sessions go on with the new roles, within ten seconds. Nobody changes its own roles. An API client gives "
+            "only what it has itself; roles that a person lacks need a second administrator (status 428 names the "
+            "approval) where `approvals.required` names `account.grant`."
         ),
-        Body(kind=RolesBody, example={"roles": [Role.AUDITOR], **_REASON}),
+        body=Body(kind=RolesBody, example={"roles": [Role.AUDITOR], **_REASON}),
+        done=AccountDone,
+        scope=Scope.CLIENTS_MANAGE,
+        problems=("conflict", "approval_required"),
     ),
     _change(
         "password",

@@ -9,7 +9,9 @@ from gateway.api.approvals import (
     ApprovalQuery,
     SecondWord,
     approve,
+    approve_grant,
     decline,
+    decline_grant,
     get_approval,
     list_approvals,
 )
@@ -35,9 +37,11 @@ _EXAMPLE = Approval(
     expires_at=_AT + timedelta(days=3),
 )
 _WORD = Body(kind=SecondWord, example={"reason": "seen in the post book, line 14", "digest": _EXAMPLE.digest})
+_GRANT_WORD = Body(kind=SecondWord, example={"reason": "she begins on Monday, decision 12/QĐ-VP"})
 _DESCRIPTION = (
     "By another person than the one who asked: another name, however it is spelt, and another client unless both times "
-    "`X-Operator` names somebody. Refunds and decisions about payments need scope payments:approve besides."
+    "`X-Operator` names somebody. Refunds and decisions about payments need scope payments:approve besides, roles "
+    "that an administrator lacks clients:manage."
 )
 
 APPROVALS: tuple[Route, ...] = (
@@ -49,8 +53,8 @@ APPROVALS: tuple[Route, ...] = (
         scope=Scope.APPROVALS_READ,
         summary="List what needs a second person",
         description=(
-            "Newest first, whatever it is about: deliveries, repairs, erasure, keys, refunds and decisions about "
-            "payments. `state=requested` is what waits."
+            "Newest first, whatever it is about: deliveries, repairs, erasure, keys, roles, refunds and decisions "
+            "about payments. `state=requested` is what waits."
         ),
         handler=list_approvals,
         query=ApprovalQuery,
@@ -97,6 +101,31 @@ APPROVALS: tuple[Route, ...] = (
         description=_DESCRIPTION + " Nothing happens then.",
         scope=Scope.APPROVALS_DECIDE,
         body=_WORD,
+        done=Decided,
+    ),
+    action(
+        "/v1/grants/{approval}/approve",
+        "approve_grant",
+        approve_grant,
+        summary="Approve roles that an administrator lacks",
+        description=(
+            "By another administrator than the one who asked, and not by the person who is to have them. `approval` is one of "
+            "action `account.grant`; the roles are given at once."
+        ),
+        tag="approvals",
+        scope=Scope.CLIENTS_MANAGE,
+        body=_GRANT_WORD,
+        done=Decided,
+    ),
+    action(
+        "/v1/grants/{approval}/decline",
+        "decline_grant",
+        decline_grant,
+        summary="Decline roles that an administrator lacks",
+        description="As approving them; the account keeps the roles that it has.",
+        tag="approvals",
+        scope=Scope.CLIENTS_MANAGE,
+        body=_GRANT_WORD,
         done=Decided,
     ),
 )

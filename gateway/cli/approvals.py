@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 app = group("What needs a second person (four eyes): list, show, approve and decline it.")
 PATH = "/v1/approvals"
+GRANTS = "/v1/grants"
 ApprovalId = Annotated[
     int, typer.Argument(metavar="ID", min=1, help="An approval's id, as the list shows it.")
 ]
@@ -166,6 +167,13 @@ def decline(approval: ApprovalId, *, digest: DigestOption = None, by: Changing) 
     _say(by, approval, "declined", digest)
 
 
+def _path_of(about: Approval) -> str:
+    """Where the API takes the second person's word: about roles from administrators."""
+    from gateway.storage.oversight import Dangerous
+
+    return GRANTS if about.action == Dangerous.GRANT else PATH
+
+
 @app.command("reject", hidden=True)
 @spread
 def reject(approval: ApprovalId, *, digest: DigestOption = None, by: Changing) -> None:
@@ -188,7 +196,8 @@ def _say(by: Changing, number: int, verdict: Decision, digest: str | None) -> No
 
     body: dict[str, Any] = {"reason": word.reason} | ({"digest": digest} if digest else {})
     verb = "approve" if verdict == "approved" else "decline"
-    decided = run(give(by.way, here, f"{PATH}/{number}/{verb}", body, Decided, operator=by.actor))
+    path = PATH if by.way.url is None else _path_of(run(_found(by.way, number)))
+    decided = run(give(by.way, here, f"{path}/{number}/{verb}", body, Decided, operator=by.actor))
     if by.as_json:
         print_json(decided)
     else:

@@ -40,16 +40,18 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddAccount(_Order, frozen=True, kw_only=True):
-    """Make an account."""
+    """Make an account. ``waiting``: roles that a second person is asked for; with them it may begin without any."""
 
     new: NewAccount
+    waiting: frozenset[Role] = frozenset()
 
 
 class SetRoles(_Order, frozen=True, kw_only=True):
-    """Change what an account is for. Its sessions go on with the new roles."""
+    """Change what an account is for. Its sessions go on with the new roles. ``permit``: who approved it, for the record."""
 
     account: str
     roles: frozenset[Role]
+    permit: dict[str, str] = {}
 
 
 class SetPassword(_Order, frozen=True, kw_only=True):
@@ -89,13 +91,14 @@ class RevokeSessions(_Order, frozen=True, kw_only=True):
 
 class AccountDone(msgspec.Struct, frozen=True, kw_only=True):
     """An account was made or changed. ``changed`` False: it was so already. ``sessions``: how many ended.
-    ``password``: a generated one, shown this once."""
+    ``password``: a generated one, shown this once. ``approval``: what its other roles wait for."""
 
     account: str
     action: str
     changed: bool = True
     sessions: int = 0
     password: str | None = None
+    approval: str | None = None
 
 
 AccountOrder: TypeAlias = (
@@ -106,7 +109,7 @@ AccountOrder: TypeAlias = (
 def manage_account(transaction: Transaction, order: AccountOrder) -> AccountDone:
     """Carry out ``order``. ConflictError: the state does not allow it; NotFoundError: there is no such account."""
     if isinstance(order, AddAccount):
-        create_account(transaction, order.new, order.now)
+        create_account(transaction, order.new, order.now, may_wait=bool(order.waiting))
     done, detail = _carried_out(transaction, order)
     told = detail | {"changed": done.changed, "sessions": done.sessions}
     action = Action(
@@ -127,14 +130,15 @@ def _carried_out(transaction: Transaction, order: AccountOrder) -> tuple[Account
     found, detail = require_account(transaction, name), dict[str, Any]()
     verb, changed, sessions = "", True, 0
     match order:
-        case AddAccount(new=new):
+        case AddAccount(new=new, waiting=waiting):
             verb, detail = "create", {"roles": sorted(new.roles), "display_name": new.display_name}
-        case SetRoles(roles=wanted):
+            detail |= {"waiting": sorted(waiting)} if waiting else {}
+        case SetRoles(roles=wanted, permit=permit):
             if not wanted:
                 raise ConflictError(f"account {name}: give it a role, or disable it")
             set_roles(transaction, name, wanted)
             verb, changed = "roles", found.roles != wanted
-            detail = {"before": sorted(found.roles), "after": sorted(wanted)}
+            detail = {"before": sorted(found.roles), "after": sorted(wanted), **permit}
         case SetPassword(password_hash=hashed, must_change=must_change):
             set_password(transaction, name, hashed, must_change=must_change)
             verb, detail = "password", {"must_change": must_change}

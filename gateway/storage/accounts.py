@@ -137,14 +137,17 @@ _DISABLE = Statement("UPDATE account SET disabled_at = :now WHERE name = :name A
 _ENABLE = Statement("UPDATE account SET disabled_at = NULL WHERE name = :name AND disabled_at IS NOT NULL")
 
 
-def create_account(transaction: Transaction, new: NewAccount, now: datetime) -> None:
-    """Make an account. ConflictError: the name is taken or unfit, or nothing would be allowed."""
+def create_account(
+    transaction: Transaction, new: NewAccount, now: datetime, *, may_wait: bool = False
+) -> None:
+    """Make an account. ``may_wait``: its roles are still to come. ConflictError: the name is taken or unfit, or nothing
+    would be allowed."""
     if not is_name(new.name):
         raise ConflictError(
             f"account name: got {new.name!r}, expected 1 to 63 lower-case letters, digits and . _ @ -, a letter or "
             "digit first"
         )
-    if not new.roles:
+    if not new.roles and not may_wait:
         raise ConflictError(
             f"account {new.name}: no role; there are: {', '.join(ROLES)}; without any it is refused everything"
         )

@@ -211,7 +211,7 @@ def decide(transaction: Transaction, word: Word) -> Approval | ConflictError:
         return ConflictError(
             f"approval {found.id} is of something else than what you have seen; look: lienthong approvals show {found.id}"
         )
-    if why := same_person(found.requested_by, word.actor):
+    if why := not_a_second_person(found, word.actor):
         return ConflictError(f"approval {found.id}: {why}")
     told = {"state": word.verdict, "actor": word.actor, "reason": word.reason, "now": to_micros(word.now)}
     transaction.run(_DECIDE, {**told, "approval": int(found.id)})
@@ -224,6 +224,15 @@ def decide(transaction: Transaction, word: Word) -> Approval | ConflictError:
         decided_reason=word.reason,
         decided_at=word.now,
     )
+
+
+def not_a_second_person(about: Approval, actor: str) -> str:
+    """Why ``actor`` may not decide; empty when it may: who asked may not, nor whom it gives rights."""
+    why = same_person(about.requested_by, actor)
+    account = str(about.parameters.get("account", ""))
+    if why or about.action != Dangerous.GRANT or not same_person(f"console/{account}", actor):
+        return why
+    return f"it gives roles to account {account}; somebody else must decide about it"
 
 
 def _says(found: Approval) -> Decision:

@@ -19,8 +19,8 @@ LIFETIME = timedelta(days=3)
 
 
 class Dangerous(StrEnum):
-    """What cannot be taken back, and so may need a second person. Refunds and decisions about payments always do
-    (``gateway.storage.payment_decisions``)."""
+    """What cannot be taken back, or gives rights that its giver lacks, and so may need a second person. Refunds and
+    decisions about payments always do (``gateway.storage.payment_decisions``)."""
 
     SKIP = "delivery.skip"
     RESOLVE = "delivery.resolve"
@@ -28,6 +28,7 @@ class Dangerous(StrEnum):
     ERASE = "dossier.erase"
     ROTATE_KEYS = "keys.rotate"
     DESTROY_KEYS = "keys.destroy"
+    GRANT = "account.grant"
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):

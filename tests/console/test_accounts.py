@@ -46,8 +46,8 @@ async def test_account_that_was_made_signs_in_once_with_its_password_and_chooses
         ({"name": "binh", "roles": ["administrator"]}, 409),
         ({"name": "moi"}, 422),
         ({"name": "moi", "roles": ["emperor"]}, 422),
-        ({"name": "moi", "roles": ["administrator", "operator"]}, 403),
-        ({"name": "moi", "roles": ["auditor"]}, 403),
+        ({"name": "moi", "roles": ["administrator", "operator"]}, 422),
+        ({"name": "moi", "roles": ["auditor"]}, 422),
     ],
 )
 async def test_account_that_cannot_be_is_refused_and_not_made(world, admin, fields, status):

@@ -102,6 +102,8 @@ ACTIONS_OF: dict[str, str] = {
     "/console/payments/{payment}/decide": "SO",
     "/console/approvals/{approval}/approve": "O",
     "/console/approvals/{approval}/decline": "O",
+    "/console/grants/{approval}/approve": "M",
+    "/console/grants/{approval}/decline": "M",
     "/console/jobs/{job}": "O",
     "/console/jobs/{job}/schedule": "O",
     "/console/runs/{run}": "O",

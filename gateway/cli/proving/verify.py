@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.options import AsJson, Config, examples
+from gateway.cli.options import AsJson, Way, examples, spread
+from gateway.cli.proving.verify_there import verify_there
 
 if TYPE_CHECKING:
     from gateway.messagelog.chain import Elsewhere
@@ -25,14 +26,16 @@ EXAMPLES = examples(
     "lienthong log verify",
     "lienthong log verify --keys pinned.json --checkpoint /mnt/auditor/checkpoints",
     "lienthong log verify --state /mnt/auditor/verified.json",
+    "lienthong log verify --all --url https://gateway.h99.example --key-file auditor.key",
 )
 MOST_SHOWN = 50
 _EACH_SECOND = 1.0
 
 
+@spread
 def verify(
     *,
-    config: Config = None,
+    way: Way,
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option(
@@ -58,18 +61,30 @@ def verify(
     tolerance: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.0, help="By how much a clock may be set back.")
     ] = 300.0,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="With --url: the whole log, not what came since the gateway's last verification."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hash everything again from the contents up: commitments, leaves, tree, checkpoints, stamps, cosignatures.
 
-    Says what is wrong and where it begins. With --json one line per event: progress, fault, report.
+    Says what is wrong and where it begins. With --json one line per event: progress, fault, report. With --url a running
+    gateway verifies its own log, with what it has pinned itself, and its run is shown.
     """
+    if way.url is not None:
+        if checkpoint or keys is not None or state is not None:
+            raise typer.BadParameter("--checkpoint, --keys and --state are for verifying here, without --url")
+        verify_there(way, "all" if whole else "new", as_json=as_json)
+        return
     from gateway.cli.exits import NO
     from gateway.cli.opening import configured, reading
     from gateway.messagelog.verification import Verification
     from gateway.messagelog.verified import write_state
 
-    settings = configured(config)
+    settings = configured(way.config)
     wanted = _wanted(settings, checkpoint or [], keys, state, tolerance)
     with reading(settings) as database, _json_progress() if as_json else _bar() as told:
         run = Verification(database, wanted)

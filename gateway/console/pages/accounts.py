@@ -31,6 +31,7 @@ class NewForm(msgspec.Struct, frozen=True, kw_only=True):
     name: AccountName
     display_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
     roles: RoleList = []
+    reason: Annotated[str, Meta(max_length=1000, pattern=NO_NUL)] = ""
 
 
 class RolesForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ async def add_account(visit: Visit) -> Response:
     """Make an account and show its password, once."""
     form = visit.form_as(NewForm)
     body = {"name": form.name, "display_name": form.display_name, "roles": form.roles}
+    body |= {"reason": form.reason.strip() or None}
     done = await ask(
         visit,
         "create_account",
@@ -150,7 +152,7 @@ def _password(done: AccountDone) -> Shown:
 
 
 def _giveable(visit: Visit) -> frozenset[Role]:
-    """Roles whose rights the viewer has, so may give."""
+    """Roles whose rights the viewer has, so gives alone."""
     own = visit.viewer.principal.scopes
     return frozenset(role for role in Role if scopes_of(frozenset({role})) <= own)
 

@@ -6,7 +6,7 @@ said why.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -15,15 +15,15 @@ from gateway.api.approvals import ApprovalPage
 from gateway.console.asking import ask
 from gateway.console.links import chosen, link
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
-from gateway.domain.persons import same_person
 from gateway.oversight.approvals import Decided
-from gateway.storage.approvals import Approval
+from gateway.storage.approvals import Approval, not_a_second_person
 from gateway.storage.clients import Scope
 from gateway.storage.operator_log import dossier_of
 from gateway.storage.oversight import Dangerous
 from gateway.storage.queries_approvals import PAYMENTS
 
 LIST = "/console/approvals"
+_GRANT = "/console/grants"
 STATES = ("requested", "approved", "carried_out", "declined", "expired")
 KINDS = {
     "requested": "warn",
@@ -35,14 +35,17 @@ KINDS = {
 MONEY = ("refund", "settle", "accept", "reject", "adopt", "excess", "give_up", "refund_orphan")
 ACTIONS_OF_TWO = (*(each.value for each in Dangerous), *(PAYMENTS + each for each in MONEY))
 Text = Annotated[str, Meta(max_length=1000)]
+Verdict: TypeAlias = Literal["approve", "decline", "approve_grant", "decline_grant"]
 LINKS = {
     "delivery": "/console/deliveries/{}",
     "payment": "/console/payments/{}",
     "request": "/console/payments/{}",
     "orphan": "/console/payments/orphans/{}",
     "dossier": "/console/dossiers/{}",
+    "account": "/console/accounts/{}",
 }
 MONEY_FIELDS = frozenset({"amount"})
+ROLE_FIELDS = frozenset({"roles", "before"})
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,23 +64,26 @@ class WordForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """One parameter of what will be done. ``href``: where more of it stands."""
+    """One parameter of what will be done. ``href``: where more of it stands; ``roles``: of an account."""
 
     name: str
     value: str
     amount: int | None = None
     href: str = ""
+    roles: tuple[str, ...] = ()
 
 
 def may_decide(visit: Visit, about: Approval) -> bool:
     """Whether this person's rights reach so far; whose request it is stands aside."""
+    if about.action == Dangerous.GRANT:
+        return visit.viewer.may(Scope.CLIENTS_MANAGE)
     decides = visit.viewer.may(Scope.APPROVALS_DECIDE)
     return decides and (not about.action.startswith(PAYMENTS) or visit.viewer.may(Scope.PAYMENTS_APPROVE))
 
 
 def own(visit: Visit, about: Approval) -> bool:
-    """Whether the viewer could be who asked."""
-    return bool(same_person(about.requested_by, visit.viewer.principal.client))
+    """Whether the viewer could be who asked, or whom it is for."""
+    return bool(not_a_second_person(about, visit.viewer.principal.client))
 
 
 def facts(about: Approval) -> list[Fact]:
@@ -88,7 +94,8 @@ def facts(about: Approval) -> list[Fact]:
         plain = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         amount = value if name in MONEY_FIELDS and isinstance(value, int) else None
         if plain not in {"", "null"}:
-            found.append(Fact(name=name, value=plain, amount=amount, href=href))
+            roles = tuple(value) if name in ROLE_FIELDS and isinstance(value, list) else ()
+            found.append(Fact(name=name, value=plain, amount=amount, href=href, roles=roles))
     return found
 
 
@@ -136,6 +143,7 @@ async def approval(visit: Visit) -> Response:
             "reaches": may_decide(visit, found),
             "dossier": dossier_of(found.target),
             "waits": waits,
+            "target": _GRANT if found.action == Dangerous.GRANT else LIST,
         },
     )
 
@@ -150,11 +158,21 @@ async def decline(visit: Visit) -> Response:
     return await _say(visit, "decline")
 
 
-async def _say(visit: Visit, verdict: Literal["approve", "decline"]) -> Response:
+async def approve_grant(visit: Visit) -> Response:
+    """The second administrator says yes."""
+    return await _say(visit, "approve_grant")
+
+
+async def decline_grant(visit: Visit) -> Response:
+    """The second administrator says no."""
+    return await _say(visit, "decline_grant")
+
+
+async def _say(visit: Visit, verdict: Verdict) -> Response:
     number, form = int(visit.path["approval"]), visit.form_as(WordForm)
     body = {"reason": form.reason, "digest": form.digest}
     done = await ask(visit, verdict, Decided, path={"approval": number}, body=body)
-    result = "declined" if verdict == "decline" else "done" if done.done else "not_done"
+    result = "declined" if verdict.startswith("decline") else "done" if done.done else "not_done"
     return Moved(
         to=f"{LIST}/{number}",
         message=f"approvals.{result}",
@@ -193,6 +211,20 @@ ACTIONS = (
         name="approval",
         scope=Scope.APPROVALS_DECIDE,
         view=decline,
+        form=WordForm,
+    ),
+    Action(
+        path=_GRANT + "/{approval}/approve",
+        name="approval",
+        scope=Scope.CLIENTS_MANAGE,
+        view=approve_grant,
+        form=WordForm,
+    ),
+    Action(
+        path=_GRANT + "/{approval}/decline",
+        name="approval",
+        scope=Scope.CLIENTS_MANAGE,
+        view=decline_grant,
         form=WordForm,
     ),
 )

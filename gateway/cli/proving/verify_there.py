@@ -1,0 +1,47 @@
+"""``lienthong log verify --url``: a running gateway verifies its own log, as the console orders it.
+
+Invariant: the exit code is 0 only when the verification has ended and nothing wrong was found. What is found is the word of
+the gateway's own machine; who does not trust it verifies here, with pinned keys and checkpoints from elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from gateway.cli.options import Way
+    from gateway.storage.queries_jobs import RunView
+
+PATH = "/v1/log/verifications"
+_EACH = 1.0
+
+
+def verify_there(way: Way, scope: Literal["new", "all"], *, as_json: bool) -> None:
+    """Order a verification, follow it to its end, and say what it has found."""
+    from gateway.cli.exits import NO
+    from gateway.cli.opening import run
+    from gateway.cli.screen import console, print_json, table
+
+    ended = run(_followed(way, scope))
+    if as_json:
+        print_json(ended)
+    else:
+        rows = [*ended.summary.items(), *([("failure", ended.failure)] if ended.failure else [])]
+        console().print(table((f"run {ended.id}", ended.state), rows))
+    if ended.state != "done" or ended.answer != "yes":
+        raise typer.Exit(NO)
+
+
+async def _followed(way: Way, scope: str) -> RunView:
+    from gateway.cli.remote import connected, read_key
+    from gateway.storage.queries_jobs import RunView
+
+    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+        found = await remote.post(PATH, {"scope": scope}, RunView)
+        while found.state in {"queued", "running"}:
+            await asyncio.sleep(_EACH)
+            found = await remote.get(f"{PATH}/{found.id}", RunView)
+        return found
