@@ -60,6 +60,8 @@ FAULTS: Mapping[str, str] = {
     "SEAL_UNTRUSTED": "chứng thư đã ký không nằm trong số đã ghim",
     "SEAL_WRONG": "chữ ký không phải của chứng thư, hoặc dữ liệu đã bị sửa",
     "SEAL_EXPIRED": "chứng thư không có hiệu lực vào lúc ký",
+    "SEAL_CHAIN": "có chứng thư đi kèm không phải là chứng thư đã cấp cho người ký",
+    "SEAL_BACKDATED": "chữ ký ghi giờ ký sớm hơn nội dung được ký, hoặc lệch xa giờ được nhìn thấy",
     "FILE_MISSING": "thiếu một tệp đã được ký",
     "FILE_UNSIGNED": "có một tệp không được ký",
     "FILE_CHANGED": "tệp khác với tệp đã được ký",

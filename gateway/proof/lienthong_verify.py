@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 from xml.parsers import expat
 
@@ -90,6 +90,8 @@ FAULTS: Final = {
     "SEAL_UNTRUSTED": "the certificate that signed is none of those pinned",
     "SEAL_WRONG": "the signature is not that of its certificate, or what it is about was changed",
     "SEAL_EXPIRED": "the certificate was not valid when it signed",
+    "SEAL_CHAIN": "a certificate beside that of the signer did not issue the one before it",
+    "SEAL_BACKDATED": "the signature says that it was made before what it is about, or long before it was seen",
     "FILE_MISSING": "a file that was signed is not there",
     "FILE_UNSIGNED": "a file is there that was not signed",
     "FILE_CHANGED": "a file is not the one that was signed",
@@ -580,6 +582,8 @@ _RSA_PKCS1 = {
 _ECDSA = {"1.2.840.10045.4.3.2": _SHA256, "1.2.840.10045.4.3.3": _SHA384, "1.2.840.10045.4.3.4": _SHA512}
 _MIN_RSA_BITS, _MIN_EC_BITS = 2048, 256
 _MAX_CHAIN, _MAX_OID = 8, 64
+MAX_TOKEN: Final = 1 << 18
+MAX_ACCURACY: Final = timedelta(hours=1)  # of an authority that knows no better, nothing is learnt
 # What the library says of certificates that are none
 _UNREADABLE = (
     *(ValueError, TypeError, OverflowError, UnsupportedAlgorithm),
@@ -609,6 +613,8 @@ class Stamp:
 
 def verify_timestamp(token: bytes, data: bytes, roots: Sequence[x509.Certificate]) -> Stamp:
     """The time stamp of ``data`` in a TimeStampToken whose signer leads to one of ``roots``, or is one of them."""
+    if len(token) > MAX_TOKEN:
+        raise _malformed(f"{len(token)} bytes, at most {MAX_TOKEN}")
     try:
         return _verified_stamp(token, data, roots)
     except Fault:
@@ -788,7 +794,10 @@ def _accuracy(content: bytes) -> timedelta:
     reader = _Der(content)
     amounts = [int.from_bytes(reader.optional(tag) or b"") for tag in (_INTEGER, 0x80, 0x81)]
     reader.end()
-    return timedelta(seconds=amounts[0], milliseconds=amounts[1], microseconds=amounts[2])
+    accuracy = timedelta(seconds=amounts[0], milliseconds=amounts[1], microseconds=amounts[2])
+    if accuracy > MAX_ACCURACY:
+        raise _malformed(f"it is only sure of its time within {accuracy}")
+    return accuracy
 
 
 def _signer_certificate(envelope: _Envelope, roots: Sequence[x509.Certificate]) -> x509.Certificate:
@@ -953,6 +962,7 @@ CHECKS: Final = {
     "VIEW": "what people read is what the bytes say",
 }
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+_MOST_TOLD = 2_000
 _T = TypeVar("_T")
 
 
@@ -993,10 +1003,15 @@ class Report:
         try:
             proven = proof()
         except Fault as fault:
-            self.findings.append(Finding(check, subject, fault.code, fault.found))
+            self.findings.append(Finding(check, _short(subject), fault.code, _short(fault.found)))
             return None
-        self.findings.append(Finding(check, subject, "", told(proven)))
+        self.findings.append(Finding(check, _short(subject), "", _short(told(proven))))
         return proven
+
+
+def _short(text: str) -> str:
+    """``text``, which may come from whoever made what is checked, no longer than people read."""
+    return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -1013,17 +1028,18 @@ class Trust:
 def read_trust(data: bytes) -> Trust:
     """The pinned keys in a JSON file: ``logs`` and ``witnesses`` (lists of ``<name>+<id>+<base64>``),
     ``witnesses_needed``, ``authorities`` (one PEM text with the roots of time-stamping authorities), ``evidence`` (one
-    with the certificates that sign bundles)."""
+    with the certificates that sign bundles). Another name is refused: who has mistyped one would ask for less than he
+    believes."""
     try:
-        told = json.loads(data)
+        told = _known(read_json(data), Trust.__slots__)
         trust = Trust(
-            logs=tuple(map(read_key, told["logs"])),
-            witnesses=tuple(map(read_key, told.get("witnesses", []))),
-            witnesses_needed=int(told.get("witnesses_needed", 0)),
+            logs=tuple(map(read_key, _list(told["logs"]))),
+            witnesses=tuple(map(read_key, _list(told.get("witnesses", [])))),
+            witnesses_needed=_whole(told.get("witnesses_needed", 0)),
             authorities=_pinned(told.get("authorities", "")),
             evidence=_pinned(told.get("evidence", "")),
         )
-    except (ValueError, TypeError, AttributeError, KeyError, UnsupportedAlgorithm) as fault:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError, UnsupportedAlgorithm) as fault:
         raise Fault("TRUST_MALFORMED", f"{type(fault).__name__}: {fault}"[:200]) from fault
     if any(key.kind != ED25519 for key in trust.logs) or any(
         key.kind != COSIGNATURE for key in trust.witnesses
@@ -1040,6 +1056,54 @@ def _pinned(pem: str) -> tuple[x509.Certificate, ...]:
     return tuple(x509.load_pem_x509_certificates(pem.encode())) if pem else ()
 
 
+def read_json(data: bytes) -> object:
+    """JSON in UTF-8 that says one thing to every reader: no name twice, no NaN, no number that others would round.
+    ValueError, RecursionError."""
+    return _STRICT_JSON.decode(data.decode())
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _number_of(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no number")
+
+
+_MOST_DIGITS = 18  # what every reader of JSON can hold
+_STRICT_JSON = json.JSONDecoder(object_pairs_hook=_once, parse_int=_number_of, parse_constant=_no_constant)
+
+
+def _known(value: object, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """An object, of no other members than ``names``."""
+    if not isinstance(value, dict):
+        raise TypeError("expected an object")
+    if names is not None and not value.keys() <= set(names):
+        raise ValueError(f"expected an object of {', '.join(names)}, got {', '.join(value)}"[:200])
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"expected a number, got {value!r}"[:80])
+    return value
+
+
+def _list(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError("expected a list of texts")
+    return value
+
+
 def check_checkpoint(
     report: Report, note: bytes, trust: Trust, token: bytes | None = None
 ) -> Checkpoint | None:
@@ -1049,12 +1113,12 @@ def check_checkpoint(
     if checkpoint is None:
         return None
     subject, needed = f"at {checkpoint.size} entries", trust.witnesses_needed
-    if needed:
+    if trust.witnesses:
         report.prove(
             "WITNESSES",
             subject,
             lambda: verify_witnesses(note, trust.witnesses, needed),
-            lambda signed: ", ".join(each.key.name for each in signed),
+            lambda signed: ", ".join(each.key.name for each in signed) or "none of them, and none is needed",
         )
     if trust.authorities:
         report.prove(
@@ -1129,8 +1193,11 @@ MEDIA_TYPES: Final = {
     "tst": "application/vnd.etsi.timestamp-token",
     "txt": "text/plain",
 }
+BUNDLE, CHECKPOINT_FILE, TOKEN_FILE = "bundle.json", "log/checkpoint.txt", "log/checkpoint.tst"
 MAX_CONTAINER: Final = 1 << 30
 MAX_FILES: Final = 50_000
+# What is taken apart needs many times its size; the others are only hashed, or shown
+_MOST_BYTES: Final = {BUNDLE: 1 << 25, SIGNATURES: 1 << 25, CHECKPOINT_FILE: MAX_NOTE, TOKEN_FILE: MAX_TOKEN}
 _FILE_NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*\.(" + "|".join(MEDIA_TYPES) + ")")
 _LOCAL, _CENTRAL, _END = "<4s5H3I2H", "<4s6H3I5H2I", "<4s4H2IH"
 _LOCAL_SIZE = struct.calcsize(_LOCAL)
@@ -1139,7 +1206,10 @@ _FIRST_DAY = 0x21  # 1980-01-01, the first day that ZIP knows: when a file was w
 
 def write_container(files: Mapping[str, bytes]) -> bytes:
     """The container with ``files`` in their order."""
-    parts: list[bytes] = []
+    return b"".join(_written(files))
+
+
+def _written(files: Mapping[str, bytes]) -> Iterator[bytes]:
     directory: list[bytes] = []
     at = 0
     for name, content in files.items():
@@ -1147,11 +1217,10 @@ def write_container(files: Mapping[str, bytes]) -> bytes:
         fields = (0, 0, 0, _FIRST_DAY, zlib.crc32(content), len(content), len(content), len(written), 0)
         local = struct.pack(_LOCAL, b"PK\x03\x04", 20, *fields) + written
         directory.append(struct.pack(_CENTRAL, b"PK\x01\x02", 20, 20, *fields, 0, 0, 0, 0, at) + written)
-        parts += (local, content)
+        yield from (local, content)
         at += len(local) + len(content)
     listed, count = b"".join(directory), len(directory)
-    end = struct.pack(_END, b"PK\x05\x06", 0, 0, count, count, len(listed), at, 0)
-    return b"".join((*parts, listed, end))
+    yield from (listed, struct.pack(_END, b"PK\x05\x06", 0, 0, count, count, len(listed), at, 0))
 
 
 def read_container(data: bytes) -> dict[str, bytes]:
@@ -1170,13 +1239,23 @@ def read_container(data: bytes) -> dict[str, bytes]:
             raise Fault("CONTAINER_REFUSED", f"more than {MAX_FILES} files")
     if list(files)[:1] != ["mimetype"] or files["mimetype"] != MIME_TYPE.encode():
         raise Fault("CONTAINER_MALFORMED", "its first file has to be mimetype and to say that this is ASiC-E")
-    if write_container(files) != data:
+    if not _is_written(files, data):
         raise Fault(
             "CONTAINER_MALFORMED", "something stands between the files, behind them, or in their descriptions"
         )
     if files.get(MANIFEST) != manifest(files):
         raise Fault("CONTAINER_MALFORMED", f"{MANIFEST} does not list the files that are there")
     return files
+
+
+def _is_written(files: Mapping[str, bytes], data: bytes) -> bool:
+    """Whether ``data`` is the container with ``files``; compared piece by piece, since it may be large."""
+    at = 0
+    for piece in _written(files):
+        if not data.startswith(piece, at):
+            return False
+        at += len(piece)
+    return at == len(data)
 
 
 def _next_file(data: bytes, at: int) -> tuple[str, bytes, int]:
@@ -1191,6 +1270,9 @@ def _next_file(data: bytes, at: int) -> tuple[str, bytes, int]:
         raise Fault("CONTAINER_REFUSED", f"a file called {name[:80]!r}")
     if (flags, method, extra, packed) != (0, 0, 0, size):
         raise Fault("CONTAINER_REFUSED", f"{name} is compressed, encrypted, or of unknown size")
+    most = _MOST_BYTES.get(name, size)
+    if size > most:
+        raise Fault("CONTAINER_REFUSED", f"{name} has {size} bytes, at most {most}")
     content = data[start : start + size]
     if len(content) != size or zlib.crc32(content) != checksum:
         raise Fault("CONTAINER_DAMAGED", name)
@@ -1373,7 +1455,36 @@ def verify_seal(seal: Seal, pinned: Sequence[x509.Certificate]) -> x509.Certific
         raise Fault("SEAL_WRONG", f"signer {_name(certificate)}") from fault
     if not certificate.not_valid_before_utc <= seal.at <= certificate.not_valid_after_utc:
         raise Fault("SEAL_EXPIRED", f"{_name(certificate)} at {seal.at.isoformat()}")
+    _check_certificates(certificate, seal.certificates[1:])
     return certificate
+
+
+def _check_certificates(signer: x509.Certificate, others: Sequence[bytes]) -> None:
+    """Those beside the signer's, which nobody has signed, are its issuers, each of the one before, and nothing else."""
+    for each in others:
+        try:
+            issuer = x509.load_der_x509_certificate(each)
+            signer.verify_directly_issued_by(issuer)
+        except (*_UNREADABLE, InvalidSignature) as fault:
+            seen = hashlib.sha256(each).hexdigest()
+            raise Fault("SEAL_CHAIN", f"SHA-256 {seen} beside {_name(signer)}") from fault
+        signer = issuer
+
+
+def verify_seal_time(seal: Seal, authorities: Sequence[x509.Certificate]) -> Stamp:
+    """The time stamp of the signature: it was there soon after it says that it was made."""
+    stamp = verify_timestamp(seal.token, signature_value(seal).encode(), authorities)
+    if abs(stamp.at - seal.at) > stamp.accuracy + CLOCK_TOLERANCE:
+        raise Fault("SEAL_BACKDATED", f"made {seal.at.isoformat()}, seen {stamp.at.isoformat()}")
+    return stamp
+
+
+def verify_order(seal: Seal, checkpoint: Checkpoint) -> None:
+    """What was signed was there before it was signed."""
+    if checkpoint.at and seal.at + CLOCK_TOLERANCE < checkpoint.at:
+        raise Fault(
+            "SEAL_BACKDATED", f"made {seal.at.isoformat()}, the checkpoint {checkpoint.at.isoformat()}"
+        )
 
 
 def verify_file(seal: Seal, name: str, files: Mapping[str, bytes]) -> None:
@@ -1389,11 +1500,11 @@ def verify_file(seal: Seal, name: str, files: Mapping[str, bytes]) -> None:
         )
 
 
-def check_seal(report: Report, files: Mapping[str, bytes], trust: Trust) -> None:
+def check_seal(report: Report, files: Mapping[str, bytes], trust: Trust) -> Seal | None:
     """The signature of a container, and every file under it."""
     seal = report.prove("SEAL_FORM", SIGNATURES, lambda: read_seal(files.get(SIGNATURES, b"")))
     if seal is None:
-        return
+        return None
     report.prove(
         "SEAL",
         SIGNATURES,
@@ -1404,11 +1515,12 @@ def check_seal(report: Report, files: Mapping[str, bytes], trust: Trust) -> None
         report.prove(
             "SEAL_TIME",
             SIGNATURES,
-            lambda: verify_timestamp(seal.token, signature_value(seal).encode(), trust.authorities),
+            lambda: verify_seal_time(seal, trust.authorities),
             lambda stamp: f"{stamp.at.isoformat()} by {stamp.authority}",
         )
     for name in dict.fromkeys((*filter(_is_payload, files), *seal.files)):
         report.prove("FILE", name, partial(verify_file, seal, name, files))
+    return seal
 
 
 def _text(data: bytes) -> str:
@@ -1416,7 +1528,11 @@ def _text(data: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+    """RFC 4648 §4 in its one spelling. ValueError."""
+    data = base64.b64decode(text, validate=True)
+    if _text(data) != text:
+        raise ValueError("base64 in another spelling")
+    return data
 
 
 # --- 10  The bundle: everything about one dossier ---------------------------------------------------------------------
@@ -1427,7 +1543,6 @@ def _bytes(text: str) -> bytes:
 # the deadlines) is what the gateway says; that it said so, and nothing else, its signature proves.
 
 FORMAT: Final = "lienthong-evidence/1"
-BUNDLE, CHECKPOINT_FILE, TOKEN_FILE = "bundle.json", "log/checkpoint.txt", "log/checkpoint.tst"
 CERTIFICATE_FILE = "certificates/evidence.pem"
 REPORT_FILES: Final = ("report.html", "report.pdf")
 REMOVED: Final = "███".encode()
@@ -1491,11 +1606,11 @@ class Bundle:
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """The bundle in ``files``: its entries in the order of the log, and exactly the files that it speaks of."""
     try:
-        told = json.loads(files[BUNDLE])
+        told = _known(read_json(files[BUNDLE]))
         if told["format"] != FORMAT:
-            raise Fault("BUNDLE_MALFORMED", f"format {told['format']!r}, expected {FORMAT}")
-        entries = tuple(map(entry_of, told["entries"]))
-        dossier = str(told["dossier"])
+            raise Fault("BUNDLE_MALFORMED", f"format {str(told['format'])[:80]!r}, expected {FORMAT}")
+        entries = tuple(entry_of(_known(each)) for each in _array(told["entries"]))
+        dossier = _said(told["dossier"])
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as fault:
         if isinstance(fault, Fault):
             raise
@@ -1509,7 +1624,10 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         )
     if numbers != sorted(set(numbers)) or len({entry.id for entry in entries}) != len(entries):
         raise Fault("BUNDLE_MALFORMED", "its entries are not in the order of the log, or one is there twice")
-    spoken = {BUNDLE, CHECKPOINT_FILE, CERTIFICATE_FILE, *REPORT_FILES, *_files_of(entries)}
+    named = [BUNDLE, CHECKPOINT_FILE, CERTIFICATE_FILE, *REPORT_FILES, *_files_of(entries)]
+    spoken = set(named)
+    if len(spoken) != len(named):
+        raise Fault("BUNDLE_FILES", "one file is to be two things")
     there = set(filter(_is_payload, files)) - {TOKEN_FILE}
     if there != spoken:
         odd = ", ".join(sorted(there ^ spoken))[:200]
@@ -1519,13 +1637,14 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
 
 def entry_of(told: Mapping[str, object]) -> Entry:
     """An entry as bundle.json has it. KeyError, TypeError, ValueError, IndexError: it is none."""
-    header, number, content, view = str(told["header"]), told["number"], told["content"], told["view"]
-    values = json.loads(header)
+    header, number, view = _said(told["header"]), _whole(told["number"]), told["view"]
+    values = [_scalar(each) for each in _array(read_json(header.encode()))]
     form = 2 if values[0] == 2 else 1
-    if not isinstance(number, int) or number < 1 or not isinstance(content, dict):
-        raise TypeError(f"entry {number}")
+    if number < 1:
+        raise ValueError(f"entry {number}")
     proof = tuple(_bytes(each) for each in _list(told["proof"]))
-    entry = Entry(number, header, form, values, proof, content, None if view is None else str(view))
+    content = _known(told["content"])
+    entry = Entry(number, header, form, values, proof, content, None if view is None else _said(view))
     known = isinstance(entry.id, int) and isinstance(entry.dossier, str | None)
     if len(values) != _HEADER_SIZES[form] or not known or not isinstance(entry.request, int | None):
         raise TypeError(f"the header of entry {number}")
@@ -1534,17 +1653,29 @@ def entry_of(told: Mapping[str, object]) -> Entry:
     return entry
 
 
+def _array(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError("expected a list")
+    return value
+
+
+def _said(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a text")
+    return value
+
+
+def _scalar(value: object) -> str | int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise TypeError("expected a text, a number or nothing")
+    return value
+
+
 def _files_of(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
         for name in (entry.told.get("file"), entry.view):
             if name is not None:
                 yield str(name)
-
-
-def _list(value: object) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise ValueError("expected a list of texts")
-    return value
 
 
 def content_of(entry: Entry, files: Mapping[str, bytes]) -> Content | None:
@@ -1578,9 +1709,7 @@ def _parts(told: Mapping[str, object], written: bytes) -> Content:
 
 def _cut(row: Sequence[object]) -> Cut:
     start, length, label = row
-    if not isinstance(start, int) or not isinstance(length, int) or not isinstance(label, str):
-        raise TypeError("a cut")
-    return Cut(start, length, label)
+    return Cut(_whole(start), _whole(length), _said(label))
 
 
 def _rows(value: object) -> list[list[object]]:
@@ -1616,6 +1745,8 @@ def verify_told(entry: Entry, files: Mapping[str, bytes]) -> str:
         raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: it neither shows its content nor says why not")
     without = verify_content(entry.digest, content)
     if isinstance(content.frame, bytes):
+        if not removed:
+            raise Fault("BUNDLE_MALFORMED", f"{entry.subject}: it does not say why its content is not shown")
         return f"not shown: {removed}"
     return f"without {', '.join(without)}" if without else "complete"
 
@@ -1627,14 +1758,14 @@ def verify_view(entry: Entry, files: Mapping[str, bytes]) -> None:
         raise Fault("VIEW_WRONG", f"{entry.view} is not what {entry.told.get('file')} says")
 
 
-def check_bundle(report: Report, files: Mapping[str, bytes], trust: Trust) -> None:
-    """Everything that a bundle claims about the log."""
+def check_bundle(report: Report, files: Mapping[str, bytes], trust: Trust) -> Checkpoint | None:
+    """Everything that a bundle claims about the log; the checkpoint that it is proven by."""
     checkpoint = check_checkpoint(report, files.get(CHECKPOINT_FILE, b""), trust, files.get(TOKEN_FILE))
     bundle = report.prove(
         "BUNDLE", BUNDLE, lambda: read_bundle(files), lambda found: f"dossier {found.dossier}"
     )
     if bundle is None:
-        return
+        return checkpoint
     for entry in bundle.entries:
         subject = f"{entry.subject} ({entry.values[4 + entry.form - 2]} {entry.values[3 + entry.form - 2]})"
         report.prove("ENTRY", subject, partial(verify_entry, entry, bundle))
@@ -1643,6 +1774,7 @@ def check_bundle(report: Report, files: Mapping[str, bytes], trust: Trust) -> No
         report.prove("CONTENT", entry.subject, partial(verify_told, entry, files), str)
         if entry.view is not None:
             report.prove("VIEW", entry.subject, partial(verify_view, entry, files))
+    return checkpoint
 
 
 def verify_bundle(data: bytes, trust: Trust) -> Report:
@@ -1652,14 +1784,16 @@ def verify_bundle(data: bytes, trust: Trust) -> Report:
         "CONTAINER", "file", lambda: read_container(data), lambda found: f"{len(found)} files"
     )
     if files is not None:
-        check_seal(report, files, trust)
-        check_bundle(report, files, trust)
+        seal = check_seal(report, files, trust)
+        checkpoint = check_bundle(report, files, trust)
+        if seal is not None and checkpoint is not None:
+            report.prove("SEAL", f"after {checkpoint.size} entries", lambda: verify_order(seal, checkpoint))
     return report
 
 
 # --- 11  Views: what people read of a message ---------------------------------------------------------------------------
 
-_MOST_DIGITS = 18  # a number with more is shown as it is written
+_MOST_VALUES = 1_000_000  # a text of more is shown as a text
 _MOST_DEPTH = 200
 _MOST_SPACE = 64  # between a name and its value
 
@@ -1685,7 +1819,7 @@ def view_of(entry: Entry, files: Mapping[str, bytes]) -> bytes:
         method, _, url = first.decode(errors="replace").partition(" ")
         headers = listed.decode(errors="replace")
     form, read = decoded(body)
-    view = {"method": method, "url": url, "headers": decoded(headers.encode())[1]}
+    view = {"method": method, "url": url, "headers": decoded(headers.encode(errors="backslashreplace"))[1]}
     return json_text(view | {"removed": removed, "body_is": form, "body": read})
 
 
@@ -1715,6 +1849,8 @@ def decoded(body: bytes) -> tuple[str, object]:
     except UnicodeDecodeError:
         return "binary", {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     start = text.lstrip("\ufeff \t\r\n")[:1]
+    if sum(map(body.count, (b"[", b"{", b",", b"<", b"=", b"&"))) > _MOST_VALUES:
+        return "text", text
     try:
         if start and start in "{[":
             return "json", _shallow(_JSON.decode(text.strip("\ufeff \t\r\n")))

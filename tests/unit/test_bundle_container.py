@@ -103,6 +103,10 @@ def test_a_size_that_is_a_lie_costs_no_memory():
     data = bytearray(whole())
     place = data.index(b"bundle.json") - 30
     struct.pack_into("<2I", data, place + 18, 0xFFFFFFF0, 0xFFFFFFF0)
+    assert refusal(bytes(data)) == "CONTAINER_REFUSED"  # more than bundle.json ever has
+    data = bytearray(whole())
+    place = data.index(b"messages/000000001.raw") - 30
+    struct.pack_into("<2I", data, place + 18, 0xFFFFFFF0, 0xFFFFFFF0)
     assert refusal(bytes(data)) == "CONTAINER_DAMAGED"
 
 
