@@ -1070,7 +1070,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _number_of(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
+    if len(text) > _MOST_INTEGER:
         raise ValueError(f"a number of {len(text)} digits")
     return int(text)
 
@@ -1079,6 +1079,7 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no number")
 
 
+_MOST_INTEGER = 19  # of 64 bits: a period that has not ended lasts until 2**62
 _MOST_DIGITS = 18  # what every reader of JSON can hold
 _STRICT_JSON = json.JSONDecoder(object_pairs_hook=_once, parse_int=_number_of, parse_constant=_no_constant)
 
@@ -1461,6 +1462,8 @@ def verify_seal(seal: Seal, pinned: Sequence[x509.Certificate]) -> x509.Certific
 
 def _check_certificates(signer: x509.Certificate, others: Sequence[bytes]) -> None:
     """Those beside the signer's, which nobody has signed, are its issuers, each of the one before, and nothing else."""
+    if len(set(others)) != len(others) or signer.public_bytes(Encoding.DER) in others:
+        raise Fault("SEAL_CHAIN", f"one is there twice beside {_name(signer)}")
     for each in others:
         try:
             issuer = x509.load_der_x509_certificate(each)
