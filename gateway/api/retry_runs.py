@@ -96,17 +96,20 @@ async def start_retry_run(api: Api, call: Call) -> Answer:
     numbers = [int(each) for each in order.deliveries]
     owners = await api.gateway.database.read(functools.partial(destinations_of, deliveries=numbers))
     names = sorted({cause.destination for cause in order.causes} | set(owners.values()))
+    # all of them first: a destination that is not there any more must not be found when the first run goes on already
+    every = [
+        await _new_run(api, call, order, name, [each for each in numbers if owners.get(each) == name])
+        for name in names
+    ]
     found: list[PlannedRetry] = []
     nothing: ConflictError | None = None
-    for name in names:
-        mine = [number for number in numbers if owners.get(number) == name]
-        new = await _new_run(api, call, order, name, mine)
+    for new in every:
         try:
             plan = await _planned(api, new)
         except ConflictError as fault:
             nothing = fault
             continue
-        found.append(PlannedRetry(plan=plan, closed=await _closed(api, name)))
+        found.append(PlannedRetry(plan=plan, closed=await _closed(api, new.destination)))
     if not found:
         raise nothing or ConflictError("nothing was chosen that could be sent again")
     return Answer(value=RetryRunAnswer(dry_run=order.dry_run, items=found))

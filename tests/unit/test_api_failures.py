@@ -123,6 +123,14 @@ async def test_chosen_deliveries_and_nothing_at_all(world, province):
     assert (await world.call("POST", "/v1/retry-runs", json=wrong)).status_code == 404
 
 
+async def test_refused_order_for_several_destinations_has_begun_no_run(world, province):
+    await arrange(world, province, S.REJECTED, "H99-1")
+    causes = [CAUSE, {**CAUSE, "destination": "nowhere"}]
+    answer = await world.call("POST", "/v1/retry-runs", json={"causes": causes, "dry_run": False, **REASON})
+    assert answer.status_code == 404
+    assert (await world.call("GET", "/v1/retry-runs")).json()["items"] == []
+
+
 async def test_paused_destination_is_told_and_carries_nothing(world, province):
     await arrange(world, province, S.REJECTED, "H99-1")
     await world.call("POST", "/v1/destinations/board/pause", json=REASON)
