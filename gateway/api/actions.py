@@ -5,6 +5,7 @@ Invariant: reading only; the file holds what the list shows, and says so when th
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Annotated
 
@@ -70,9 +71,10 @@ async def list_actions(api: Api, call: Call) -> Answer:
 async def export_actions(api: Api, call: Call) -> Answer:
     """The same as a file."""
     query = call.query_as(ActionFileQuery)
-    question = functools.partial(actions, wanted=_wanted(api, query), before=None, limit=query.limit)
+    question = functools.partial(actions, wanted=_wanted(api, query), before=None, limit=query.limit + 1)
     async with api.reporting:
-        content = actions_file(await api.gateway.database.read(question))
+        found = await api.gateway.database.read(question)
+        content = await asyncio.to_thread(actions_file, found[: query.limit], more=len(found) > query.limit)
     return Answer(
         content=content,
         media_type=CSV,

@@ -67,11 +67,13 @@ def actions(
     from gateway.cli.opening import run
     from gateway.cli.screen import console, print_json, table
 
-    found = run(_through(way, which, limit)) if way.url is not None else _here(way, which, limit)
+    most = limit + 1
+    found = run(_through(way, which, most)) if way.url is not None else _here(way, which, most)
+    found, more = found[:limit], len(found) > limit
     if output is not None:
         from gateway.reports.actions import actions_file
 
-        output.write_bytes(actions_file(found))
+        output.write_bytes(actions_file(found, more=more))
     if as_json:
         print_json(found)
     elif output is None:

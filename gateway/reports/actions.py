@@ -1,6 +1,7 @@
 """People's actions as a file for a spreadsheet, in Vietnamese.
 
-Invariant: one line an action, newest first; a cell that begins like a formula is shown, never run.
+Invariant: one line an action, newest first, and a last one that says so when there are more; a cell that begins like a
+formula is shown, never run.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ _HEADINGS = (
 )
 
 
-def actions_file(found: Sequence[ActionView]) -> bytes:
-    """CSV of ``found``."""
+_MORE = "Còn thao tác cũ hơn không có trong tệp này: thu hẹp khoảng thời gian rồi tải tiếp."
+
+
+def actions_file(found: Sequence[ActionView], *, more: bool = False) -> bytes:
+    """CSV of ``found``; its last line says so when there are ``more``, older ones."""
     rows: list[tuple[Cell, ...]] = [
         (
             *(each.id, each.at, each.actor, each.action, each.target, each.dossier, each.reason),
@@ -35,6 +39,8 @@ def actions_file(found: Sequence[ActionView]) -> bytes:
         )
         for each in found
     ]
+    if more:
+        rows.append((_MORE, *(None for _ in _HEADINGS[1:])))
     sheet = Sheet(
         name="Thao tác",
         title="Thao tác của cán bộ",

@@ -185,6 +185,18 @@ async def test_destination_is_paused_and_resumed(world):
     assert (await world.call("POST", "/v1/destinations/board/resume", json=REASON)).status_code == 409
 
 
+async def test_file_of_actions_says_when_there_are_older_ones(world):
+    await world.call("POST", "/v1/destinations/board/pause", json=REASON)
+    await world.call("POST", "/v1/destinations/board/resume", json=REASON)
+
+    cut = (await world.call("GET", "/v1/actions.csv?limit=1")).text.splitlines()
+    whole = (await world.call("GET", "/v1/actions.csv?limit=2")).text.splitlines()
+
+    assert len(cut) == len(whole) == 3
+    assert cut[2].startswith("Còn thao tác cũ hơn không có trong tệp này")
+    assert "pause" in whole[2]
+
+
 @pytest.mark.parametrize("path", ["", "/pause", "/resume", "/catalogues/streets/refresh"])
 async def test_unknown_destination_is_not_found(world, path):
     body = {} if "refresh" in path else REASON
