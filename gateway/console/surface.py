@@ -6,6 +6,7 @@ session, or sent from another site, does nothing; every answer carries the polic
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
@@ -108,11 +109,13 @@ class Surface:
         upload: Upload | None = None
         if isinstance(row, Action):
             form, upload = await self._form(row, request, viewer, receive)
+        path = read_path(request.scope["path_params"])
+        request.trace.about(path)
         visit = Visit(
             api=self._console.api,
             viewer=viewer,
             language=request.language,
-            path=read_path(request.scope["path_params"]),
+            path=path,
             query=read_query(row.query, request.scope["query_string"])
             if isinstance(row, Page)
             else NoInput(),
@@ -121,7 +124,6 @@ class Surface:
             correlation=request.trace.correlation,
             address=request.address,
         )
-        request.trace.dossier = str(visit.path.get("code") or visit.path.get("dossier") or "") or None
         await request.respond(await row.view(visit), row, send)
 
     async def _form(
@@ -217,9 +219,9 @@ class Request:
         match response:
             case Shown():
                 title = row.title if isinstance(row, Page) else None
-                content = self.rendered(
-                    response.template, {"title": title, "here": row.name, **response.values}
-                )
+                values = {"title": title, "here": row.name, **response.values}
+                # a report of a province has thousands of cells; nobody else is kept waiting while it is written
+                content = await asyncio.to_thread(self.rendered, response.template, values)
                 await self.write(response.status, content, send, headers=self._forget_told())
             case Moved():
                 headers = [("location", response.to)]

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+import structlog
 from starlette.routing import Route as Address
 
 from gateway.api.app import application
@@ -73,6 +74,17 @@ async def test_page_carries_the_policy_and_is_not_kept(browser):
         assert answer.headers[name] == value
     assert "style=" not in answer.text
     assert "onclick" not in answer.text
+
+
+async def test_line_of_a_page_names_a_dossier_and_never_what_may_be_an_identity_number(sqlite_url):
+    async with open_world(sqlite_url) as world:
+        browser = ConsoleClient(world.api)
+        with structlog.testing.capture_logs() as told:
+            await browser.get("/console/dossiers/H99-1")
+            await browser.get("/console/dossiers/001099012345")
+    lines = [line["dossier"] for line in told if line["event"] == "request_answered"]
+    assert lines == ["H99-1", None]
+    assert "001099012345" not in str(told)
 
 
 async def test_stranger_is_led_to_the_sign_in_page_and_back(browser):
