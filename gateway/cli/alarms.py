@@ -25,11 +25,11 @@ EXAMPLES = examples(
 def alarms(*, way: Way, as_json: AsJson = False) -> None:
     """List active alarms, critical ones first. Exit code 1: there is one."""
     from gateway.api.alarms import AlarmList
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.exits import NO
-    from gateway.cli.in_process import look
     from gateway.cli.screen import console, print_json, table
 
-    found = look(way, "list_alarms", AlarmList)
+    found = answer(way, Asked("list_alarms"), AlarmList)
     if as_json:
         print_json(found)
     elif not found.items:

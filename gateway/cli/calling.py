@@ -51,15 +51,15 @@ async def _remotely(way: Way, asked: Asked, kind: type[T], operator: str | None)
 
 
 async def _here(way: Way, asked: Asked, kind: type[T], operator: str | None) -> T:
-    from gateway.api.app import build_api
+    from gateway.api.service import Api, Documents
     from gateway.cli.opening import opened, require_free
 
     changes = asked.body is not None
     if changes:
         require_free(way.settings, instead=INSTEAD)
     async with opened(way.settings, reading=not changes) as gateway:
-        row = _row(asked.route)
-        value = (await row.handler(build_api(gateway), _call(gateway, row, asked, operator))).value
+        row, api = _row(asked.route), Api(gateway, Documents(openapi=b"", page=b""))
+        value = (await row.handler(api, _call(gateway, row, asked, operator))).value
     if not isinstance(value, kind):
         raise TypeError(f"{asked.route} gives {type(value).__name__}, the command wants {kind.__name__}")
     return value

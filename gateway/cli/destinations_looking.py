@@ -39,12 +39,12 @@ def show(name: Name, *, way: Way, as_json: AsJson = False) -> None:
     """Show a destination's health, limits, maintenance, certificates and catalogues."""
     from gateway.api.destination_desk import DestinationDesk
     from gateway.api.destinations import DestinationDetail
-    from gateway.cli.in_process import look
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.screen import console, print_json, table
 
     path = {"destination": name}
-    detail = look(way, "get_destination", DestinationDetail, path=path)
-    desk = look(way, "get_destination_desk", DestinationDesk, path=path)
+    detail = answer(way, Asked("get_destination", path), DestinationDetail)
+    desk = answer(way, Asked("get_destination_desk", path), DestinationDesk)
     if as_json:
         print_json({"destination": detail.destination, "cached": detail.cached, "desk": desk})
         return
@@ -83,14 +83,15 @@ def show(name: Name, *, way: Way, as_json: AsJson = False) -> None:
 @spread
 def test(name: Name, *, by: Changing) -> None:
     """Ask a destination something harmless, and say what came of it. Exit code 1: it does not work."""
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.exits import NO
-    from gateway.cli.in_process import order
     from gateway.cli.orders import require_reason
     from gateway.cli.screen import console, print_json
     from gateway.delivery.trial import Trial
 
     body = {"reason": require_reason(by.reason)}
-    trial = order(by.way, "test_destination", Trial, path={"destination": name}, body=body, actor=by.actor)
+    wanted = Asked("test_destination", {"destination": name}, body=body)
+    trial = answer(by.way, wanted, Trial, operator=by.actor)
     if by.as_json:
         print_json(trial)
     else:
@@ -116,8 +117,8 @@ def refresh(
     by: Changing,
 ) -> None:
     """Fetch a catalogue now. Exit code 1: the partner did not give it; the old one stays in use."""
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.exits import NO
-    from gateway.cli.in_process import order
     from gateway.cli.screen import console, print_json
     from gateway.delivery.catalogues import Refreshed
 
@@ -126,7 +127,7 @@ def refresh(
         raise typer.BadParameter("--parameter is NAME=VALUE")
     path = {"destination": name, "catalogue": catalogue}
     body = {"parameters": {key: value for key, _, value in pairs}}
-    done = order(by.way, "refresh_catalogue", Refreshed, path=path, body=body, actor=by.actor)
+    done = answer(by.way, Asked("refresh_catalogue", path, body=body), Refreshed, operator=by.actor)
     if by.as_json:
         print_json(done)
     else:
@@ -148,11 +149,11 @@ def backlog(
 ) -> None:
     """Show what the backlog was, sampled once a minute."""
     from gateway.api.alarms import BacklogTrends
-    from gateway.cli.in_process import look
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.screen import console, print_json, table
 
     query = {"destination": destination, "hours": hours}
-    found = look(way, "get_backlog", BacklogTrends, query=query)
+    found = answer(way, Asked("get_backlog", query=query), BacklogTrends)
     if as_json:
         print_json(found)
         return
@@ -173,12 +174,12 @@ def answers(
     as_json: AsJson = False,
 ) -> None:
     """Count a destination's answers that its contract does not describe. Exit code 1: there are some."""
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.exits import NO
-    from gateway.cli.in_process import look
     from gateway.cli.screen import console, print_json, table
     from gateway.storage.queries_contract import Drifted
 
-    found = look(way, "get_off_contract", Drifted, path={"destination": name}, query={"days": days})
+    found = answer(way, Asked("get_off_contract", {"destination": name}, {"days": days}), Drifted)
     if as_json:
         print_json(found)
     else:
@@ -197,10 +198,10 @@ def answers(
 def certificates(*, way: Way, as_json: AsJson = False) -> None:
     """List keys and certificates, the one that expires first at the head."""
     from gateway.api.destination_desk import CertificateList
-    from gateway.cli.in_process import look
+    from gateway.cli.calling import Asked, answer
     from gateway.cli.screen import console, print_json, table
 
-    found = look(way, "list_certificates", CertificateList)
+    found = answer(way, Asked("list_certificates"), CertificateList)
     if as_json:
         print_json(found)
         return
@@ -210,10 +211,10 @@ def certificates(*, way: Way, as_json: AsJson = False) -> None:
 
 def pause_effect(way: Way, name: str) -> PauseEffect:
     """What a pause of ``name`` would stop."""
-    from gateway.cli.in_process import look
+    from gateway.cli.calling import Asked, answer
     from gateway.storage.queries_pace import PauseEffect
 
-    return look(way, "get_pause_effect", PauseEffect, path={"destination": name})
+    return answer(way, Asked("get_pause_effect", {"destination": name}), PauseEffect)
 
 
 def told(effect: PauseEffect) -> str:
