@@ -59,7 +59,7 @@ async def export_evidence(api: Api, call: Call) -> Answer:
 
 async def fetch_export(api: Api, call: Call) -> Answer:
     """The file, to the one who has exported it."""
-    name, content = api.exports.fetch(str(call.path["export"]), call.actor)
+    name, content = await api.exports.fetch(str(call.path["export"]), call.actor)
     disposition = ("content-disposition", f'attachment; filename="{name}"')
     return Answer(content=content, media_type=MIME_TYPE, headers=(disposition,))
 

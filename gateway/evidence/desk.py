@@ -19,7 +19,7 @@ from gateway.evidence.checks import Checked, told
 from gateway.evidence.collecting import Explain, NotYetProven
 from gateway.evidence.exporting import Asked, Exporter, checked, keys_file
 from gateway.evidence.redacting import Redaction
-from gateway.evidence.shelf import KEPT, Shelf
+from gateway.evidence.shelf import KEPT, NamelessFile, Shelf
 from gateway.evidence.stamping import Unstamped, stamp
 from gateway.evidence.words import Names
 from gateway.messagelog.acts import AccessNote, note_access
@@ -110,13 +110,14 @@ class Desk:
         async with self._one:
             report = await asyncio.to_thread(self._checked, container, key, authority if stamped else None)
         await self._parts.database.write(partial(note_access, verb=VERB, note=_note(order, now)))
-        name = f"{order.dossier}.asice"
+        name, digest = f"{order.dossier}.asice", await asyncio.to_thread(hashlib.sha256, container)
+        file = await asyncio.to_thread(NamelessFile, container)
         return Exported(
-            id=self._shelf.put(container, name, owner=order.actor, now=self._parts.clock()),
+            id=self._shelf.put(file, name, owner=order.actor, now=self._parts.clock()),
             dossier=order.dossier,
             file=name,
             bytes=len(container),
-            sha256=hashlib.sha256(container).hexdigest(),
+            sha256=digest.hexdigest(),
             made_at=now,
             kept_until=self._parts.clock() + KEPT,
             redacted=order.redaction.names,
@@ -126,9 +127,10 @@ class Desk:
             checked=told(report),
         )
 
-    def fetch(self, word: str, owner: str) -> tuple[str, bytes]:
+    async def fetch(self, word: str, owner: str) -> tuple[str, bytes]:
         """Name and bytes of what ``owner`` has exported. NotFoundError."""
-        return self._shelf.get(word, owner=owner, now=self._parts.clock())
+        kept = self._shelf.get(word, owner=owner, now=self._parts.clock())
+        return kept.name, await asyncio.to_thread(kept.file.read)
 
     async def verify(self, container: bytes) -> Checked:
         """What checking somebody's bundle under our own keys finds."""
@@ -221,8 +223,9 @@ def _note(order: Order, now: datetime) -> AccessNote:
 async def _stamped(sealed: Sealed, authority: Authority | None) -> tuple[bytes, bool]:
     """The container, as XAdES-T where an authority answers, and whether one did."""
     if authority is None:
-        return sealed.container(), False
+        return await asyncio.to_thread(sealed.container), False
     try:
-        return sealed.container(await stamp(authority, sealed.stamped_over)), True
+        token = await stamp(authority, sealed.stamped_over)
     except Unstamped:
-        return sealed.container(), False
+        return await asyncio.to_thread(sealed.container), False
+    return await asyncio.to_thread(sealed.container, token), True

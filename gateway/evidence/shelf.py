@@ -23,13 +23,13 @@ KEPT = timedelta(minutes=15)
 
 
 class NamelessFile:
-    """Bytes on a disk, under no name; gone with whoever holds this, and with the process."""
+    """Bytes on a disk, under no name; gone with the last one who holds this, and with the process. ``size``: in bytes."""
 
     def __init__(self, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(prefix="lienthong-")
         Path(name).unlink()
-        self._descriptor, self._size = descriptor, len(content)
-        self.close = weakref.finalize(self, os.close, descriptor)
+        self._descriptor, self.size = descriptor, len(content)
+        weakref.finalize(self, os.close, descriptor)
         written = 0
         while written < len(content):
             written += os.write(descriptor, memoryview(content)[written:])
@@ -37,8 +37,8 @@ class NamelessFile:
     def read(self) -> bytes:
         """All of it."""
         pieces, at = [], 0
-        while at < self._size:
-            pieces.append(os.pread(self._descriptor, self._size - at, at))
+        while at < self.size:
+            pieces.append(os.pread(self._descriptor, self.size - at, at))
             at += len(pieces[-1])
         return b"".join(pieces)
 
@@ -48,41 +48,40 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     owner: str
     name: str
-    size: int
     until: datetime
     file: NamelessFile
 
 
 class Shelf:
-    """The files of one process."""
+    """The files of one process. Nothing here waits for a disk: whoever puts a file has written it, whoever gets it reads.
+
+    What is dropped is not closed: somebody may still read it.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
 
-    def put(self, content: bytes, name: str, *, owner: str, now: datetime) -> str:
-        """Keep ``content``; under which word it is asked for. The oldest ones make room."""
-        self._drop(now, room=len(content))
+    def put(self, file: NamelessFile, name: str, *, owner: str, now: datetime) -> str:
+        """Keep ``file``; under which word it is asked for. The oldest ones make room."""
+        self._drop(now, room=file.size)
         word = secrets.token_hex(16)
-        self._kept[word] = Kept(
-            owner=owner, name=name, size=len(content), until=now + KEPT, file=NamelessFile(content)
-        )
+        self._kept[word] = Kept(owner=owner, name=name, until=now + KEPT, file=file)
         return word
 
-    def get(self, word: str, *, owner: str, now: datetime) -> tuple[str, bytes]:
-        """Name and bytes. NotFoundError: it is not here (any more), or somebody else's."""
+    def get(self, word: str, *, owner: str, now: datetime) -> Kept:
+        """What is kept. NotFoundError: it is not here (any more), or somebody else's."""
         self._drop(now, room=0)
         kept = self._kept.get(word)
         if kept is None or kept.owner != owner:
             raise NotFoundError(
                 f"there is no export {word[:40]!r} of yours here; they are kept for a quarter of an hour: export again"
             )
-        return kept.name, kept.file.read()
+        return kept
 
     def _drop(self, now: datetime, *, room: int) -> None:
         for word in [word for word, kept in self._kept.items() if kept.until <= now]:
-            self._kept.pop(word).file.close()
-        size = room + sum(kept.size for kept in self._kept.values())
+            del self._kept[word]
+        size = room + sum(kept.file.size for kept in self._kept.values())
         while self._kept and (size > MOST_BYTES or (room and len(self._kept) >= MOST_FILES)):
             _, oldest = self._kept.popitem(last=False)
-            size -= oldest.size
-            oldest.file.close()
+            size -= oldest.file.size

@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.errors import NotFoundError
 from gateway.evidence import check_words
 from gateway.evidence.checks import told
-from gateway.evidence.shelf import KEPT, MOST_FILES, Shelf
+from gateway.evidence.shelf import KEPT, MOST_FILES, NamelessFile, Shelf
 from gateway.proof import lienthong_verify as verifier
 from gateway.proof.lienthong_verify import Finding, Report
 
@@ -39,10 +39,11 @@ def test_nothing_that_was_not_checked_is_good():
 
 def test_exported_file_is_given_to_whoever_asked_for_it_and_to_nobody_else():
     shelf = Shelf()
-    word = shelf.put(b"bundle", "x.asice", owner="console/an", now=NOW)
+    word = shelf.put(NamelessFile(b"bundle"), "x.asice", owner="console/an", now=NOW)
 
-    assert shelf.get(word, owner="console/an", now=NOW) == ("x.asice", b"bundle")
-    assert shelf.get(word, owner="console/an", now=NOW) == ("x.asice", b"bundle")
+    for _ in range(2):
+        kept = shelf.get(word, owner="console/an", now=NOW)
+        assert (kept.name, kept.file.read()) == ("x.asice", b"bundle")
     with pytest.raises(NotFoundError, match="export again"):
         shelf.get(word, owner="console/binh", now=NOW)
     with pytest.raises(NotFoundError):
@@ -52,7 +53,7 @@ def test_exported_file_is_given_to_whoever_asked_for_it_and_to_nobody_else():
 def test_old_files_make_room_for_new_ones():
     shelf = Shelf()
     words = [
-        shelf.put(b"x", "x", owner="an", now=NOW + timedelta(seconds=place))
+        shelf.put(NamelessFile(b"x"), "x", owner="an", now=NOW + timedelta(seconds=place))
         for place in range(MOST_FILES + 2)
     ]
 
@@ -60,3 +61,15 @@ def test_old_files_make_room_for_new_ones():
         with pytest.raises(NotFoundError):
             shelf.get(word, owner="an", now=NOW)
     assert all(shelf.get(word, owner="an", now=NOW) for word in words[2:])
+
+
+def test_file_that_is_dropped_while_somebody_reads_it_is_read_to_its_end():
+    shelf = Shelf()
+    word = shelf.put(NamelessFile(b"bundle"), "x.asice", owner="an", now=NOW)
+    kept = shelf.get(word, owner="an", now=NOW)
+
+    with pytest.raises(NotFoundError):
+        shelf.get(word, owner="an", now=NOW + KEPT)
+    other = NamelessFile(b"another's")  # which would get the number of a file that was closed
+
+    assert (kept.file.read(), other.read()) == (b"bundle", b"another's")
