@@ -160,6 +160,7 @@ class TracingSettings(_Section, frozen=True, kw_only=True):
 Dangerous = Literal[
     "delivery.skip",
     "delivery.resolve",
+    "delivery.edit",
     "drift.repair_backwards",
     "dossier.erase",
     "keys.rotate",

@@ -13,7 +13,7 @@ from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.delivery.causes import explained
 from gateway.domain.cause import Cause
-from gateway.domain.delivery import DeliveryState
+from gateway.domain.delivery import STUCK, DeliveryState
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.port import Operation
 from gateway.storage.orders import AskAgain, DeliveryDone
@@ -83,7 +83,8 @@ class LanePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be done with a delivery as it stands. ``ask``: the partner can be asked; ``repeatable``: sent twice it has
+    """What may be done with a delivery as it stands. ``ask``: the partner can be asked; ``edit``: what it
+    says can be corrected; ``repeatable``: sent twice it has
     the same effect as once. ``retries``: the retry runs it was in; ``history``: what people did to its lane."""
 
     cause: Cause | None
@@ -91,6 +92,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     skip: bool
     resolve: bool
     ask: bool
+    edit: bool
     repeatable: bool
     operation_title: str
     lane: LaneStanding
@@ -177,6 +179,7 @@ async def get_delivery_options(api: Api, call: Call) -> Answer:
         skip=view.state in _CAN_SKIP,
         resolve=view.state is DeliveryState.IN_DOUBT,
         ask=view.state is DeliveryState.IN_DOUBT and operation is not None and operation.queryable,
+        edit=view.state in STUCK and view.destination in api.gateway.destinations,
         repeatable=operation is not None and operation.repeatable,
         operation_title=view.operation if operation is None else operation.title,
         lane=lane,

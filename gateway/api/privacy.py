@@ -49,6 +49,11 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any]
 
 
+def personal_names(fields: tuple[str, ...]) -> frozenset[str]:
+    """Fields that name a person or tell of one: ``fields`` of a partner, and our own."""
+    return frozenset((*fields, *_OURS))
+
+
 def writes(principal: Principal | None) -> bool:
     """Whether these data come from this client."""
     return principal is not None and Scope.DOSSIERS_WRITE in principal.scopes

@@ -49,6 +49,7 @@ from gateway.api.table_alarms import ALARMS
 from gateway.api.table_approvals import APPROVALS
 from gateway.api.table_clients import CLIENTS
 from gateway.api.table_deadlines import DEADLINES
+from gateway.api.table_delivery_edit import DELIVERY_EDIT
 from gateway.api.table_dossiers import DOSSIERS
 from gateway.api.table_drift import DRIFT
 from gateway.api.table_erasure import ERASURE
@@ -344,6 +345,7 @@ ROUTES: tuple[Route, ...] = (
     *ERASURE,
     *DELIVERIES,
     *FAILURES,
+    *DELIVERY_EDIT,
     *DESTINATIONS,
     *ALARMS,
     *DRIFT,

@@ -39,13 +39,21 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 async def prepare(destination: Destination, task: Task) -> Encoded | Rejected | Deferred:
     """The request as it is recorded and sent, or what becomes of the deliveries without it."""
+    encoded = await assembled(destination, task)
+    if not isinstance(encoded, Encoded):
+        return encoded
+    return await signed(destination, task.deliveries[0].operation, encoded)
+
+
+async def assembled(destination: Destination, task: Task) -> Encoded | Rejected | Deferred:
+    """The request before it is signed, with everything fetched that it needs."""
     files: dict[str, bytes] = {}
     asked: set[object] = set()
     while True:
         context = destination.context(task.credentials, task.memory, files)
         encoded = call.encode(destination, task.deliveries, task.kind, context)
         if isinstance(encoded, Encoded):
-            return await signed(destination, task.deliveries[0].operation, encoded)
+            return encoded
         if isinstance(encoded, Rejected):
             return encoded
         missing = tuple((name, tuple(sorted(about.items()))) for name, about in encoded.missing)

@@ -16,6 +16,7 @@ import msgspec
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.storage.approvals import Approval, Word, decide
 from gateway.storage.database import Database
+from gateway.storage.delivery_edits import Edit, EditDone, edit_delivery, edits_of
 from gateway.storage.operators import operate
 from gateway.storage.orders import DeliveryDone, Order, Resolve, Skip, Verdict
 from gateway.storage.oversight import Dangerous
@@ -115,7 +116,7 @@ async def _carried_out(carrier: Carrier, decided: Approval) -> str | None:
 def delivery_carriers(
     database: Database, clock: Callable[[], datetime], wake: Callable[[str], None]
 ) -> dict[Dangerous, Carrier]:
-    """Skipping and resolving. ``wake`` is told the destination that may have something to send now."""
+    """Skipping, resolving and correcting. ``wake`` is told the destination that may have something to send now."""
 
     async def give(order: Order) -> None:
         done = await database.apply(operate, order)
@@ -145,4 +146,24 @@ def delivery_carriers(
             )
         )
 
-    return {Dangerous.SKIP: skip, Dangerous.RESOLVE: resolve}
+    async def edit(about: Approval) -> None:
+        told = about.parameters
+        kept = await database.read(partial(edits_of, delivery_id=int(told["delivery"])))
+        digests = (told["shown"], told["edit"])
+        found = next((each for each in kept if (each.before_digest, each.after_digest) == digests), None)
+        if found is None:
+            raise NotFoundError("the proposed correction is not kept any more; make it again")
+        order = Edit(
+            actor=about.requested_by,
+            reason=about.reason,
+            now=clock(),
+            delivery=int(told["delivery"]),
+            shown=found.before_digest,
+            content=found.after,
+            pointers=tuple(found.pointers),
+        )
+        done = await database.write(partial(edit_delivery, order=order))
+        if isinstance(done, EditDone):
+            wake(done.destination)
+
+    return {Dangerous.SKIP: skip, Dangerous.RESOLVE: resolve, Dangerous.EDIT: edit}

@@ -23,8 +23,8 @@ _sorted = msgspec.json.Encoder(order="sorted")
 
 
 def lane_digest(rules: bytes, lane: LaneOutline) -> bytes:
-    """Digest of our side: the rules, the lane's memory, and each of its deliveries with its place and state. What a
-    delivery tells never changes, so its identifier stands for that."""
+    """Digest of our side: the rules, the lane's memory, and each of its deliveries with its place, state and
+    last correction. Nothing else changes what a delivery tells, so its identifier stands for that."""
     content = (lane.destination, lane.dossier, lane.lane, lane.stamp.next_position, lane.memory, lane.told)
     return sha256(rules + _sorted.encode(content)).digest()
 

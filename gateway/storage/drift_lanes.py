@@ -29,7 +29,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
 
 _Told = tuple[Any, ...]
 """A delivery but its payload: the columns below after the lane's, in that order. Thousands of them are read at once."""
-_COLUMNS = ("lane_id", "id", "operation", "key", "position", "state", "settled_at")
+_COLUMNS = ("lane_id", "id", "operation", "key", "position", "state", "edited_at", "settled_at")
 
 
 class LaneOutline(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,7 +232,7 @@ def _chosen(rows: Iterable[_Told], snapshots: frozenset[str]) -> _Groups:
     skipped: list[_Glance] = []
     waiting: list[_Glance] = []
     newest: dict[str, _Glance] = {}
-    for identifier, operation, key, position, state, settled_at in rows:
+    for identifier, operation, key, position, state, _, settled_at in rows:
         each = _Glance(identifier, operation, key, position, _STATES[state])
         if settled_at is None:
             waiting.append(each)

@@ -119,7 +119,7 @@ _OPEN = Statement("""
     WHERE lane_id = :lane AND settled_at IS NULL ORDER BY position
 """)
 _AGAIN = Statement("""
-    SELECT id, operation, key, digest, payload FROM delivery
+    SELECT id, operation, key, digest, payload, edited_at FROM delivery
     WHERE id IN_ARRAY(:deliveries) AND lane_id = :lane AND state = 'delivered'
 """)
 _REPAIRS = Statement("""
@@ -138,7 +138,7 @@ _PLAN = insert(
     "delivery",
     (
         *("id", "lane_id", "destination", "dossier_code", "operation", "key", "position", "state", "digest"),
-        *("created_at", "payload"),
+        *("created_at", "payload", "edited_at"),
     ),
 )
 _REPAIRING = Statement("""
@@ -264,7 +264,7 @@ def _plan(
     taken = {(row[0], row[1]) for row in transaction.all(_REPAIRS, {"lane": lane})}
     under_way = {(row[3], original_key(row[4])) for row in waiting}
     for delivery in order.deliveries:
-        _, operation, key, digest, payload = found[delivery]
+        _, operation, key, digest, payload, edited_at = found[delivery]
         if (operation, original_key(key)) in under_way:
             continue
         fresh = _free_key(operation, original_key(key), taken)
@@ -280,6 +280,7 @@ def _plan(
             "digest": digest,
             "created_at": to_micros(order.now),
             "payload": payload,
+            "edited_at": edited_at,
         }
         yield row, delivery
 

@@ -41,6 +41,11 @@ BLANKS: tuple[Blank, ...] = (
     _update(
         "delivery", "payload = :nothing, digest = :digest, reason = NULL", nothing=b"{}", digest=NO_DIGEST
     ),
+    _update(
+        "delivery_edit",
+        "before = :nothing, after = :nothing, before_digest = '', after_digest = '', reason = ''",
+        nothing=b"{}",
+    ),
     _update("attempt", "reason = NULL"),
     _update(
         "drift",

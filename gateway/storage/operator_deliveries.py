@@ -104,7 +104,7 @@ class _Glance(msgspec.Struct, frozen=True):
 
 def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDone | ApprovalRequired:
     """Move one delivery; NotFoundError, or ConflictError that says what stands against it."""
-    delivery, lane_state = _locked(transaction, order.delivery)
+    delivery, lane_state = locked_delivery(transaction, order.delivery)
     lane, change = delivery.lane, _change(order)
     require_move(delivery.state, change.state, delivery=str(delivery.id))
     permit = _permit(transaction, order, delivery)
@@ -129,7 +129,7 @@ def move_delivery(transaction: Transaction, order: DeliveryOrder) -> DeliveryDon
     )
 
 
-def _locked(transaction: Transaction, number: int) -> tuple[Standing, LaneState]:
+def locked_delivery(transaction: Transaction, number: int) -> tuple[Standing, LaneState]:
     """A delivery and its lane's state, locked. NotFoundError; ConflictError while it is at the partner."""
     found = transaction.one(LANE_OF, {"delivery": number})
     if found is None:
@@ -147,7 +147,7 @@ def _locked(transaction: Transaction, number: int) -> tuple[Standing, LaneState]
 
 def ask_again(transaction: Transaction, order: AskAgain) -> DeliveryDone:
     """Have the partner asked now what became of a doubt; what is known of it stays. NotFoundError, ConflictError."""
-    delivery, lane_state = _locked(transaction, order.delivery)
+    delivery, lane_state = locked_delivery(transaction, order.delivery)
     if delivery.state is not DeliveryState.IN_DOUBT:
         raise ConflictError(
             f"delivery {delivery.id} is {delivery.state}, not in doubt: there is nothing to ask about"

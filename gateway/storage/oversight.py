@@ -24,6 +24,7 @@ class Dangerous(StrEnum):
 
     SKIP = "delivery.skip"
     RESOLVE = "delivery.resolve"
+    EDIT = "delivery.edit"
     REPAIR_BACKWARDS = "drift.repair_backwards"
     ERASE = "dossier.erase"
     ROTATE_KEYS = "keys.rotate"

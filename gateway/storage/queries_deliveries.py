@@ -31,7 +31,7 @@ class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery. ``code`` and ``reason``: its last outcome; ``actor``: who must act.
 
-    ``retried_at``: when a person last had it sent again.
+    ``retried_at``: when a person last had it sent again; ``edited_at``: when one last corrected what it says.
     """
 
     id: str
@@ -51,6 +51,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None
     retried_at: datetime | None
     settled_at: datetime | None
+    edited_at: datetime | None = None
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +149,7 @@ def delivery_view(row: sa.Row[Any]) -> DeliveryView:
         sent_at=maybe_from_micros(row.sent_at),
         retried_at=maybe_from_micros(row.retried_at),
         settled_at=maybe_from_micros(row.settled_at),
+        edited_at=maybe_from_micros(row.edited_at),
     )
 
 

@@ -173,6 +173,7 @@ delivery = Table(
     # it may have left after the backup that this database was restored from: the partner is asked before it is sent
     Column("ask_first", Boolean, nullable=False, server_default=text("false")),
     Column("payload", LargeBinary, nullable=False),
+    Column("edited_at", BigInteger),  # when a person last corrected what it says (``delivery_edit``)
     CheckConstraint(one_of("state", sorted(MOVES)), name="state"),
     CheckConstraint(f"({one_of('state', _FINAL)}) = (settled_at IS NOT NULL)", name="final_is_settled"),
 )

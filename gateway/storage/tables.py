@@ -5,6 +5,7 @@ from __future__ import annotations
 import gateway.storage.schema_access
 import gateway.storage.schema_accounts
 import gateway.storage.schema_archive
+import gateway.storage.schema_edits
 import gateway.storage.schema_evidence
 import gateway.storage.schema_journeys
 import gateway.storage.schema_payment
