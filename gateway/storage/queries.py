@@ -111,11 +111,19 @@ def dossiers(
     keys = _order_columns(wanted.order)
     question = sa.select(*(column for column in dossier.c if column.name not in {"record", "digest"}))
     question = question.where(*_conditions(wanted)).order_by(*keys).limit(limit)
-    if wanted.order == "due_at":
-        question = question.where(dossier.c.due_at.is_not(None))
     if after is not None:
         question = question.where(sa.tuple_(*keys) > sa.tuple_(*map(sa.literal, after)))
-    return [_glance(row) for row in connection.execute(question)]
+    if wanted.order != "due_at":
+        return [_glance(row) for row in connection.execute(question)]
+    question = question.where(dossier.c.due_at.is_not(None))
+    if after is not None:
+        question = question.where(dossier.c.due_at >= after[0])
+    # promises are in order within a state (ix_dossier_status_due_at): the first of each state hold the first of all
+    states = list(Status) if wanted.status is None else [wanted.status]
+    found = [
+        row for state in states for row in connection.execute(question.where(dossier.c.status == state.value))
+    ]
+    return [_glance(row) for row in sorted(found, key=lambda row: (row.due_at, row.code))[:limit]]
 
 
 def dossier_key(order: DossierOrder, last: DossierGlance) -> DossierKey:
