@@ -4,6 +4,7 @@ actions."""
 from __future__ import annotations
 
 import functools
+from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.api.service import Api
 from gateway.messagelog.content import Unreadable, read
 from gateway.storage import queries_timeline
 from gateway.storage.contents import Contents
+from gateway.storage.instants import from_micros
 from gateway.storage.queries_timeline import (
     ActionEntry,
     AttemptEntry,
@@ -91,6 +93,12 @@ async def get_timeline(api: Api, call: Call) -> Answer:
         next=next_cursor(kind, found, query.limit, last),
     )
     return Answer(value=page)
+
+
+def goes_on_from(code: str, cursor: str | None) -> datetime | None:
+    """The moment of the last entry before the page at ``cursor``; None for the first page."""
+    key = key_of(f"{_LIST}:{code}", cursor, tuple[int, int])
+    return None if key is None else from_micros(key[0])
 
 
 def _shown(entry: StoredEntry, contents: Contents | None) -> TimelineEntry:

@@ -17,7 +17,7 @@ from gateway.api.drift import DriftPage
 from gateway.api.inputs import Word
 from gateway.api.paging import Cursor
 from gateway.api.payments import PaymentPage
-from gateway.api.timeline import TimelinePage
+from gateway.api.timeline import TimelinePage, goes_on_from
 from gateway.console.asking import BY_NAME, ask
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
 from gateway.console.pages.story import story
@@ -156,7 +156,7 @@ async def _page(visit: Visit, view: DossierView, cursor: str | None) -> Response
             "code_path": here,
             "explanation": explanation,
             "verdict": _verdict(explanation),
-            "moments": story(timeline, explanation, drift, first=cursor is None),
+            "moments": story(timeline, explanation, drift, since=goes_on_from(code, cursor)),
             "drift": drift,
             "payments": await _payments(visit, code),
             "next": f"{here}?{urlencode({'cursor': timeline.next})}" if timeline.next else "",

@@ -1,7 +1,7 @@
 """One dossier's story on one line of time: what the history has, and what the rules of time and the differences add to it.
 
-Invariant: a page of the history carries whatever else happened between its first and its last moment, so pages joined
-together tell everything once.
+Invariant: a page of the history carries whatever else happened from the last moment of the page before to its own last
+one, so pages joined together tell everything once.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def story(
-    page: TimelinePage, explanation: Explanation | None, drift: Sequence[ExplainedDrift], *, first: bool
+    page: TimelinePage,
+    explanation: Explanation | None,
+    drift: Sequence[ExplainedDrift],
+    *,
+    since: datetime | None,
 ) -> list[Moment]:
-    """The moments of one page, oldest first. ``first``: it is the first page."""
+    """The moments of one page, oldest first. ``since``: the last moment of the page before; None: there is none."""
     told = [Moment(at=each.at, what=_kind(each), level=_level(each), about=each) for each in page.items]
-    start = None if first or not told else told[0].at
     end = None if page.next is None or not told else told[-1].at
     beside = [*_ruled(explanation), *_differing(drift)]
     told += [
-        each for each in beside if (start is None or each.at >= start) and (end is None or each.at < end)
+        each for each in beside if (since is None or each.at >= since) and (end is None or each.at < end)
     ]
     return sorted(told, key=lambda each: each.at)
 
