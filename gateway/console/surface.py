@@ -38,6 +38,7 @@ log = structlog.get_logger(__name__)
 HTML = "text/html; charset=utf-8"
 SIGN_IN = "/console/sign-in"
 MOST_FORM_BYTES = 256 * 1024
+MOST_FIELDS = 500
 MOST_UPLOAD_BYTES = 16 * 1024 * 1024  # held in memory; what is larger goes through the API, which streams it
 LANGUAGE_COOKIE = "lienthong-language"
 TOLD_COOKIE = "lienthong-told"
@@ -149,7 +150,12 @@ async def _sent(row: Action, request: Request, receive: Receive) -> Sent:
         content = await bodies.whole(receive, request.headers, MOST_UPLOAD_BYTES)
         return read_parts(kind, content)
     content = await bodies.whole(receive, request.headers, MOST_FORM_BYTES)
-    pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+    try:
+        pairs = parse_qsl(
+            content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
+        )
+    except ValueError as fault:
+        raise Refused("unreadable", f"at most {MOST_FIELDS} fields of a form are read") from fault
     return Sent(pairs=pairs, upload=None)
 
 

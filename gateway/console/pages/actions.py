@@ -106,7 +106,7 @@ def target_link(action: ActionView) -> str:
             return f"/console/jobs/{name}"
         case "account":
             return f"/console/accounts/{name}" if name != "-" else ""
-        case _ if ":" in action.target or "/" in action.target:
+        case _ if ":" in action.target or "/" in action.target or action.target.startswith("wh_"):
             return ""
         case _:
             return f"/console/destinations/{action.target}"
