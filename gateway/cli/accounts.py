@@ -129,7 +129,8 @@ def password(account: Name, *, generate: Generate = False, by: Changing) -> None
     secret = _password(account, generate=generate)
     hashed = "" if by.way.url is not None else _hashed(secret)
     order = SetPassword(account=account, password_hash=hashed, **instruction)
-    _show(_manage(by.way, order, secret), secret if generate else None, as_json=by.as_json)
+    done = _manage(by.way, order, secret, operator=by.actor)
+    _show(done, secret if generate else None, as_json=by.as_json)
 
 
 @app.command("unlock", epilog=examples("lienthong accounts unlock tran.thi.mau --reason 'it was herself'"))
@@ -232,7 +233,7 @@ def _hashed(secret: str) -> str:
 
 
 def _show_changed(by: Changing, order: AccountOrder) -> None:
-    _show(_manage(by.way, order), None, as_json=by.as_json)
+    _show(_manage(by.way, order, operator=by.actor), None, as_json=by.as_json)
 
 
 def _show(done: AccountDone, secret: str | None, *, as_json: bool) -> None:
@@ -252,10 +253,14 @@ def _show(done: AccountDone, secret: str | None, *, as_json: bool) -> None:
     print(f"{done.account}: {done.action}{'' if done.changed else ', as it was already'}{ended}")
 
 
-def _manage(way: Way, order: AccountOrder, secret: str | None = None) -> AccountDone:
+def _manage(
+    way: Way, order: AccountOrder, secret: str | None = None, *, operator: str | None = None
+) -> AccountDone:
     from gateway.cli.opening import run
 
-    return run(_on_database(way.settings, order) if way.url is None else _through_api(way, order, secret))
+    if way.url is None:
+        return run(_on_database(way.settings, order))
+    return run(_through_api(way, order, secret, operator))
 
 
 async def _on_database(settings: Settings, order: AccountOrder) -> AccountDone:
@@ -267,12 +272,14 @@ async def _on_database(settings: Settings, order: AccountOrder) -> AccountDone:
         return await database.write(lambda tx: manage_account(tx, order))
 
 
-async def _through_api(way: Way, order: AccountOrder, secret: str | None) -> AccountDone:
+async def _through_api(
+    way: Way, order: AccountOrder, secret: str | None, operator: str | None
+) -> AccountDone:
     from gateway.cli.remote import connected, read_key
     from gateway.storage.account_orders import AccountDone
 
     path, body = _call(order, secret)
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
         return await remote.post(path, body, AccountDone)
 
 

@@ -128,7 +128,8 @@ def rotate(client: Id, *, by: Changing) -> None:
     """Give a client a new key; the old one and every token end at once."""
     from gateway.storage.client_orders import RotateClient
 
-    _show(_manage(by.way, RotateClient(client=client, **by.instruction)), as_json=by.as_json)
+    order = RotateClient(client=client, **by.instruction)
+    _show(_manage(by.way, order, by.actor), as_json=by.as_json)
 
 
 @app.command(
@@ -139,7 +140,8 @@ def disable(client: Id, *, by: Changing) -> None:
     """End a client's access and its tokens."""
     from gateway.storage.client_orders import DisableClient
 
-    _show(_manage(by.way, DisableClient(client=client, **by.instruction)), as_json=by.as_json)
+    order = DisableClient(client=client, **by.instruction)
+    _show(_manage(by.way, order, by.actor), as_json=by.as_json)
 
 
 def _show(done: ClientDone, *, as_json: bool) -> None:
@@ -156,10 +158,10 @@ def _show(done: ClientDone, *, as_json: bool) -> None:
         print(f"{done.client} is disabled" if done.changed else f"{done.client} was disabled already")
 
 
-def _manage(way: Way, order: ClientOrder) -> ClientDone:
+def _manage(way: Way, order: ClientOrder, operator: str | None = None) -> ClientDone:
     from gateway.cli.opening import run
 
-    return run(_on_database(way.settings, order) if way.url is None else _through_api(way, order))
+    return run(_on_database(way.settings, order) if way.url is None else _through_api(way, order, operator))
 
 
 async def _on_database(settings: Settings, order: ClientOrder) -> ClientDone:
@@ -171,11 +173,11 @@ async def _on_database(settings: Settings, order: ClientOrder) -> ClientDone:
         return await database.write(lambda tx: manage_client(tx, order))
 
 
-async def _through_api(way: Way, order: ClientOrder) -> ClientDone:
+async def _through_api(way: Way, order: ClientOrder, operator: str | None) -> ClientDone:
     from gateway.storage.client_orders import AddClient, ClientDisabled, RotateClient
     from gateway.storage.clients import Issued
 
-    async with _remote(way) as remote:
+    async with _remote(way, operator) as remote:
         if isinstance(order, AddClient):
             new = order.new
             body: dict[str, Any] = {"id": new.id, "name": new.name, "scopes": sorted(new.scopes)}
@@ -187,7 +189,7 @@ async def _through_api(way: Way, order: ClientOrder) -> ClientDone:
         return await remote.post(f"{path}/disable", reason, ClientDisabled)
 
 
-def _remote(way: Way) -> AbstractAsyncContextManager[Remote]:
+def _remote(way: Way, operator: str | None = None) -> AbstractAsyncContextManager[Remote]:
     from gateway.cli.remote import connected, read_key
 
-    return connected(str(way.url), read_key(way.key, way.key_file))
+    return connected(str(way.url), read_key(way.key, way.key_file), operator)
