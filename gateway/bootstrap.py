@@ -245,7 +245,7 @@ def _jobs(worker: Worker, hub: Hub, settings: Settings, every: Sequence[Job]) ->
     folder = None if kept.archives is None else Path(kept.archives)
     retention = retention_job(Keeping(database=hub.database, clock=hub.clock, terms=kept, folder=folder))
     tidy = tidy_job(hub.database, hub.clock, lag_kept=timedelta(days=settings.lag.kept_days))
-    trust = partial(configured_trust, settings.evidence.timestamps)
+    trust = partial(configured_trust, settings.evidence)
     audit = Auditing(database=hub.database, folder=keys_folder(settings), trust=trust)
     book = JobBook((*every, tidy, retention, verification_job(audit)), settings.jobs)
     jobs = Jobs(book, hub.database, hub.clock, lambda: worker.id)

@@ -59,8 +59,9 @@ class EvidenceSettings(_Section, frozen=True, kw_only=True):
     ``every`` seconds while there are new entries, and once in ``at_least_every`` seconds in any case. ``timestamps``: the
     authority that stamps them. When none could be made (stamped, where there is an authority) for ``grace`` seconds,
     traffic with partners stops until one is; not with ``stop_traffic = false``. ``witnesses``: public keys, as
-    ``lienthong log witness`` prints them, whose cosignatures are taken. ``signing_key``: which key of ``signing.keys`` signs
-    evidence bundles; left out, one of our own beside the log's, made on first use.
+    ``lienthong log witness`` prints them, whose cosignatures are taken; so many of them as ``witnesses_needed`` have to have
+    seen the log for it to be verified. ``signing_key``: which key of ``signing.keys`` signs evidence bundles; left out, one
+    of our own beside the log's, made on first use.
     """
 
     keys: str | None = None
@@ -72,9 +73,15 @@ class EvidenceSettings(_Section, frozen=True, kw_only=True):
     stop_traffic: bool = True
     timestamps: TimestampSettings | None = None
     witnesses: list[Annotated[str, Meta(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")]] = []
+    witnesses_needed: Annotated[int, Meta(ge=0, le=100)] = 0
     signing_key: str | None = None
 
     def __post_init__(self) -> None:
+        there = len(set(self.witnesses))
+        if self.witnesses_needed > there:
+            raise ValueError(
+                f"evidence.witnesses_needed: got {self.witnesses_needed}, expected no more than there are witnesses ({there})"
+            )
         if self.at_least_every < self.every:
             raise ValueError(
                 f"evidence.at_least_every: got {self.at_least_every:g} s, expected no less than every ({self.every:g} s)"

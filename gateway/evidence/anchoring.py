@@ -15,8 +15,8 @@ import msgspec
 from gateway.domain.errors import StorageUnavailable
 from gateway.messagelog.entry import About, Scope, no_answer_entry, request_entry, response_entry
 from gateway.port import Capacity, WireRequest
-from gateway.proof.lienthong_verify import Fault, Trust, read_checkpoint, read_note, verify_anchor
-from gateway.settings_evidence import TimestampSettings
+from gateway.proof.lienthong_verify import Fault, Trust, read_checkpoint, read_key, read_note, verify_anchor
+from gateway.settings_evidence import EvidenceSettings, TimestampSettings
 from gateway.signing.findings import CannotSign
 from gateway.signing.keyring import Authority, AuthoritySettings, SigningSettings
 from gateway.signing.keyring import load as load_keyring
@@ -108,6 +108,11 @@ class Anchor:
         return About(id=self._database.identifiers.next(), at=self._clock(), operation=OPERATION)
 
 
-def configured_trust(settings: TimestampSettings | None) -> Trust:
-    """What is pinned by the configuration itself: the roots of the authority that stamps checkpoints."""
-    return Trust() if settings is None else Trust(authorities=tuple(authority_of(settings).roots))
+def configured_trust(settings: EvidenceSettings) -> Trust:
+    """What is pinned by the configuration itself: the roots of the authority that stamps checkpoints, and the witnesses."""
+    stamps = settings.timestamps
+    return Trust(
+        witnesses=tuple(map(read_key, settings.witnesses)),
+        witnesses_needed=settings.witnesses_needed,
+        authorities=() if stamps is None else tuple(authority_of(stamps).roots),
+    )

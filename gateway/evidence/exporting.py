@@ -84,7 +84,7 @@ def keys_file(
     told: dict[str, Any] = {
         "logs": [row.key for row in database.ask(log_keys)],
         "witnesses": settings.witnesses,
-        "witnesses_needed": 0,
+        "witnesses_needed": settings.witnesses_needed,
         "authorities": pem_of(root for authority in authorities for root in authority.roots),
         "evidence": pem_of(key.certificate for key in signers),
     }

@@ -90,6 +90,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "stamps": report.stamps,
         "cosignatures": report.cosignatures,
+        "witnessed": report.witnessed,
         "faults": [msgspec.to_builtins(each) for each in report.faults[:MOST_FAULTS]],
         "more": report.more + max(0, len(report.faults) - MOST_FAULTS),
     }

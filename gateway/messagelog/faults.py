@@ -27,6 +27,7 @@ class Kind(StrEnum):
     FORKED = "forked"
     TILE = "tile"
     CHECKPOINT = "checkpoint"
+    WITNESSES = "witnesses"
 
 
 class Explanation(NamedTuple):
@@ -85,6 +86,10 @@ EXPLAINED: dict[Kind, Explanation] = {
     Kind.CHECKPOINT: Explanation(
         "a checkpoint does not fit: its signature, chain, time stamp, a cosignature or its row is not right",
         "compare it with a copy that a witness or auditor keeps; the entries stand as far as other checkpoints cover them",
+    ),
+    Kind.WITNESSES: Explanation(
+        "too few witnesses: nobody but the gateway itself, or too few others, have seen these entries",
+        "see that `lienthong log witness` runs on the other machines with the keys that are pinned, and verify again",
     ),
 }
 

@@ -22,6 +22,7 @@ from gateway.messagelog.hypotheses import undo
 from gateway.messagelog.proofs import edge_at, root_of
 from gateway.messagelog.reconstruction import Reconstruction, Source
 from gateway.messagelog.verified import State, state_of
+from gateway.messagelog.witnessing import PATIENCE_SECONDS, Witnessed, witnessed
 from gateway.proof.lienthong_verify import Checkpoint, Trust, read_key
 from gateway.proof.merkle import Edge
 from gateway.storage.database import Database
@@ -34,12 +35,14 @@ MOST_FAULTS = 10_000
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What to verify against. ``trust``: what is pinned; ``elsewhere``: checkpoints that were kept elsewhere; ``state``: from
-    where on; ``tolerance``: seconds by which clocks may be set back."""
+    where on; ``tolerance``: seconds by which clocks may be set back; ``patience``: seconds that witnesses may be behind, where
+    ``trust`` needs some."""
 
     trust: Trust = Trust()
     elsewhere: tuple[Elsewhere, ...] = ()
     state: State | None = None
     tolerance: float = TOLERANCE_SECONDS
+    patience: float = PATIENCE_SECONDS
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +60,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``begun``: entries before it that an earlier one had verified; ``last``: the newest entry's number; ``proven``: how many
     entries a checkpoint that holds covers; ``checked``: entries looked at, among them ``erased`` and ``locked`` ones (no
     master key at hand), ``absent`` ones (their content is with an archived entry); ``archived``: entries that are in archives
-    alone, and in the tree. ``elsewhere``: checkpoints kept elsewhere that this log continues. ``unjudged_stamps``: no
+    alone, and in the tree. ``elsewhere``: checkpoints kept elsewhere that this log continues. ``witnessed``: entries that
+    enough witnesses have seen, where somebody asked for witnesses. ``unjudged_stamps``: no
     authority was pinned for them. ``pinned``: the log's key was. ``more``: so many
     faults were not kept.
     """
@@ -75,6 +79,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unjudged_stamps: int
     cosignatures: int
     elsewhere: int
+    witnessed: int | None
     pinned: bool
     note: str
     faults: tuple[Fault, ...]
@@ -99,6 +104,7 @@ class Verification:
         self._note = ""
         self._matched = 0
         self._due: Root | None = None
+        self._witnessed: Witnessed | None = None
         self._good: tuple[Root, Edge, int] | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -136,6 +142,7 @@ class Verification:
             unjudged_stamps=tally.unjudged_stamps,
             cosignatures=tally.cosignatures,
             elsewhere=self._matched,
+            witnessed=None if self._witnessed is None else self._witnessed.entries,
             pinned=self._keys.pinned,
             note=self._note,
             faults=faults,
@@ -288,6 +295,7 @@ class Verification:
         tree.held()
         if not (beyond or tree.lost) and tree.end == self._bounds.last:
             self._check_strays()
+        self._check_witnesses()
         yield self._step()
 
     def _unproven(self, after: int) -> Iterator[Step]:
@@ -304,6 +312,14 @@ class Verification:
                     self._faults.append(fault(Kind.HEADER, row.seq, told, entry=row.id))
                 after = row.seq
             yield self._step()
+
+    def _check_witnesses(self) -> None:
+        trust = self._wanted.trust
+        if not trust.witnesses_needed:
+            return
+        self._witnessed = witnessed(self._database, self._keys.all, trust, self._wanted.patience)
+        if self._witnessed.fault is not None:
+            self._faults.append(self._witnessed.fault)
 
     def _check_strays(self) -> None:
         for level in range(8):

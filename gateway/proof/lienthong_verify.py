@@ -1059,6 +1059,8 @@ def _pinned(pem: str) -> tuple[x509.Certificate, ...]:
 def read_json(data: bytes) -> object:
     """JSON in UTF-8 that says one thing to every reader: no name twice, no NaN, no number that others would round.
     ValueError, RecursionError."""
+    if data.count(b"[") + data.count(b"{") > _MOST_NESTS:
+        raise ValueError("more lists and objects than memory should be spent on")
     return _STRICT_JSON.decode(data.decode())
 
 
@@ -1081,6 +1083,7 @@ def _no_constant(name: str) -> object:
 
 _MOST_INTEGER = 19  # of 64 bits: a period that has not ended lasts until 2**62
 _MOST_DIGITS = 18  # what every reader of JSON can hold
+_MOST_NESTS = 5_000_000
 _STRICT_JSON = json.JSONDecoder(object_pairs_hook=_once, parse_int=_number_of, parse_constant=_no_constant)
 
 
@@ -1198,7 +1201,7 @@ BUNDLE, CHECKPOINT_FILE, TOKEN_FILE = "bundle.json", "log/checkpoint.txt", "log/
 MAX_CONTAINER: Final = 1 << 30
 MAX_FILES: Final = 50_000
 # What is taken apart needs many times its size; the others are only hashed, or shown
-_MOST_BYTES: Final = {BUNDLE: 1 << 25, SIGNATURES: 1 << 25, CHECKPOINT_FILE: MAX_NOTE, TOKEN_FILE: MAX_TOKEN}
+_MOST_BYTES: Final = {BUNDLE: 1 << 27, SIGNATURES: 1 << 25, CHECKPOINT_FILE: MAX_NOTE, TOKEN_FILE: MAX_TOKEN}
 _FILE_NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*\.(" + "|".join(MEDIA_TYPES) + ")")
 _LOCAL, _CENTRAL, _END = "<4s5H3I2H", "<4s6H3I5H2I", "<4s4H2IH"
 _LOCAL_SIZE = struct.calcsize(_LOCAL)

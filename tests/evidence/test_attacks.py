@@ -207,7 +207,9 @@ def test_a_name_that_is_not_for_files_is_refused(target, name):
 
 @pytest.mark.parametrize("name", [BUNDLE, verifier.SIGNATURES, NOTE, verifier.TOKEN_FILE])
 def test_what_is_taken_apart_is_not_larger_than_it_can_be(target, name):
-    container = verifier.write_container({"mimetype": target.files["mimetype"], name: bytes((1 << 25) + 1)})
+    container = verifier.write_container(
+        {"mimetype": target.files["mimetype"], name: bytes(verifier._MOST_BYTES[name] + 1)}
+    )
     judged(target, container, "CONTAINER_REFUSED")
 
 
@@ -258,7 +260,7 @@ JSONS = {
     "NaN": lambda target: target.written(target.bundle.replace("{", '{"x": NaN,', 1)),
     "Infinity": lambda target: target.written(target.bundle.replace("{", '{"x": -Infinity,', 1)),
     "a number of many digits": lambda target: target.written(
-        target.bundle.replace("{", '{"x": %s,' % ("9" * 19), 1)
+        target.bundle.replace("{", '{"x": %s,' % ("9" * 20), 1)
     ),
     "a number of very many digits": lambda target: target.written(
         target.bundle.replace("{", '{"x": %s,' % ("9" * 9000), 1)
@@ -269,6 +271,7 @@ JSONS = {
     "a byte order mark": lambda target: target.written(b"\xef\xbb\xbf" + target.files[BUNDLE]),
     "not UTF-8": lambda target: target.written(target.files[BUNDLE].replace(b"{", b'{"x": "\xff",', 1)),
     "something behind it": lambda target: target.written(target.bundle + "{}"),
+    "very many lists": lambda target: target.written('{"x": [' + "[]," * 5_000_000 + "0]}"),
     "a list": lambda target: target.written("[]"),
     "nothing": lambda target: target.written(""),
     "another format": edited(lambda told: told.update(format="lienthong-evidence/2")),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -26,16 +26,16 @@ EXAMPLES = examples(
     "lienthong log verify",
     "lienthong log verify --keys pinned.json --checkpoint /mnt/auditor/checkpoints",
     "lienthong log verify --state /mnt/auditor/verified.json",
+    "lienthong log verify --keys pinned.json --witnesses 2",
     "lienthong log verify --all --url https://gateway.h99.example --key-file auditor.key",
 )
 MOST_SHOWN = 50
 _EACH_SECOND = 1.0
 
 
-@spread
-def verify(
-    *,
-    way: Way,
+class Against(NamedTuple):
+    """What the log is verified against, beside itself."""
+
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option(
@@ -43,13 +43,13 @@ def verify(
             help="A checkpoint that was kept elsewhere, or a folder of them.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     keys: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE", help="Pinned keys: JSON as for bundles, or one key a line.", show_default=False
         ),
-    ] = None,
+    ] = None
     state: Annotated[
         Path | None,
         typer.Option(
@@ -57,10 +57,26 @@ def verify(
             help="Go on from the last verification, and keep how far this one came.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     tolerance: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.0, help="By how much a clock may be set back.")
-    ] = 300.0,
+    ] = 300.0
+    witnesses: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="So many of the pinned witnesses have to have seen the log; else what --keys or evidence.witnesses_needed say.",
+            show_default=False,
+        ),
+    ] = None
+
+
+@spread
+def verify(
+    *,
+    way: Way,
+    against: Against,
     whole: Annotated[
         bool,
         typer.Option(
@@ -74,18 +90,23 @@ def verify(
     Says what is wrong and where it begins. With --json one line per event: progress, fault, report. With --url a running
     gateway verifies its own log, with what it has pinned itself, and its run is shown.
     """
-    if way.url is not None:
-        if checkpoint or keys is not None or state is not None:
-            raise typer.BadParameter("--checkpoint, --keys and --state are for verifying here, without --url")
-        verify_there(way, "all" if whole else "new", as_json=as_json)
+    if way.url is None:
+        _verify_here(way.settings, against, as_json=as_json)
         return
+    if against != Against():
+        raise typer.BadParameter(
+            "--checkpoint, --keys, --state, --tolerance and --witnesses are for verifying without --url"
+        )
+    verify_there(way, "all" if whole else "new", as_json=as_json)
+
+
+def _verify_here(settings: Settings, against: Against, *, as_json: bool) -> None:
     from gateway.cli.exits import NO
-    from gateway.cli.opening import configured, reading
+    from gateway.cli.opening import reading
     from gateway.messagelog.verification import Verification
     from gateway.messagelog.verified import write_state
 
-    settings = configured(way.config)
-    wanted = _wanted(settings, checkpoint or [], keys, state, tolerance)
+    wanted, state = _wanted(settings, against), against.state
     with reading(settings) as database, _json_progress() if as_json else _bar() as told:
         run = Verification(database, wanted)
         for step in run.steps():
@@ -98,32 +119,40 @@ def verify(
         raise typer.Exit(NO)
 
 
-def _wanted(
-    settings: Settings, checkpoint: list[Path], keys: Path | None, state: Path | None, tolerance: float
-) -> Wanted:
+def _wanted(settings: Settings, against: Against) -> Wanted:
     from gateway.messagelog.verification import Wanted
     from gateway.messagelog.verified import read_state
+    from gateway.messagelog.witnessing import PATIENCE_SECONDS
 
     return Wanted(
-        trust=trust_of(settings, keys),
-        elsewhere=tuple(notes_in(checkpoint)),
-        state=None if state is None else read_state(state),
-        tolerance=tolerance,
+        trust=trust_of(settings, against.keys, against.witnesses),
+        elsewhere=tuple(notes_in(against.checkpoint or [])),
+        state=None if against.state is None else read_state(against.state),
+        tolerance=against.tolerance,
+        patience=max(PATIENCE_SECONDS, settings.evidence.grace),
     )
 
 
-def trust_of(settings: Settings, path: Path | None) -> Trust:
-    """What is pinned in ``path``; without authorities in it those of the configuration."""
+def trust_of(settings: Settings, path: Path | None, needed: int | None = None) -> Trust:
+    """What is pinned in ``path``; without authorities or witnesses in it those of the configuration. ``needed``: of
+    witnesses, where it is not to be as many as are asked for there. Raises ConfigurationError."""
     from dataclasses import replace
 
-    from gateway.evidence.anchoring import authority_of
+    from gateway.domain.errors import ConfigurationError
+    from gateway.evidence.anchoring import configured_trust
     from gateway.proof.lienthong_verify import Trust
 
-    trust = Trust() if path is None else _pinned(path)
-    stamps = settings.evidence.timestamps
-    if trust.authorities or stamps is None:
+    trust, ours = Trust() if path is None else _pinned(path), configured_trust(settings.evidence)
+    if not trust.authorities:
+        trust = replace(trust, authorities=ours.authorities)
+    if not trust.witnesses:
+        trust = replace(trust, witnesses=ours.witnesses, witnesses_needed=ours.witnesses_needed)
+    if needed is None:
         return trust
-    return replace(trust, authorities=tuple(authority_of(stamps).roots))
+    there = len({key.public for key in trust.witnesses})
+    if needed > there:
+        raise ConfigurationError(f"--witnesses {needed}: {there} are pinned (--keys, evidence.witnesses)")
+    return replace(trust, witnesses_needed=needed)
 
 
 def _pinned(path: Path) -> Trust:
@@ -267,6 +296,8 @@ def _summary(report: Report) -> Iterator[str]:
         f"{report.checkpoints:,} checkpoints, {report.stamps:,} time stamps, {report.cosignatures:,} cosignatures verified, "
         f"{report.elsewhere:,} checkpoints kept elsewhere fit"
     )
+    if report.witnessed is not None:
+        yield f"{report.witnessed:,} of {report.last:,} entries have been seen by as many witnesses as are needed"
     if not report.pinned:
         yield "no key was pinned: the log was verified against its own key alone (--keys, --state)"
     if report.first is None:
