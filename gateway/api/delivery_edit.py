@@ -7,9 +7,10 @@ masked unless the caller sends them in anyway or asks with a reason, and a value
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -50,6 +51,7 @@ Pointer = Annotated[
         examples=["/applicant/phone"],
     ),
 ]
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
 NewText = Annotated[str, Meta(max_length=4000, pattern=NO_NUL)]
 
 
@@ -71,11 +73,15 @@ class EditOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dry_run: bool = True
 
 
+Kind = Literal["text", "number", "truth"]
+
+
 class EditField(msgspec.Struct, frozen=True, kw_only=True):
     """One value that the delivery tells. ``locked``: why it cannot be corrected. ``personal``: it names or tells of a
-    person; ``masked``: it is not shown, and stays what it is unless a new value is sent."""
+    person; ``masked``: it is not shown, and stays what it is unless a new value is sent. ``kind``: of JSON."""
 
     pointer: str
+    kind: Kind
     value: str | int | float | bool | None
     locked: Why | None
     personal: bool
@@ -296,6 +302,7 @@ class _Desk:
         masked = personal and not clear and leaf.value is not None
         return EditField(
             pointer=leaf.pointer,
+            kind=_kind(leaf.value),
             value=MASK if masked else leaf.value,
             locked=leaf.locked,
             personal=personal,
@@ -334,6 +341,23 @@ class _Desk:
 
     def _is_personal(self, pointer: str) -> bool:
         return not self._names.isdisjoint(pointer.split("/"))
+
+
+def _kind(value: Scalar) -> Kind:
+    if isinstance(value, bool):
+        return "truth"
+    return "number" if isinstance(value, int | float) else "text"
+
+
+def read_value(field: EditField, text: str) -> Scalar:
+    """What somebody has typed for ``field``; what is no value of its kind stays text, and is refused as such."""
+    match field.kind:
+        case "truth":
+            return {"true": True, "false": False}.get(text, text)
+        case "number":
+            return int(text) if _INTEGER.fullmatch(text) else text
+        case "text":
+            return text
 
 
 def _hidden(value: Any, *, masked: bool) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gateway.cli import correcting
 from gateway.cli.options import (
     AsJson,
     Changing,
@@ -190,6 +191,9 @@ def retry(
             **by.instruction,
         )
     print_done(by, order)
+
+
+app.command("edit", epilog=correcting.EXAMPLES)(correcting.edit)
 
 
 @app.command(
