@@ -17,6 +17,7 @@ from gateway.storage.report_rules import (
     END_DAY,
     IN_TIME,
     PROMISE,
+    Column,
     Extent,
     Figure,
     Look,
@@ -179,22 +180,28 @@ def portal_tallies(connection: sa.Connection, extent: Extent, by: Grouping) -> l
     return [PortalTally(*row) for row in _ask(connection, question, extent.parameters())]
 
 
+# what had ended is in none of these
+_PENDING: frozenset[Column] = frozenset({"11", "12", "13", "waiting", "paused_late"})
+
+
 def opened(connection: sa.Connection, extent: Extent, figure: Figure, page: Page) -> list[StandingLine]:
     """The dossiers behind a figure."""
-    return _lines(connection, extent, counted_in(figure), page)
+    look = Look(pending_only=figure.column in _PENDING)
+    return _lines(connection, extent, counted_in(figure), page, look=look)
 
 
 def near_due(connection: sa.Connection, extent: Extent, until: int, page: Page) -> list[StandingLine]:
     """Pending dossiers not overdue by date whose promise ends by ``until``, or on the day of the cut-off."""
     near = f"({PROMISE} <= :until OR due_day = :last)"
     condition = f"code % 10000 / 100 = {IN_TIME}"
-    return _lines(connection, extent, condition, page, also=near, given={"until": until})
+    look = Look(pending_only=True, also=near)
+    return _lines(connection, extent, condition, page, look=look, given={"until": until})
 
 
 def withdrawn_after_due(connection: sa.Connection, extent: Extent, page: Page) -> list[StandingLine]:
     """Dossiers withdrawn in the period, after the day that was promised (R21)."""
     condition = counted_in(Figure(column="withdrawn"))
-    return _lines(connection, extent, condition, page, also=f"{END_DAY} > due_day")
+    return _lines(connection, extent, condition, page, look=Look(also=f"{END_DAY} > due_day"))
 
 
 def _lines(  # noqa: PLR0913 - what a list is made of
@@ -203,15 +210,13 @@ def _lines(  # noqa: PLR0913 - what a list is made of
     condition: str,
     page: Page,
     *,
-    also: str = "",
+    look: Look,
     given: Mapping[str, Any] | None = None,
 ) -> list[StandingLine]:
     names = ", ".join(f"standing.{name}" for name in StandingLine.__struct_fields__)
-    found = f"SELECT id FROM ({standings(extent, 'id, dossier_code')}) AS counted WHERE {condition}"  # noqa: S608 - constants
+    found = f"SELECT id FROM ({standings(extent, 'id, dossier_code', look)}) AS counted WHERE {condition}"  # noqa: S608 - constants
     bound: dict[str, Any] = {**extent.parameters(), **(given or {})}
     question = f"SELECT {names} FROM standing WHERE id IN ({found})"  # noqa: S608 - constants
-    if also:
-        question += f" AND {also}"
     if page.after is not None:
         question += " AND (dossier_code, id) > (:after_code, :after_id)"
         bound |= {"after_code": page.after[0], "after_id": page.after[1]}
