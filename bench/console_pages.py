@@ -53,6 +53,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/console/doubts": ("", "?destination=national_portal"),
     "/console/deliveries/{delivery}": ("/console/deliveries/{delivery}", "/console/deliveries/{stuck}"),
     "/console/deliveries/{delivery}/skip": ("/console/deliveries/{stuck}/skip",),
+    "/console/deliveries/{delivery}/edit": ("/console/deliveries/{stuck}/edit",),
     "/console/deliveries/{delivery}/resolve": ("/console/deliveries/{doubted}/resolve",),
     "/console/lanes": ("", "?state=held", "?destination=national_portal"),
     "/console/lanes/{destination}/{dossier}": ("/console/lanes/national_portal/{blocked}",),
