@@ -174,3 +174,13 @@ async def test_the_way_there_stands_where_it_is_allowed(desk):
     assert way.format(rejected) in (await desk.browser.get(f"/console/deliveries/{rejected}")).text
     assert way.format(doubtful) not in (await desk.browser.get(f"/console/deliveries/{doubtful}")).text
     assert "không sửa được" in text_of(await desk.look(doubtful))
+
+
+async def test_the_story_of_the_dossier_marks_the_correction_and_names_who_made_it(desk):
+    delivery = await desk.failed()
+    await desk.send(delivery, confirmed="1", **{"field./channel": "online"})
+    story = text_of(await desk.browser.get("/console/dossiers/H99-1"))
+    assert "Đã sửa tay" in story
+    assert "sửa rồi gửi lại" in story
+    history = text_of(await desk.browser.get("/console/actions?action=edit"))
+    assert WHY in history
