@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from markupsafe import Markup, escape
 
-Kind = Literal["plain", "good", "warn", "bad"]
+Kind = Literal["plain", "good", "warn", "bad", "quiet"]
 WIDTH, HEIGHT = 600, 120
 _EDGE = 2.0  # so that a line at the very top or bottom is not cut in half
 _GAP = 0.2  # of a bar's place

@@ -132,7 +132,7 @@ def _late(visit: Visit, lag: DestinationLag, view: DestinationView) -> dict[str,
         ("gateway", count.gateway, "bad"),
         ("source", count.source, "warn"),
         ("partner", count.partner, "good"),
-        ("before_start", count.before_start, "plain"),
+        ("before_start", count.before_start, "quiet"),
     )
     parts = [Part(_part(visit, name, value), value, kind) for name, value, kind in cut if value]
     words = say(visit.language, "overview.late_words", shown=count.shown, title=title_of(visit, view))
