@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 
 from gateway.console.page import Language
+from gateway.console.phrases import foreign, told
 from gateway.console.words import said, say
 
 VIETNAM = timezone(timedelta(hours=7))
@@ -70,15 +71,18 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _tools(language: Language) -> Mapping[str, Callable[..., str]]:
+def _tools(language: Language) -> Mapping[str, Callable[..., str | bool]]:
     return {
         "t": functools.partial(say, language),
         "code": functools.partial(said, language),
         "duration": functools.partial(duration, language),
+        "spoken": functools.partial(told, language),
+        "foreign": functools.partial(foreign, language),
     }
 
 
 def render(template: str, language: Language, values: Mapping[str, Any]) -> bytes:
-    """The page. ``t(key, …)`` says words, ``code(key, otherwise)`` those of a code that may be unknown."""
+    """The page. ``t(key, …)`` says words, ``code(key, otherwise)`` those of a code that may be
+    unknown, ``spoken(text)`` what the gateway has written in English, ``foreign(text)`` whether it stays so."""
     page = _environment().get_template(template)
     return page.render({**values, **_tools(language), "language": language}).encode()

@@ -88,7 +88,7 @@ async def test_locked_account_is_unlocked(world, admin):
     other = world.browser(peer="127.0.0.5")
     for _ in range(5):
         await other.sign_in("binh", "sai")
-    assert "Tạm khoá đến" in text_of(await admin.get("/console/accounts"))
+    assert "Tạm khóa đến" in text_of(await admin.get("/console/accounts"))
     await admin.post("/console/accounts/binh/unlock", reason="chính chủ")
     assert (await other.sign_in("binh")).status_code == 303
 

@@ -38,7 +38,7 @@ async def finished_unheard(world, code, *, hours_left):
 @pytest.mark.parametrize(
     ("language", "nothing", "why"),
     [
-        ("vi", "Không có hồ sơ nào có nguy cơ", "nơi đó chưa xác nhận bước kết thúc"),
+        ("vi", "Không có hồ sơ nào có nguy cơ", "hệ thống nhận chưa xác nhận bước kết thúc"),
         ("en", "No dossier is at risk", "its end is not acknowledged there"),
     ],
 )

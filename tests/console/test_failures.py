@@ -268,7 +268,7 @@ async def test_lane_is_held_and_released_with_its_effect(desk):
     assert "Nếu giữ: 2 việc trên đây dừng lại" in text_of(await desk.browser.get(here))
     await desk.browser.post(here, verb="hold", reason="người dân khiếu nại")
     page = text_of(await desk.browser.get(here))
-    assert "Nếu thả: card (v1) đi trước, rồi 1 việc sau" in page
+    assert "Nếu bỏ giữ: card (v1) đi trước, rồi 1 việc sau" in page
     assert "người dân khiếu nại" in page
     assert "H99-1" in text_of(await desk.browser.get("/console/lanes?state=held"))
     assert (await desk.browser.post(here, verb="hold", reason="lần nữa")).status_code == 409

@@ -248,7 +248,7 @@ async def test_decision_about_what_does_not_fit_goes_to_a_second_person(small):
     }
     before = await small.browser.post(f"{page}/decide", **wish)
     assert before.status_code == 200
-    assert "dù nền tảng không nói vậy" in text_of(before)
+    assert "dù nền tảng chưa ghi nhận" in text_of(before)
     approval = await small.sent(f"{page}/decide", **wish, confirmed="true")
     said = text_of(await small.read(approval))
     assert "Ghi nhận đã nộp theo chứng từ" in said

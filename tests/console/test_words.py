@@ -1,0 +1,120 @@
+"""The words of the console: complete in both languages, all used, with the same placeholders; English phrases in Vietnamese."""
+
+import re
+import string
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import gateway.console
+from gateway.api.problem import KINDS
+from gateway.console.phrases import PHRASES, foreign, told
+from gateway.console.words import LANGUAGES, catalogue
+from gateway.deadlines.policy import shipped_policies
+
+FOLDER = Path(gateway.console.__file__).parent
+SOURCES = [*FOLDER.rglob("*.py"), *FOLDER.rglob("*.html")]
+TEXT = "\n".join(each.read_text(encoding="utf-8") for each in sorted(SOURCES))
+AREAS = {key.partition(".")[0] for key in catalogue()}
+_QUOTED = re.compile(r"""["']([a-z_0-9]+)\.([\w.]*)["']""")
+_COMPOSED = re.compile(r"""["']([a-z_0-9]+)\.([\w.]*)["'] ~""")
+_FORMATTED = re.compile(r"""f["']([a-z_0-9]+)\.([\w.]*)\{""")
+VIETNAMESE = re.compile(
+    "[ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ]", re.IGNORECASE
+)
+
+
+def whole():
+    """Keys that stand in the sources as they are."""
+    return {f"{area}.{rest}" for area, rest in _QUOTED.findall(TEXT) if area in AREAS}
+
+
+def beginnings():
+    """What composed keys begin with."""
+    found = {*_COMPOSED.findall(TEXT), *_FORMATTED.findall(TEXT)}
+    return tuple(f"{area}.{rest}" for area, rest in found if area in AREAS)
+
+
+def fields(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def test_words_are_in_both_languages():
+    lacking = {key for key, words in catalogue().items() if set(words) != set(LANGUAGES)}
+    empty = {
+        key
+        for key, words in catalogue().items()
+        if any(not each or each != each.strip() for each in words.values())
+    }
+    assert lacking | empty == set()
+
+
+def test_placeholders_are_the_same_in_both_languages():
+    differing = {
+        key: words for key, words in catalogue().items() if fields(words["vi"]) != fields(words["en"])
+    }
+    assert differing == {}
+
+
+def test_vietnamese_words_are_spelt_in_one_way():
+    older = re.compile(r"\b(?:kh|h|x|th|t|ho|m)o[áàảãạ]\b|\bhuỷ\b|\buỷ\b|\bthuỷ\b", re.IGNORECASE)
+    assert {key for key, words in catalogue().items() if older.search(words["vi"])} == set()
+
+
+def test_no_english_words_have_vietnamese_letters():
+    mixed = {key for key, words in catalogue().items() if VIETNAMESE.search(words["en"])}
+    assert mixed <= OFFICIAL
+
+
+def test_every_key_is_used():
+    used, composed = whole(), beginnings()
+    phrases = {each.key for each in PHRASES}
+    unused = {key for key in catalogue() if key not in used | phrases and not key.startswith(composed)}
+    assert unused == set()
+
+
+def test_every_key_that_is_named_is_there():
+    named = set(re.findall(r"""\bt\(\s*["']([a-z_]+\.[\w.]+)["']\s*[,)]""", TEXT))
+    assert named - set(catalogue()) == set()
+
+
+def test_every_refusal_says_what_to_do():
+    missing = {code for code in KINDS if f"problem.{code}" not in catalogue()}
+    assert missing | {code for code in KINDS if f"problem.do_{code}" not in catalogue()} == set()
+
+
+@pytest.mark.parametrize(
+    ("english", "vietnamese"),
+    [
+        ("until 2026-12-23T00:20:54+00:00", "đến hết 23/12/2026"),
+        ("until 2026-12-22T18:20:54+00:00", "đến hết 23/12/2026"),
+        ("the dossier is not over: it is processing", "hồ sơ chưa kết thúc (đang ở trạng thái "),
+        ("no connection: ConnectionRefusedError: [Errno 111] Connection refused", "không kết nối được"),
+        ("approval 12 is declined already, by console/binh", "Yêu cầu số 12 đã có kết quả: không đồng ý."),
+    ],
+)
+def test_what_the_gateway_says_in_english_is_said_in_vietnamese(english, vietnamese):
+    assert told("vi", english).startswith(vietnamese)
+    assert told("en", english) == english
+
+
+def test_sources_of_the_shipped_rules_are_said_in_vietnamese():
+    source = shipped_policies().policy_for("1.000001", date(2026, 3, 2)).source
+    assert told("vi", source).startswith("Nghị định 61/2018/NĐ-CP, Điều 19 khoản 4: tính lại thời hạn từ đầu")
+
+
+def test_what_nobody_has_translated_is_marked_as_english():
+    assert foreign("vi", "something quite new")
+    assert told("vi", "something quite new") == "something quite new"
+    assert not foreign("en", "something quite new")
+    assert not foreign("vi", "đã xong")
+
+
+@pytest.mark.parametrize("phrase", PHRASES, ids=lambda each: each.key)
+def test_every_phrase_has_words_for_what_it_finds(phrase):
+    assert fields(catalogue()[phrase.key]["vi"]) <= set(phrase.sentence.groupindex)
+
+
+OFFICIAL = {"layout.language", "reconciliation.file_columns"}
+"""Keys whose English words are Vietnamese, which the templates mark as such."""
