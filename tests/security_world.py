@@ -26,6 +26,7 @@ from tests.api_world import Board, record
 from tests.storage.payment_rows import T0, Book
 
 HOSTILE = "=1+1\"'><script>alert(1)</script><b data-canary onclick=alert(1)>\u202e</b>{{7*7}}"
+FIRST = "cau dau tien chi dung mot lan"
 PASSWORD = "mot cau dai kho doan 12"
 ROLES = ("submitter", "operator", "auditor", "administrator")
 SECRETS = {
@@ -45,10 +46,14 @@ PROGRAM = """
     from gateway.bootstrap import open_gateway
     from gateway.console.app import faces
     from gateway.port import Secret
+    from gateway.accounts.passwords import passwords
     from gateway.settings import ApprovalSettings, WebhookSettings
+    from gateway.storage.account_orders import AddAccount, manage_account
+    from gateway.storage.accounts import NewAccount
+    from gateway.storage.scopes import Role
     from gateway.telemetry import configure_logging
     from tests.api_world import BOARD, World, settings
-    from tests.security_world import HostileBoard, HostilePartner, SECRETS
+    from tests.security_world import FIRST, HOSTILE, HostileBoard, HostilePartner, SECRETS
 
     async def main():
         configure_logging("info", "json")
@@ -59,6 +64,15 @@ PROGRAM = """
         partner = HostilePartner()
         gateway = await open_gateway(chosen, transports={BOARD: partner}, extra={BOARD: HostileBoard()})
         world = World(gateway, partner)
+        administrator = NewAccount(
+            name="mau.administrator",
+            display_name=HOSTILE,
+            roles=frozenset({Role.ADMINISTRATOR}),
+            password_hash=passwords().hash_now(FIRST),
+            must_change=True,
+        )
+        order = AddAccount(actor="cli:mau", reason="", now=gateway.hub.clock(), new=administrator)
+        await gateway.database.write(lambda tx: manage_account(tx, order))
         print(await world.add_client("all"), flush=True)
         await serve(gateway, started=lambda address: print(address, flush=True), faces=faces)
         await world.close()
@@ -141,7 +155,8 @@ class Served:
 
     def enter(self, name: str, *roles: str) -> httpx.Client:
         """A browser that has signed in to a fresh account with a password of its own."""
-        first, browser = self.add(name, *roles), self.browser()
+        first = FIRST if "administrator" in roles else self.add(name, *roles)
+        browser = self.browser()
         sent = {"name": name, "current": first, "wanted": PASSWORD, "again": PASSWORD, "next": ""}
         path = "/console/new-password"
         answer = browser.post(path, data={**sent, "csrf": word_of(browser, path)})

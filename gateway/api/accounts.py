@@ -36,6 +36,7 @@ from gateway.storage.account_orders import (
 )
 from gateway.storage.accounts import NAME, Account, NewAccount, find_account, list_accounts, scopes_of
 from gateway.storage.clients import Scope
+from gateway.storage.oversight import Dangerous
 from gateway.storage.scopes import Role
 from gateway.storage.sessions import Session, list_sessions
 
@@ -107,7 +108,8 @@ async def create_account(api: Api, call: Call) -> Answer:
     own = _own(call)
     if not _is_person(call):
         _require_own(call, scopes_of(named), f"give account {body.name}")
-    elif lacking(named, own) and body.reason is None:
+    beyond = not scopes_of(named) <= own
+    if body.reason is None and (beyond or (lacking(named, own) and _needs_two(api))):
         raise _no_reason(body.name)
     shown, hashed = await _password(body.password, body.name)
     new = NewAccount(
@@ -145,6 +147,7 @@ async def set_password(api: Api, call: Call) -> Answer:
     if not found.password:
         raise ConflictError(f"account {name} signs in at the identity provider and has no password here")
     _require_own(call, found.scopes, f"take over account {name}, which has")
+    _require_no_second(api, call, found)
     shown, hashed = await _password(body.password, name)
     order = SetPassword(actor=call.actor, reason=body.reason, now=api.now, account=name, password_hash=hashed)
     return Answer(value=msgspec.structs.replace(await _manage(api, order), password=shown))
@@ -165,7 +168,8 @@ async def disable_account(api: Api, call: Call) -> Answer:
 async def enable_account(api: Api, call: Call) -> Answer:
     """Undo a disabling."""
     name = _name(call)
-    _require_own(call, (await _found(api, name)).scopes, f"enable account {name}, which has")
+    found = await _found(api, name)
+    _require_own(call, found.scopes, f"enable account {name}, which has")
     return await _done(api, EnableAccount(account=name, **_why(api, call)))
 
 
@@ -252,6 +256,21 @@ async def _password(given: str | None, name: str) -> tuple[str | None, str]:
 def _is_person(call: Call) -> bool:
     """Whether a person of the console asks; API clients give what they have themselves, and nothing else."""
     return call.client.startswith("console/")
+
+
+def _needs_two(api: Api) -> bool:
+    return Dangerous.GRANT in api.gateway.database.oversight.required
+
+
+def _require_no_second(api: Api, call: Call, found: Account) -> None:
+    """Refuse (403) to take over somebody who decides about roles: that would be one's own second person."""
+    other = call.client != f"console/{found.name}"
+    if other and Scope.CLIENTS_MANAGE in found.scopes and _needs_two(api):
+        raise Refused(
+            "forbidden",
+            f"account {found.name} decides about roles, so nobody else gives it a password; use the command line on the "
+            "machine",
+        )
 
 
 def _own(call: Call) -> frozenset[Scope]:

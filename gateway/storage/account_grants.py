@@ -1,7 +1,8 @@
 """Roles that whoever gives them does not have: given with the word of a second person (four eyes).
 
 Invariant: rights grow beyond the giver's own only by an approval of exactly these roles for exactly this account; the
-account itself is nobody's second person (``gateway.storage.approvals``).
+account itself is nobody's second person (``gateway.storage.approvals``). Nobody makes its own second person: the right to
+decide about roles is never given by one person alone, either.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
 
 def lacking(named: frozenset[Role], own: frozenset[Scope]) -> frozenset[Role]:
-    """The roles among ``named`` whose rights ``own`` does not have."""
-    return frozenset(role for role in named if not scopes_of(frozenset({role})) <= own)
+    """The roles among ``named`` that somebody with the rights ``own`` does not give alone."""
+    given = {role: scopes_of(frozenset({role})) for role in named}
+    return frozenset(
+        role for role, scopes in given.items() if not scopes <= own or Scope.CLIENTS_MANAGE in scopes
+    )
 
 
 def give_roles(
@@ -32,7 +36,8 @@ def give_roles(
     """Change roles in the name of somebody with the rights ``own``; return ApprovalRequired from the unit, so that the
     request is kept. ConflictError, NotFoundError."""
     found = require_account(transaction, order.account)
-    if scopes_of(order.roles) <= found.scopes | own:
+    more = scopes_of(order.roles) - found.scopes
+    if more <= own and Scope.CLIENTS_MANAGE not in more:
         return manage_account(transaction, order)
     permit = approved(
         transaction,

@@ -150,3 +150,20 @@ async def test_nobody_proposes_roles_for_itself(world):
     answer = await first.post("/console/accounts/quan.tri/roles", reason=WHY, roles=["operator"])
     assert answer.status_code == 409
     assert await world.rows("approval") == []
+
+
+async def test_nobody_makes_its_own_second_person(world):
+    """One administrator makes another of the same hands, or takes one over, to approve what it has asked for itself."""
+    first = await browser_of(world, "quan.tri")
+    page = await proposed(world, first)
+    made = await first.post("/console/accounts", name="con.roi", roles=["administrator"], reason=WHY)
+    assert made.status_code == 200
+    assert await roles_of(world, "con.roi") == ""
+    await world.add("khac", Role.SUBMITTER)
+    raised = await first.post("/console/accounts/khac/roles", reason=WHY, roles=["administrator"])
+    assert raised.status_code in {403, 428}
+    assert await roles_of(world, "khac") == "role:submitter"
+    taken = await first.post("/console/accounts/binh/password", reason=WHY)
+    assert taken.status_code == 403
+    assert (await world.browser().sign_in("binh")).status_code == 303
+    assert (await say(await browser_of(world, "binh"), page, "approve")).status_code == 303

@@ -1,5 +1,7 @@
 """A crawl with every role and with nobody: every link and every form of every page, over a real socket."""
 
+import csv
+import io
 import re
 
 import pytest
@@ -206,3 +208,11 @@ def test_canaries_have_been_where_it_hurts(served):
     pages = "".join(answer.text for _, answer in seen_by(served, "operator"))
     assert pages.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20
     assert HOSTILE not in pages
+
+
+def test_no_cell_of_a_file_runs_in_a_spreadsheet(served):
+    answer = served.as_("auditor").get("/console/actions/file")
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    cells = [cell for row in csv.reader(io.StringIO(answer.text.lstrip("\ufeff"))) for cell in row]
+    assert any("=1+1" in cell for cell in cells)
+    assert [cell for cell in cells if cell.startswith(("=", "+", "@", "\t", "\r"))] == []
