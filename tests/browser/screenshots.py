@@ -66,7 +66,9 @@ def _take(browser: object, house: House, seeded: Seeded, language: str) -> None:
         )
         if account not in people:
             people[account] = Person(browser, house, account, language=language)
-        people[account].open(seeded.address(page))
+        status = people[account].open(seeded.address(page))
+        if status != 200:
+            sys.exit(f"{page.path} answered {status}")
         picture = Image.open(io.BytesIO(people[account].page.screenshot(full_page=True)))
         cut = picture.crop((0, 0, DESK, min(picture.height, HIGHEST))).convert("RGB")
         cut.quantize(COLOURS, dither=Image.Dither.NONE).save(target / f"{_name(page)}.png", optimize=True)
