@@ -121,7 +121,7 @@ def restore(wanted: Restore, order: Instruction, told: Told) -> Restored:
             try:
                 marked = _into_file(wanted.backup / manifest.database, fresh, marking)
                 kept = None if existing is None else _put_aside(existing)
-                fresh.rename(target)
+                fresh.replace(target)
                 synchronise(target.parent)
             finally:
                 for end in (*_BESIDE, ".lock"):
@@ -246,12 +246,16 @@ def _require_older(url: str, manifest: Manifest) -> None:
 
 
 def _put_aside(target: Path) -> Path:
+    """Keep what is there under another name, too. The file itself stays where it is until the restored one takes its
+    place in one step, so that a gateway started in between never finds nothing and makes an empty database."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    kept = Path(f"{target}.before-{stamp}")
+    kept.hardlink_to(target)
     for end in _BESIDE:
         beside = Path(f"{target}{end}")
-        if beside.exists():
-            beside.rename(f"{target}.before-{stamp}{end}")
-    return Path(f"{target}.before-{stamp}")
+        if end and beside.exists():
+            beside.rename(f"{kept}{end}")
+    return kept
 
 
 def _missing_keys(wanted: Restore) -> list[Path]:
