@@ -61,7 +61,9 @@ payment_request.append_constraint(
 Index("ix_payment_request_dossier_code", payment_request.c.dossier_code)
 Index("ix_payment_request_created_at", payment_request.c.created_at)
 Index("ix_payment_request_state", payment_request.c.state, payment_request.c.created_at, payment_request.c.id)
-Index("ix_payment_request_amount", payment_request.c.amount, payment_request.c.created_at, payment_request.c.id)
+Index(
+    "ix_payment_request_amount", payment_request.c.amount, payment_request.c.created_at, payment_request.c.id
+)
 
 payment_attempt = Table(
     "payment_attempt",

@@ -334,7 +334,9 @@ def test_every_metric_that_the_runbook_names_exists():
     metrics = [value for value in vars(telemetry).values() if isinstance(value, kinds)]
     names = {f"{each._name}_total" if isinstance(each, kinds[0]) else each._name for each in metrics}
     series = {f"{name}{suffix}" for name in names for suffix in ("", "_bucket", "_count", "_sum")}
-    assert set(re.findall(r"lienthong_\w+", TEXT["docs/operations.md"])) <= series  # the rest: docs/metrics.md
+    assert (
+        set(re.findall(r"lienthong_\w+", TEXT["docs/operations.md"])) <= series
+    )  # the rest: docs/metrics.md
 
 
 def test_excerpt_of_the_demo_has_the_demos_own_words():
