@@ -1,4 +1,7 @@
-"""One Chromium for the session, and people who have signed in with it.
+"""One Chromium a module, and people who have signed in with it.
+
+Invariant: what leads it keeps an event loop running in its thread, so it ends with the module: asynchronous tests of other
+modules in the same process could not run beside it.
 
 Where there is no Chromium, every test that wants one is skipped, and says why.
 """
@@ -16,7 +19,7 @@ from tests.browser.person import Person
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
     """A browser without a screen."""
     playwright = pytest.importorskip(
