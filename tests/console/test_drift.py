@@ -129,10 +129,10 @@ async def test_what_is_ours_to_blame_is_said_so(world, browser):
     item = Findings(run=1, destination=PORTAL, dossier="H99-9", now=to_micros(NOW), found=(found,))
     await world.gateway.database.apply(record_findings, item)
     page = await browser.get("/console/drift?dossier=H99-9")
-    assert "Lỗi của hệ thống liên thông" in text_of(page)
+    assert "Lỗi phía ta" in text_of(page)
     assert "<script>alert" not in page.text
     row = await only(world, "MISSING_THERE")
-    assert "đáng ra phải gửi" in text_of(await browser.get(f"/console/drift/{row.id}"))
+    assert "lẽ ra phải gửi" in text_of(await browser.get(f"/console/drift/{row.id}"))
 
 
 async def test_auditor_sees_and_orders_nothing(world):
