@@ -129,7 +129,7 @@ def test_auditor_s_commands_do_what_the_page_shows(page, tmp_path):
     assert [(each.returncode, each.stderr) for each in ran if each.returncode] == []
     told = "\n".join(each.stdout for each in ran)
     for shown in (
-        "HOLDS: 16 checks, 0 failed",
+        "HOLDS: 17 checks, 0 failed",
         "CONTAINER_DAMAGED",
         "DOES NOT HOLD: 1 checks, 1 failed",
         "exit code 1",
