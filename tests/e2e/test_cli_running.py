@@ -18,6 +18,11 @@ LINES = 60
 WHY = ("--reason", "the applicant asks", "--personal")
 
 
+def two_live_and_nothing_waits(seen):
+    (portal, *_) = seen["destinations"]
+    return len(seen["totals"]["workers"]) == 2 and portal["last_success_at"] and not portal["backlog"]
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A gateway at work: some dossiers delivered, one refused by the portal for ever."""
@@ -277,14 +282,7 @@ def test_on_postgresql_workers_and_commands_share_the_database(tmp_path, postgre
         with running("work", "--no-upgrade", "-c", config), running("work", "--no-upgrade", "-c", config):
             ran = lienthong("import", "-", "--json", "-c", config, stdin=some_dossiers(20))
             assert ran.code == 0, ran.err
-            seen = until(
-                lambda: [
-                    each
-                    for each in [lienthong("status", "--json", "-c", config).json]
-                    if each["destinations"][0]["last_success_at"] and not each["destinations"][0]["backlog"]
-                ]
-            )
-            assert len(seen[0]["totals"]["workers"]) == 2
+            until(lambda: two_live_and_nothing_waits(lienthong("status", "--json", "-c", config).json))
             about = ("national_portal", first_code(), "--reason", "kiểm tra", "-c", config)
             assert lienthong("deliveries", "hold", *about).code == 0
             assert lienthong("deliveries", "release", *about).code == 0

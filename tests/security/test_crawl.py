@@ -174,8 +174,8 @@ def test_no_form_does_anything_without_its_word(served, role):
     word = word_of(browser)
     forms = posts_of(served, role)
     assert len(forms) > (15 if role == "operator" else 2)
-    before, wrong = served.rows(*CHANGED), []
     other = word_of(served.as_("auditor" if role != "auditor" else "operator"))
+    before, wrong = served.rows(*CHANGED), []
     for address, fields in forms:
         given = [(name, value or "abc") for name, value in fields if name != "csrf"]
         plain = "&".join(f"{name}={value}" for name, value in given)

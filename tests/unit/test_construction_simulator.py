@@ -419,7 +419,7 @@ async def test_certificates_are_good_expired_revoked_or_unknown():
         held = await world.ask("TraCuuChungChiHanhNghe", SoDinhDanh="000000000001")
 
         assert states == {"1": "1", "0": "201", "8": "2", "9": "3"}
-        assert held.ChungChi[0].MaSoChungChi == "XXX-00000001"
+        assert held.ChungChi[0].MaSoChungChi == "MAU-00000001"
 
 
 @pytest.mark.parametrize(("kind", "size"), [("1", 3), ("2", 6), ("3", 5), ("4", 25), ("5", 3), ("6", 2)])
