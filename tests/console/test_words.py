@@ -1,5 +1,6 @@
 """The words of the console: complete in both languages, all used, with the same placeholders; English phrases in Vietnamese."""
 
+import itertools
 import re
 import string
 from datetime import date
@@ -10,7 +11,7 @@ import pytest
 import gateway.console
 from gateway.api.problem import KINDS
 from gateway.console.phrases import PHRASES, foreign, told
-from gateway.console.words import LANGUAGES, catalogue
+from gateway.console.words import LANGUAGES, catalogue, say
 from gateway.deadlines.policy import shipped_policies
 
 FOLDER = Path(gateway.console.__file__).parent
@@ -55,6 +56,62 @@ def test_placeholders_are_the_same_in_both_languages():
         key: words for key, words in catalogue().items() if fields(words["vi"]) != fields(words["en"])
     }
     assert differing == {}
+
+
+def counted(text):
+    """What follows each number in ``text``, up to where something else begins: (name, words)."""
+    pieces = [*string.Formatter().parse(text)]
+    for (_, name, spec, _), (following, *_) in itertools.pairwise([*pieces, ("", None, None, None)]):
+        if name in NUMBERS and not spec:
+            yield name, re.split(r"[^\w '-]", following)[0].split()
+
+
+def test_every_placeholder_is_a_number_or_is_not():
+    named = {name for words in catalogue().values() for name in fields(words["en"])}
+    assert named == NUMBERS | NAMED
+    assert set() == NUMBERS & NAMED
+
+
+def test_english_words_of_a_number_have_their_singular():
+    lacking = {
+        key: (name, plural)
+        for key, words in catalogue().items()
+        if key not in NOT_OF_THE_NUMBER
+        for name, following in counted(words["en"])
+        if (plural := [each for each in following if PLURAL.fullmatch(each)])
+    }
+    assert lacking == {}
+
+
+def test_forms_of_a_number_are_those_of_one_and_of_many():
+    forms = {
+        key: [spec for _, _, spec, _ in string.Formatter().parse(words["en"]) if spec]
+        for key, words in catalogue().items()
+    }
+    halves = [spec.split("|") for each in forms.values() for spec in each]
+    assert halves
+    assert all(len(each) == 2 and each[0] != each[1] and all(each) for each in halves)
+    assert {key for key, words in catalogue().items() if "|" in words["vi"]} == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "said"),
+    [
+        ("failures.summary", {"count": "1", "groups": "1"}, "1 delivery is stuck, of 1 cause."),
+        ("failures.summary", {"count": "1.000", "groups": "2"}, "1.000 deliveries are stuck, of 2 causes."),
+        ("failures.summary", {"count": 0, "groups": 0}, "0 deliveries are stuck, of 0 causes."),
+        ("jobs.cron_every_minutes", {"number": 1}, "Every minute"),
+        ("jobs.cron_every_minutes", {"number": "15"}, "Every 15 minutes"),
+        ("payments.questions", {"count": 1}, "asked once"),
+        ("payments.questions", {"count": 3}, "asked 3 times"),
+    ],
+)
+def test_english_words_go_by_their_number(key, values, said):
+    assert say("en", key, **values) == said
+
+
+def test_values_with_braces_and_bars_are_said_as_they_are():
+    assert say("en", "accounts.revoked", count=1, name="{count:a|b}") == "1 session of {count:a|b} ended."
 
 
 def test_vietnamese_words_are_spelt_in_one_way():
@@ -118,3 +175,21 @@ def test_every_phrase_has_words_for_what_it_finds(phrase):
 
 OFFICIAL = {"layout.language", "reconciliation.file_columns"}
 """Keys whose English words are Vietnamese, which the templates mark as such."""
+
+_NUMBERS = """
+    begun checked count days delivered denominator done dossiers entries failed failures goal groups hours kept lanes
+    least line looked minute minutes most ms now number numerator ours pace percent place proven pruned rate run sent
+    share shortest shown size status total under_way upto working working_days
+"""
+NUMBERS = set(_NUMBERS.split())
+"""Placeholders that numbers stand in for, in some of the words at least."""
+_NAMED = """
+    action amount asked at by calendar catalogue clock code connect cron cutoff day destination document dossier failure
+    field file first form here instant job key last left length longest months name names of operation parameters partner
+    read reference repeat right rules said scope since state target text time times title transaction trouble until version
+    who why worst
+"""
+NAMED = set(_NAMED.split())
+PLURAL = re.compile(r"(?!(?:is|was|has|its|this|less|ms)$)[a-z]+s|are|were|have|take|wait|fail|stop")
+NOT_OF_THE_NUMBER = {"phrases.parameters", "phrases.to_oneself"}
+"""A part of so many ("1 of the query parameters"), and a number that is a name ("Approval 1 gives")."""
