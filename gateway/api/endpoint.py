@@ -19,7 +19,7 @@ from gateway.api.access import require_scope
 from gateway.api.inputs import read_headers, read_path, read_query
 from gateway.api.perimeter import Trace, trace_of
 from gateway.api.problem import Refused
-from gateway.api.route import JSON, Answer, Call, NoInput, Route
+from gateway.api.route import JSON, OPERATOR, Answer, Call, NoInput, PersonHeaders, Route
 from gateway.api.service import Api
 from gateway.storage.clients import Principal
 
@@ -77,6 +77,7 @@ class Endpoint:
             scheme=scope.get("scheme", "http"),
             loopback=_is_loopback(scope, named),
             peer=(scope.get("client") or ("",))[0],
+            operator=_operator(row, named, pairs),
         )
 
     async def _known(self, row: Route, headers: Mapping[str, str], trace: Trace) -> Principal | None:
@@ -98,6 +99,13 @@ class Endpoint:
             return b""
         limit = self._api.settings.max_body_bytes if body.limit is None else body.limit(self._api)
         return bodies.decoded(body, await bodies.whole(receive, headers, limit))
+
+
+def _operator(row: Route, headers: Mapping[str, str], pairs: tuple[tuple[str, str], ...]) -> str | None:
+    """The person that a known client names; Refused (422) when the name is none, or there are two."""
+    if row.scope is None or OPERATOR not in headers:
+        return None
+    return read_headers(PersonHeaders, pairs).operator
 
 
 def _require_acceptable(row: Route, accept: str | None) -> None:

@@ -32,7 +32,10 @@ async def once(api: Api, call: Call, work: Callable[[], Awaitable[Answer]]) -> A
     key = call.headers_as(OnceHeaders).idempotency_key
     if key is None:
         return await work()
-    digest = hashlib.sha256(f"{call.method} {call.address}\n".encode() + _encoder.encode(call.body)).digest()
+    asked = (
+        f"{call.method} {call.address}\n{call.operator or ''}"  # another person's request is another request
+    )
+    digest = hashlib.sha256(asked.encode() + _encoder.encode(call.body)).digest()
     database = api.gateway.database
     kept = await database.read(functools.partial(kept_answer, client=call.client, key=key, digest=digest))
     if kept is not None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.api.inputs import PATH_PARTS, fields_of
+from gateway.api.inputs import PATH_PARTS, Field, fields_of
 from gateway.api.problem import KINDS, MEDIA_TYPE, Problem
-from gateway.api.route import JSON, Body, Route, Success
+from gateway.api.route import JSON, Body, PersonHeaders, Route, Success
 from gateway.storage.clients import Scope
 
 ORIGIN = "http://gateway.invalid"  # OpenAPI wants an absolute address; whoever serves the document knows it
@@ -99,7 +99,7 @@ def describe(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
         "components": {
             "schemas": schemas.components,
             "responses": {code: _problem_response(code, schemas) for code in KINDS},
-            "parameters": {"correlation": _CORRELATION},
+            "parameters": {"correlation": _CORRELATION, "operator": _operator(schemas)},
             "headers": {"correlation": {"description": "Names this answer in the log.", "schema": _TEXT}},
             "securitySchemes": _SECURITY,
         },
@@ -151,7 +151,7 @@ def _schema_of(kind: type) -> dict[str, Any]:
 
 
 def _types(routes: Sequence[Route]) -> list[Any]:
-    found: list[Any] = [Problem]
+    found: list[Any] = [Problem, *(field.kind for field in fields_of(PersonHeaders).values())]
     for route in routes:
         found += [success.kind for success in route.successes]
         if route.body is not None:
@@ -172,13 +172,23 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         "tags": [route.tag],
         "summary": route.summary,
         "description": route.description,
-        "parameters": [*_parameters(route, schemas), {"$ref": "#/components/parameters/correlation"}],
+        "parameters": [
+            *_parameters(route, schemas),
+            *([{"$ref": "#/components/parameters/operator"}] if route.scope is not None else []),
+            {"$ref": "#/components/parameters/correlation"},
+        ],
         "responses": _responses(route, schemas),
     }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _content_in(route.body, schemas)}
     operation["security"] = _security(route)
     return operation
+
+
+def _operator(schemas: _Schemas) -> dict[str, Any]:
+    """Who acts at the client: one declaration, since every route that knows its caller takes it."""
+    [row] = [_input("header", field, schemas) for field in fields_of(PersonHeaders).values()]
+    return row
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -204,11 +214,16 @@ def _parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any]]:
     for place, inputs in _inputs(route):
         defaults = {item.encode_name: item.default for item in msgspec.structs.fields(inputs)}
         for field in fields_of(inputs).values():
-            schema, description = _described(schemas.of(field.kind))
+            row = _input(place, field, schemas)
             if defaults[field.name] not in {None, msgspec.NODEFAULT, ""}:
-                schema["default"] = msgspec.to_builtins(defaults[field.name])
-            row = {"name": field.name, "in": place, "required": field.required, "schema": schema}
-            yield {**row, "description": description} if description else row
+                row["schema"]["default"] = msgspec.to_builtins(defaults[field.name])
+            yield row
+
+
+def _input(place: str, field: Field, schemas: _Schemas) -> dict[str, Any]:
+    schema, description = _described(schemas.of(field.kind))
+    row = {"name": field.name, "in": place, "required": field.required, "schema": schema}
+    return {**row, "description": description} if description else row
 
 
 def _inputs(route: Route) -> Iterator[tuple[str, type[msgspec.Struct]]]:

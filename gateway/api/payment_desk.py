@@ -16,7 +16,7 @@ from gateway.api.deliveries import Reason
 from gateway.api.inputs import HIGHEST_IDENTIFIER, Identifier
 from gateway.api.once import once
 from gateway.api.paging import Limit
-from gateway.api.payments import PaymentOrderBody, actor_of, payment_view
+from gateway.api.payments import PaymentOrderBody, payment_view
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call, Operator
 from gateway.api.service import Api
@@ -95,7 +95,7 @@ async def cancel_payment(api: Api, call: Call) -> Answer:
     """Ask for this money no more."""
     body = call.body_as(PaymentOrderBody)
     order = Cancel(
-        actor=actor_of(call, body.operator),
+        actor=call.actor,
         reason=body.reason,
         now=api.now,
         payment=int(call.path["payment"]),
@@ -110,7 +110,7 @@ async def fetch_receipt(api: Api, call: Call) -> Answer:
     if view.settlement is None:
         raise ConflictError(f"payment {view.id} is not paid, so there is no receipt of it")
     order = AskAgain(
-        actor=actor_of(call, body.operator),
+        actor=call.actor,
         reason=body.reason,
         now=api.now,
         attempt=int(view.settlement.attempt),
@@ -124,7 +124,7 @@ async def request_refund(api: Api, call: Call) -> Answer:
     async def work() -> Answer:
         body = call.body_as(RefundBody)
         order = RefundOrder(
-            actor=actor_of(call, body.operator),
+            actor=call.actor,
             reason=body.reason,
             now=api.now,
             payment=int(call.path["payment"]),
@@ -163,7 +163,7 @@ async def propose_decision(api: Api, call: Call) -> Answer:
     async def work() -> Answer:
         body = call.body_as(ProposalBody)
         order = Proposal(
-            actor=actor_of(call, body.operator),
+            actor=call.actor,
             reason=body.reason,
             now=api.now,
             attempt=_number(body.attempt, "/attempt"),
@@ -201,7 +201,7 @@ async def list_decisions(api: Api, call: Call) -> Answer:
 def _answer(api: Api, call: Call, what: str, verdict: Verdict) -> payment_orders.Answer:
     body = call.body_as(PaymentOrderBody)
     return payment_orders.Answer(
-        actor=actor_of(call, body.operator),
+        actor=call.actor,
         reason=body.reason,
         now=api.now,
         target=int(call.path[what]),

@@ -20,7 +20,6 @@ from gateway.api.preview import EncodedRequest, encoded
 from gateway.api.privacy import PersonalQuery, Sight, masked_payer, sees_people, writes
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call, Operator
-from gateway.api.route import actor_of as actor_named
 from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL, Code, DossierCode, FeeKind, Instant
 from gateway.domain.errors import NotFoundError
@@ -148,11 +147,6 @@ class PaymentOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     operator: Operator | None = None
 
 
-def actor_of(call: Call, operator: str | None) -> str:
-    """Who acts: the client, with the person that it names. Upper and lower case make no second person."""
-    return call.actor if operator is None else actor_named(call.client, operator)
-
-
 async def create_payment(api: Api, call: Call) -> Answer:
     """Ask for money for a dossier, or go on with what was asked for."""
 
@@ -195,7 +189,7 @@ def _wish(call: Call) -> PaymentWish:
     _require_payable(items)
     return PaymentWish(
         dossier=str(call.path["code"]),
-        actor=actor_of(call, body.operator),
+        actor=call.actor,
         purpose=body.purpose,
         destination=body.destination,
         items=None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta
 
+from gateway.api.problem import invalid
+from gateway.domain.violation import Violation
 from gateway.storage.clients import Principal, Scope
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 JSON = "application/json"
+OPERATOR = "x-operator"  # the name of the header below, as it is looked up
 
 
 class NoInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +40,7 @@ Operator: TypeAlias = Annotated[
 
 
 class PersonHeaders(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts, where it matters that it is a person: what the client calls this person."""
+    """Who acts at the client. Every row with a scope takes it; the endpoint reads it, not the row's ``headers``."""
 
     operator: Operator | None = msgspec.field(name="X-Operator", default=None)
 
@@ -69,7 +72,7 @@ class Success:
 @dataclass(slots=True, kw_only=True)
 class Call:
     """One request, read and checked. ``body``: bytes, or a value of the row's type. ``peer``: the address that the
-    connection comes from, whatever headers say."""
+    connection comes from, whatever headers say. ``operator``: the person that ``X-Operator`` names."""
 
     principal: Principal | None
     path: Mapping[str, str | int]
@@ -84,6 +87,7 @@ class Call:
     scheme: str
     loopback: bool
     peer: str
+    operator: str | None = None
 
     @property
     def client(self) -> str:
@@ -92,8 +96,9 @@ class Call:
 
     @property
     def actor(self) -> str:
-        """Who acts: the client, with the person that it names."""
-        return actor_of(self.client, getattr(self.headers, "operator", None))
+        """Who acts, for every history: the client, with the person that it names, in the header or where a body has a
+        place for it. Refused when these two are not the same person."""
+        return _actor_of(self.client, self.operator, getattr(self.body, "operator", None))
 
     def query_as(self, kind: type[_T]) -> _T:
         """The query parameters, of the row's type."""
@@ -108,9 +113,23 @@ class Call:
         return _as(self.body, kind)
 
 
-def actor_of(client: str, operator: str | None) -> str:
+def _actor_of(client: str, header: str | None, body: str | None) -> str:
     """A client with the person that it names; upper and lower case make no second person."""
-    return client if operator is None else f"{client}/{operator.lower()}"
+    named = {each.lower() for each in (header, body) if each is not None}
+    if not named:
+        return client
+    if len(named) > 1:
+        raise invalid(
+            "it names two people",
+            Violation(
+                pointer="/operator",
+                code="two_people",
+                got=str(body),
+                expected=f"{header}, as X-Operator says",
+                advice="name who acts once",
+            ),
+        )
+    return f"{client}/{named.pop()}"
 
 
 def _as(value: object, kind: type[_T]) -> _T:

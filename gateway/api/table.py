@@ -42,7 +42,7 @@ from gateway.api.overview import (
     get_status,
 )
 from gateway.api.payer import HTML, show_return
-from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.route import Body, Route, Success
 from gateway.api.table_accounts import ACCOUNTS
 from gateway.api.table_actions import ACTIONS
 from gateway.api.table_alarms import ALARMS
@@ -96,7 +96,6 @@ MESSAGES: tuple[Route, ...] = (
         ),
         handler=get_message,
         query=BodyQuery,
-        headers=PersonHeaders,
         successes=(
             Success(status=200, description="The entry.", kind=MessageDetail),
             Success(status=200, description="The bytes.", media_type=BYTES),

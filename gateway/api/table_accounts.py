@@ -20,7 +20,7 @@ from gateway.api.accounts import (
     unlock_account,
 )
 from gateway.api.deliveries import Reasoned
-from gateway.api.route import Body, Handler, PersonHeaders, Route, Success
+from gateway.api.route import Body, Handler, Route, Success
 from gateway.api.table_operations import action
 from gateway.storage.account_orders import AccountDone
 from gateway.storage.clients import Scope
@@ -72,7 +72,6 @@ ACCOUNTS: tuple[Route, ...] = (
             "`approvals.required` names `account.grant`; the account begins with the others."
         ),
         handler=create_account,
-        headers=PersonHeaders,
         body=Body(
             kind=NewAccountBody,
             example={"name": "tran.thi.mau", "display_name": "Trần Thị Mẫu", "roles": [Role.OPERATOR]},

@@ -15,7 +15,7 @@ from gateway.api.approvals import (
     get_approval,
     list_approvals,
 )
-from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.route import Body, Route, Success
 from gateway.api.table_operations import action
 from gateway.oversight.approvals import Decided
 from gateway.storage.approvals import Approval, digest_of
@@ -58,7 +58,6 @@ APPROVALS: tuple[Route, ...] = (
         ),
         handler=list_approvals,
         query=ApprovalQuery,
-        headers=PersonHeaders,
         successes=(
             Success(
                 status=200,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.api.delivery_edit import DeliveryContent, EditOrder, EditResult, edit_one, get_delivery_edit
 from gateway.api.privacy import PersonalQuery
-from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.route import Body, Route, Success
 from gateway.api.table_operations import action
 from gateway.storage.clients import Scope
 
@@ -22,7 +22,6 @@ DELIVERY_EDIT: tuple[Route, ...] = (
         ),
         handler=get_delivery_edit,
         query=PersonalQuery,
-        headers=PersonHeaders,
         successes=(Success(status=200, description="The content.", kind=DeliveryContent),),
     ),
     action(

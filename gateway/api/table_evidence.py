@@ -17,7 +17,7 @@ from gateway.api.evidence import (
     list_log_keys,
 )
 from gateway.api.log_state import LogState, VerificationOrder, get_log_state, get_verification, verify_log
-from gateway.api.route import Body, Handler, PersonHeaders, Route, Success
+from gateway.api.route import Body, Handler, Route, Success
 from gateway.evidence.cosigning import Cosigned
 from gateway.evidence.views import CheckpointDetail
 from gateway.messagelog.proofs import ConsistencyProof, EntryProof
@@ -133,7 +133,6 @@ EVIDENCE: tuple[Route, ...] = (
             "Who does not trust the gateway's machine runs `lienthong log verify` with keys and checkpoints from elsewhere."
         ),
         handler=verify_log,
-        headers=PersonHeaders,
         body=Body(kind=VerificationOrder, example={"scope": "new"}),
         successes=(
             Success(

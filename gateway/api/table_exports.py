@@ -13,7 +13,7 @@ from gateway.api.exports import (
     get_evidence_keys,
     verify_evidence,
 )
-from gateway.api.route import Body, PersonHeaders, Route, Success
+from gateway.api.route import Body, Route, Success
 from gateway.evidence.checks import Checked, CheckLine
 from gateway.evidence.desk import Exported
 from gateway.proof.lienthong_verify import MIME_TYPE
@@ -67,7 +67,6 @@ EXPORTS: tuple[Route, ...] = (
             "there is none yet, or more of it than is exported while the gateway runs."
         ),
         handler=export_evidence,
-        headers=PersonHeaders,
         body=Body(
             kind=ExportOrder,
             example={
@@ -96,7 +95,6 @@ EXPORTS: tuple[Route, ...] = (
         summary="Fetch exported evidence",
         description="The container, for whoever has exported it, within a quarter of an hour.",
         handler=fetch_export,
-        headers=PersonHeaders,
         successes=(Success(status=200, description="The container.", media_type=MIME_TYPE),),
     ),
     Route(

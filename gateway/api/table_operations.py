@@ -27,7 +27,7 @@ from gateway.api.destinations import (
     refresh_catalogue,
     resume_destination,
 )
-from gateway.api.route import Body, Handler, PersonHeaders, Route, Success
+from gateway.api.route import Body, Handler, Route, Success
 from gateway.delivery.catalogues import Refreshed
 from gateway.storage.clients import Scope
 from gateway.storage.orders import BulkDone, DeliveryDone, DestinationDone, LaneDone
@@ -59,7 +59,6 @@ def action(  # noqa: PLR0913 - the columns in which these rows differ
         summary=summary,
         description=description,
         handler=handler,
-        headers=PersonHeaders,
         body=body or Body(kind=Reasoned, example=_REASON),
         successes=(Success(status=200, description="Done.", kind=done),),
         problems=("unreadable", *problems),

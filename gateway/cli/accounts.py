@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.cli.options import AsJson, Changing, Way, examples, group, spread
+from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ def add(
     role: Roles,
     name: Annotated[str, typer.Option(help="The person's name; the account's if left out.")] = "",
     generate: Generate = False,
+    actor: Actor = None,
     way: Way,
     as_json: AsJson = False,
 ) -> None:
@@ -71,8 +72,8 @@ def add(
     new = NewAccount(
         name=account, display_name=name or account, roles=_roles(role), password_hash=hashed, must_change=True
     )
-    order = AddAccount(actor=actor_of(None), reason="", now=datetime.now(UTC), new=new)
-    _show(_manage(way, order, password), password if generate else None, as_json=as_json)
+    order = AddAccount(actor=actor_of(actor), reason="", now=datetime.now(UTC), new=new)
+    _show(_manage(way, order, password, operator=actor), password if generate else None, as_json=as_json)
 
 
 @app.command("list", epilog=examples("lienthong accounts list", "lienthong accounts list --json"))

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.cli.options import AsJson, Changing, Way, examples, group, spread
+from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, spread
 
 if TYPE_CHECKING:
     from gateway.cli.remote import Remote
@@ -57,6 +57,7 @@ def add(
     rate: Annotated[
         int | None, typer.Option(min=1, help="Requests a second; else the setting's.", show_default=False)
     ] = None,
+    actor: Actor = None,
     way: Way,
     as_json: AsJson = False,
 ) -> None:
@@ -68,8 +69,8 @@ def add(
     new = NewClient(
         id=client, name=name or client, scopes=_scopes(scope or []), roles=_roles(role or []), rate=rate
     )
-    order = AddClient(actor=actor_of(None), reason="", now=datetime.now(UTC), new=new)
-    _show(_manage(way, order), as_json=as_json)
+    order = AddClient(actor=actor_of(actor), reason="", now=datetime.now(UTC), new=new)
+    _show(_manage(way, order, actor), as_json=as_json)
 
 
 def _roles(given: list[str]) -> frozenset[Role]:

@@ -280,7 +280,7 @@ def apply(
         limit=limit,
         after=after,
     )
-    done = complete(_carried_out(by.way, request))
+    done = complete(_carried_out(by, request))
     if by.as_json:
         print_json(done)
     else:
@@ -289,7 +289,7 @@ def apply(
         raise typer.Exit(NO)
 
 
-async def _carried_out(way: Way, request: RepairRequest) -> RepairDone:
+async def _carried_out(by: Changing, request: RepairRequest) -> RepairDone:
     from gateway.cli.giving import give
     from gateway.statussync.repair import RepairDone
 
@@ -309,7 +309,12 @@ async def _carried_out(way: Way, request: RepairRequest) -> RepairDone:
     body["after"] = None if request.after is None else str(request.after)
     body["ids"] = [str(each) for each in request.ids]
     return await give(
-        way, lambda gateway: gateway.repairs.carry_out(request), "/v1/drift/apply", body, RepairDone
+        by.way,
+        lambda gateway: gateway.repairs.carry_out(request),
+        "/v1/drift/apply",
+        body,
+        RepairDone,
+        operator=by.actor,
     )
 
 
@@ -377,4 +382,6 @@ async def _tolerated(by: Changing, drift: int, until: datetime | None) -> Tolera
     order = Tolerance(drift=drift, until=end, **by.instruction)
     body = {"reason": order.reason, "until": None if end is None else end.isoformat()}
     path = f"/v1/drift/{drift}/tolerate"
-    return await give(by.way, lambda gateway: gateway.repairs.tolerate(order), path, body, Tolerated)
+    return await give(
+        by.way, lambda gateway: gateway.repairs.tolerate(order), path, body, Tolerated, operator=by.actor
+    )

@@ -93,7 +93,6 @@ def payments(
     """Reconcile a day's payments with the payment platform. Exit code 1: a difference is open, or a line unreadable."""
     from gateway.cli.exits import NO
     from gateway.cli.opening import run as complete
-    from gateway.cli.orders import actor_of
     from gateway.cli.report_screen import format_of
 
     chosen = _day(day)
@@ -105,7 +104,7 @@ def payments(
         raise typer.BadParameter(f"--file: there is no file {wish.file}")
     if wish.destination is not None:
         way.require_destination(wish.destination)
-    task = _Task(way, wish, chosen, actor_of(actor))
+    task = _Task(way, wish, chosen, actor)
     statement = complete(task.carried_out())
     _complain(task.bad, task.unread)
     _put_out(statement, shape, wish.output)
@@ -125,8 +124,11 @@ def _day(text: str | None) -> date:
 class _Task:
     """One reconciliation, here or through the API of a running gateway. ``bad``: lines that could not be read."""
 
-    def __init__(self, way: Way, wish: Wish, day: date, actor: str) -> None:
-        self._way, self._wish, self._day, self._actor = way, wish, day, actor
+    def __init__(self, way: Way, wish: Wish, day: date, operator: str | None) -> None:
+        from gateway.cli.orders import actor_of
+
+        self._way, self._wish, self._day, self._operator = way, wish, day, operator
+        self._actor = actor_of(operator)
         self.bad: list[BadLine] = []
         self.unread = 0
 
@@ -186,7 +188,7 @@ class _Task:
         way, wish = self._way, self._wish
         if wish.file is not None:
             await self._upload()
-        run = await run_through(way, self._order(), wait=True, quiet=True)
+        run = await run_through(way, self._order(), wait=True, quiet=True, operator=self._operator)
         _require_done(run)
         if wish.dry_run:
             items = msgspec.convert(run.summary["items"], list[Item])
@@ -215,7 +217,7 @@ class _Task:
             raise typer.BadParameter("--file with --url needs --destination")
         query = f"date={self._day.isoformat()}&destination={quote(wish.destination, safe='')}"
         path = f"/v1/payment-reconciliations/files?{query}&name={quote(wish.file.name, safe='')}"
-        async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+        async with connected(str(way.url), read_key(way.key, way.key_file), self._operator) as remote:
             answer = await remote.send(path, wish.file.read_bytes(), "application/octet-stream")
         taken = msgspec.json.decode(answer.body, type=TakenIn)
         self.bad, self.unread = taken.bad, taken.unread
@@ -298,4 +300,5 @@ async def _resolved(by: Changing, item: int) -> Resolved:
         path,
         {"reason": order.reason},
         Resolved,
+        operator=by.actor,
     )

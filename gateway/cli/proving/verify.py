@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from gateway.cli.options import AsJson, Way, examples, spread
+from gateway.cli.options import Actor, AsJson, Way, examples, spread
 from gateway.cli.proving.verify_there import verify_there
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def verify(
             "--all", help="With --url: the whole log, not what came since the gateway's last verification."
         ),
     ] = False,
+    actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
     """Hash everything again from the contents up: commitments, leaves, tree, checkpoints, stamps, cosignatures.
@@ -97,7 +98,7 @@ def verify(
         raise typer.BadParameter(
             "--checkpoint, --keys, --state, --tolerance and --witnesses are for verifying without --url"
         )
-    verify_there(way, "all" if whole else "new", as_json=as_json)
+    verify_there(way, "all" if whole else "new", actor, as_json=as_json)
 
 
 def _verify_here(settings: Settings, against: Against, *, as_json: bool) -> None:

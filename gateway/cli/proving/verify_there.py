@@ -19,13 +19,13 @@ PATH = "/v1/log/verifications"
 _EACH = 1.0
 
 
-def verify_there(way: Way, scope: Literal["new", "all"], *, as_json: bool) -> None:
+def verify_there(way: Way, scope: Literal["new", "all"], operator: str | None, *, as_json: bool) -> None:
     """Order a verification, follow it to its end, and say what it has found."""
     from gateway.cli.exits import NO
     from gateway.cli.opening import run
     from gateway.cli.screen import console, print_json, table
 
-    ended = run(_followed(way, scope))
+    ended = run(_followed(way, scope, operator))
     if as_json:
         print_json(ended)
     else:
@@ -35,11 +35,11 @@ def verify_there(way: Way, scope: Literal["new", "all"], *, as_json: bool) -> No
         raise typer.Exit(NO)
 
 
-async def _followed(way: Way, scope: str) -> RunView:
+async def _followed(way: Way, scope: str, operator: str | None) -> RunView:
     from gateway.cli.remote import connected, read_key
     from gateway.storage.queries_jobs import RunView
 
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
         found = await remote.post(PATH, {"scope": scope}, RunView)
         while found.state in {"queued", "running"}:
             await asyncio.sleep(_EACH)

@@ -93,7 +93,7 @@ def run(
         from_start=from_start,
     )
     try:
-        found = complete(_run(way, order, wait=wait, quiet=as_json))
+        found = complete(_run(way, order, actor, wait=wait, quiet=as_json))
     except (NotFoundError, RecordError) as fault:
         raise _usage(fault) from fault
     if as_json:
@@ -104,12 +104,12 @@ def run(
         raise typer.Exit(_code_of(found))
 
 
-async def _run(way: Way, order: RunOrder, *, wait: bool, quiet: bool) -> RunView:
+async def _run(way: Way, order: RunOrder, operator: str | None, *, wait: bool, quiet: bool) -> RunView:
     from gateway.cli.sync.running import run_here, run_through
 
     if way.url is None:
         return await run_here(way, order, quiet=quiet)
-    return await run_through(way, order, wait=wait, quiet=quiet)
+    return await run_through(way, order, wait=wait, quiet=quiet, operator=operator)
 
 
 def _parameters(given: list[str]) -> dict[str, str]:
@@ -234,7 +234,7 @@ async def _stopped(number: int, by: Changing) -> RunView:
     from gateway.cli.sync.doors import changing
 
     said = by.instruction
-    async with changing(by.way) as door:
+    async with changing(by.way, by.actor) as door:
         return await door.stop(number, actor=said["actor"], reason=said["reason"])
 
 
@@ -308,7 +308,7 @@ def schedule(
 ) -> None:
     """Show when jobs start; with options, change it over the configuration until it is reset."""
     from gateway.cli.opening import run as complete
-    from gateway.cli.orders import actor_of, require_reason
+    from gateway.cli.orders import require_reason
     from gateway.cli.screen import print_json
     from gateway.cli.sync.tables import print_schedule, print_schedules
     from gateway.domain.errors import NotFoundError, RecordError
@@ -320,7 +320,7 @@ def schedule(
         return
     try:
         if changing:
-            found = complete(_changed(way, name, change, (actor_of(actor), require_reason(reason))))
+            found = complete(_changed(way, name, change, (actor, require_reason(reason))))
         else:
             found = complete(_job(way, name))
     except (NotFoundError, RecordError) as fault:
@@ -335,19 +335,21 @@ async def _job(way: Way, name: str) -> JobView:
         return await door.view(name)
 
 
-async def _changed(way: Way, name: str, change: Change, by: tuple[str, str]) -> JobView:
+async def _changed(way: Way, name: str, change: Change, by: tuple[str | None, str]) -> JobView:
     """The job with its changed schedule; what an operator has set before and is not named stays."""
     from msgspec.structs import asdict
 
+    from gateway.cli.orders import actor_of
     from gateway.cli.sync.doors import changing
     from gateway.jobs.service import NewSchedule
 
-    actor, reason = by
-    async with changing(way) as door:
+    operator, reason = by
+    async with changing(way, operator) as door:
         override = (await door.view(name)).schedule.override
         kept = {} if override is None or change.reset else asdict(override)
         fields = kept | change.fields
-        order = NewSchedule(job=name, actor=actor, reason=reason, dry_run=change.dry_run, **fields)
+        fields |= {"actor": actor_of(operator), "reason": reason, "dry_run": change.dry_run}
+        order = NewSchedule(job=name, **fields)
         return await door.reschedule(order)
 
 

@@ -86,12 +86,12 @@ class Through:
         return await self._remote.post(f"{_job(order.job)}/runs", body, RunView)
 
     async def stop(self, run: int, *, actor: str, reason: str) -> RunView:
-        """Ask a run to end; the actor is the key's client."""
+        """Ask a run to end; the actor is the key's client, with the person of this door."""
         del actor
         return await self._remote.post(f"/v1/runs/{run}/stop", {"reason": reason}, RunView)
 
     async def reschedule(self, order: NewSchedule) -> JobView:
-        """Set a schedule over the configured one; the actor is the key's client."""
+        """Set a schedule over the configured one; the actor is the key's client, with the person of this door."""
         body = msgspec.structs.asdict(order)
         del body["job"], body["actor"]
         return await self._remote.put(f"{_job(order.job)}/schedule", body, JobView)
@@ -102,9 +102,9 @@ def _job(name: str) -> str:
 
 
 @asynccontextmanager
-async def through(way: Way) -> AsyncIterator[Through]:
-    """The API at the way's address."""
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
+async def through(way: Way, operator: str | None = None) -> AsyncIterator[Through]:
+    """The API at the way's address, in the name of ``operator``."""
+    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
         yield Through(remote)
 
 
@@ -120,10 +120,10 @@ async def looking(way: Way) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def changing(way: Way) -> AsyncIterator[Door]:
+async def changing(way: Way, operator: str | None = None) -> AsyncIterator[Door]:
     """The jobs, to change something: on the database if no gateway holds it, or through the API."""
     if way.url is not None:
-        async with through(way) as door:
+        async with through(way, operator) as door:
             yield door
         return
     async with on_database(way) as jobs:

@@ -29,9 +29,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Look = Callable[[], Awaitable[RunView]]
 
 
-async def run_through(way: Way, order: RunOrder, *, wait: bool, quiet: bool) -> RunView:
-    """Order a run of a running gateway; with ``wait`` its end."""
-    async with through(way) as door:
+async def run_through(
+    way: Way, order: RunOrder, *, wait: bool, quiet: bool, operator: str | None = None
+) -> RunView:
+    """Order a run of a running gateway, in the name of ``operator``; with ``wait`` its end."""
+    async with through(way, operator) as door:
         run = await door.start(order)
         if not wait:
             return run
