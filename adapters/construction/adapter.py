@@ -114,13 +114,13 @@ class ConstructionAdapter:
 
     def encode_query(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         delivery = deliveries[0]
-        return self._question(_QUESTIONS[delivery.operation], _number(delivery.dossier, context), context)
+        return self._question(_QUESTIONS[delivery.operation], context.number_of(delivery.dossier), context)
 
     def interpret_query(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
     ) -> Sequence[Outcome]:
         delivery = deliveries[0]
-        number = _number(delivery.dossier, context)
+        number = context.number_of(delivery.dossier)
         said = self._answer(_QUESTIONS[delivery.operation], number, response, context)
         try:
             outcome = self._settled(delivery, said, context)
@@ -153,11 +153,11 @@ class ConstructionAdapter:
 
     def encode_progress(self, dossier: str, context: Context) -> WireRequest:
         question = progress.QUESTIONS[progress.asking(context.memory)]
-        number = _number(dossier, context)
+        number = context.number_of(dossier)
         return self._question(question.operation, number, context, information=question.information)
 
     def interpret_progress(self, dossier: str, response: WireResponse, context: Context) -> ProgressReading:
-        asked, number = progress.asking(context.memory), _number(dossier, context)
+        asked, number = progress.asking(context.memory), context.number_of(dossier)
         said = self._answer(progress.QUESTIONS[asked].operation, number, response, context)
         found = progress.readable(asked, said, number, context)
         return self._unread(said, response) if found is None else found
@@ -211,7 +211,7 @@ class ConstructionAdapter:
 
     def _message(self, delivery: Delivery, context: Context) -> tuple[str, Call]:
         """The operation and the call that ``delivery`` comes to."""
-        number = _number(delivery.dossier, context)
+        number = context.number_of(delivery.dossier)
         if delivery.operation == WITHDRAW:
             caller = self._calling.caller(id_of(delivery, operations.WITHDRAW), context)
             withdrawal = plan.payload(delivery, plan.Withdrawal)
@@ -247,7 +247,7 @@ class ConstructionAdapter:
         )
 
     def _outcome(self, delivery: Delivery, response: WireResponse, context: Context) -> Outcome:
-        number, memory = _number(delivery.dossier, context), context.memory
+        number, memory = context.number_of(delivery.dossier), context.memory
         if delivery.operation == WITHDRAW:
             said = self._heard(operations.WITHDRAW, id_of(delivery, operations.WITHDRAW), response, context)
             return said if not isinstance(said, Understood) else _alive(outcomes.withdrawn(said), memory)
@@ -261,7 +261,7 @@ class ConstructionAdapter:
         return _alive(outcomes.submitted(said, turn, told, memory, adopt=adopt), memory)
 
     def _settled(self, delivery: Delivery, said: Understood, context: Context) -> Outcome:
-        number, memory = _number(delivery.dossier, context), context.memory
+        number, memory = context.number_of(delivery.dossier), context.memory
         if delivery.operation == WITHDRAW:
             return outcomes.settled_withdrawal(said, number)
         told = _told(delivery, context)
@@ -302,11 +302,7 @@ def build(settings: Settings) -> ConstructionAdapter:
 def _told(delivery: Delivery, context: Context) -> Submission:
     """What ``delivery`` tells, under the number that the ministry knows."""
     told = plan.payload(delivery, Submission)
-    return msgspec.structs.replace(told, code=_number(delivery.dossier, context))
-
-
-def _number(dossier: str, context: Context) -> str:
-    return context.memory.get("partner_code") or dossier
+    return msgspec.structs.replace(told, code=context.number_of(delivery.dossier))
 
 
 def _parameters(manifest: Manifest, name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from adapters.construction.settings import Settings, Signing
-from gateway.access import secret_fields, secret_headers
+from gateway.access import behind
 from gateway.mapping.causes import causes_of
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from gateway.port.signing import UNSIGNED, Answers, Profile, SigningPolicy
@@ -103,20 +103,20 @@ manifest = Manifest(
 def declare(settings: Settings) -> Manifest:
     """The manifest of one destination: its limits, its secrets, its signatures."""
     signed, asking = policy(settings.signing), question_policy(settings.signing)
-    return replace(
+    declared = replace(
         manifest,
         operations=tuple(
             replace(each, signing=signed if each.name == SUBMIT else asking) for each in manifest.operations
         ),
         reads=tuple(replace(each, signing=asking) for each in manifest.reads),
-        secret_fields=tuple(dict.fromkeys((*_passwords(settings.signing), *secret_fields(settings.access)))),
-        secret_headers=tuple(dict.fromkeys((*manifest.secret_headers, *secret_headers(settings.access)))),
+        secret_fields=_passwords(settings.signing),
         capacity=replace(
             manifest.capacity,
             read_timeout=settings.timeout_s,
             max_response_bytes=settings.max_answer_bytes,
         ),
     )
+    return behind(declared, settings.access)
 
 
 def policy(signing: Signing) -> SigningPolicy:

@@ -17,10 +17,10 @@ from adapters.construction.manifest import PLANNING, SUBMIT, WITHDRAW
 from adapters.construction.settings import Settings
 from adapters.construction.terms import promise
 from gateway.codec import canonical
+from gateway.codec.payload import stored
 from gateway.domain.declarations import ConstructionDeclaration, PlanningDeclaration
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
-from gateway.domain.errors import CannotEncode
 from gateway.domain.status import Status
 from gateway.port import Planned
 from gateway.port.progress import REPORTED_PREFIX
@@ -59,19 +59,13 @@ def plan(dossier: Dossier, settings: Settings) -> Sequence[Planned]:
 
 def payload(delivery: Delivery, kind: type[_T]) -> _T:
     """What was stored with ``delivery``; CannotEncode when it cannot be read."""
-    try:
-        return cast("_T", _decoded(delivery.payload, cast("Any", kind)))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise CannotEncode(
-            f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: the stored payload cannot be "
-            f"read: {str(fault)[:200]}"
-        ) from fault
+    return cast("_T", stored(delivery, lambda payload: _decoded(payload, cast("Any", kind))))
 
 
 @lru_cache(maxsize=128)
-def _decoded(stored: bytes, kind: Any) -> Any:
+def _decoded(payload: bytes, kind: Any) -> Any:
     """A delivery is read three times in its turn: before its files are there, with them, and with the answer."""
-    return msgspec.json.decode(stored, type=kind)
+    return msgspec.json.decode(payload, type=kind)
 
 
 def _filed(dossier: Dossier, made: Submission) -> Planned:

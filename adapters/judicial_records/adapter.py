@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -18,8 +18,9 @@ from adapters.judicial_records.issuers import Issuer, Issuers
 from adapters.judicial_records.manifest import SUBMIT, TELL, declare
 from adapters.judicial_records.progress import progress
 from adapters.judicial_records.settings import Settings, require_usable
-from gateway.access import entry, layers, turned_away, worn_out
-from gateway.codec import Unreadable
+from gateway.access import json_call, layers, turned_away, worn_out
+from gateway.codec import Unreadable, canonical
+from gateway.codec.payload import stored
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier, FileReference
 from gateway.domain.errors import FILE, CannotEncode
@@ -50,8 +51,8 @@ from mappings.judicial_records.submit import Application
 from mappings.judicial_records.telling import TELL as TELLING
 from mappings.judicial_records.telling import Telling
 
-_JSON = (("content-type", "application/json; charset=utf-8"),)
 _T = TypeVar("_T")
+_APPLICATIONS, _TELLINGS = canonical.decoder(Application), canonical.decoder(Telling)
 
 
 class JudicialAdapter:
@@ -111,10 +112,10 @@ class JudicialAdapter:
 
     def encode(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         delivery = deliveries[0]
-        scope = self._scope(_number(delivery.dossier, context), local_date(context.now))
+        scope = self._scope(context.number_of(delivery.dossier), local_date(context.now))
         scope.files, scope.memory = context.files, context.memory
         if delivery.operation == SUBMIT:
-            application = _payload(delivery, Application)
+            application = stored(delivery, _APPLICATIONS.decode)
             centre = _found(self._issuer_of(application, context), SUBMIT).centre
             scope.auth_key = centre.auth_key.reveal()
             url = centre.base_url + centre.submit_path
@@ -122,9 +123,9 @@ class JudicialAdapter:
         else:
             vneid = _found(self._settings.vneid, TELL)
             url = vneid.base_url + vneid.tell_path
-            message = messages.telling(self._telling, _payload(delivery, Telling), scope)
+            message = messages.telling(self._telling, stored(delivery, _TELLINGS.decode), scope)
         self._require_whole(delivery, scope)
-        request = self._call(url, message, context)
+        request = json_call(self._settings.access, url, message, context)
         if len(request.body) > self._settings.max_call_bytes:
             raise CannotEncode(
                 f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: {len(request.body)} "
@@ -144,7 +145,7 @@ class JudicialAdapter:
         return self._remembering(deliveries, found, context) if operation == SUBMIT else found
 
     def encode_query(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
-        application = _payload(deliveries[0], Application)
+        application = stored(deliveries[0], _APPLICATIONS.decode)
         return self._question(deliveries[0].dossier, self._issuer_of(application, context), context)
 
     def interpret_query(
@@ -153,7 +154,7 @@ class JudicialAdapter:
         row, answer = self._read(response, POLL)
         renew = worn_out(self._settings.access, response)
         found = [
-            outcomes.settled(row, answer, _number(each.dossier, context), context.memory_of(each))
+            outcomes.settled(row, answer, context.number_of(each.dossier), context.memory_of(each))
             for each in deliveries
         ]
         return [_renewing(each, renew) for each in self._remembering(deliveries, found, context)]
@@ -177,7 +178,7 @@ class JudicialAdapter:
         if row.verdict != Verdict.DONE or answer.rows is None:
             failed = outcomes.unread(row, answer)
             return msgspec.structs.replace(failed, renew=worn_out(self._settings.access, response))
-        shown = outcome.row_of(answer.rows, _number(dossier, context))
+        shown = outcome.row_of(answer.rows, context.number_of(dossier))
         if shown is None:
             return CannotRead(code="not_shown", reason="the centre does not show the dossier")
         try:
@@ -205,7 +206,7 @@ class JudicialAdapter:
         kept: list[Outcome] = []
         for delivery, each in zip(deliveries, found, strict=True):
             if isinstance(each, Accepted):
-                issuer = self._issuer_of(_payload(delivery, Application), context)
+                issuer = self._issuer_of(stored(delivery, _APPLICATIONS.decode), context)
                 learned = {**each.learned, **self._issuers.learned(issuer)}
                 kept.append(msgspec.structs.replace(each, learned=learned))
             else:
@@ -217,18 +218,10 @@ class JudicialAdapter:
 
     def _question(self, dossier: str, issuer: Issuer | None, context: Context) -> WireRequest:
         centre = _found(issuer, POLL).centre
-        scope = self._scope(_number(dossier, context), local_date(context.now))
+        scope = self._scope(context.number_of(dossier), local_date(context.now))
         scope.auth_key = centre.auth_key.reveal()
-        return self._call(centre.base_url + centre.poll_path, messages.question(scope), context)
-
-    def _call(self, url: str, message: Mapping[str, Any], context: Context) -> WireRequest:
-        lent = entry(self._settings.access, url, context)
-        return WireRequest(
-            method="POST",
-            url=url,
-            headers=(*_JSON, *lent.headers),
-            body=msgspec.json.encode({**message, **lent.body}),
-        )
+        url = centre.base_url + centre.poll_path
+        return json_call(self._settings.access, url, messages.question(scope), context)
 
     def _read(self, response: WireResponse, call: str) -> tuple[Row, answers.Told]:
         answer = answers.read(response, call, self._settings.max_answer_bytes)
@@ -277,19 +270,5 @@ def _asked(file: FileReference, most: int) -> dict[str, str]:
     return {"sha256": file.sha256 or "", "url": file.url, "most": str(most), **size}
 
 
-def _number(dossier: str, context: Context) -> str:
-    return context.memory.get("partner_code") or dossier
-
-
 def _renewing(result: Outcome, renew: tuple[str, ...]) -> Outcome:
     return msgspec.structs.replace(result, renew=renew) if renew else result
-
-
-def _payload(delivery: Delivery, kind: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(delivery.payload, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise CannotEncode(
-            f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: "
-            f"the stored payload cannot be read: {str(fault)[:200]}"
-        ) from fault

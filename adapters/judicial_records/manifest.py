@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from adapters.judicial_records.settings import Settings
-from gateway.access import secret_fields, secret_headers
+from gateway.access import behind
 from gateway.mapping.causes import causes_of
 from gateway.port import Capacity, Manifest, Operation, OperationKind
 from mappings.judicial_records import SECRET_FIELDS
@@ -70,10 +70,4 @@ def declare(settings: Settings) -> Manifest:
         read_timeout=settings.timeout_s,
         max_response_bytes=settings.max_answer_bytes,
     )
-    return replace(
-        manifest,
-        operations=operations,
-        capacity=capacity,
-        secret_fields=tuple(dict.fromkeys((*manifest.secret_fields, *secret_fields(settings.access)))),
-        secret_headers=tuple(dict.fromkeys((*manifest.secret_headers, *secret_headers(settings.access)))),
-    )
+    return behind(replace(manifest, operations=operations, capacity=capacity), settings.access)

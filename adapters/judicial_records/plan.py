@@ -16,8 +16,8 @@ from gateway.domain.declarations import JudicialRecordDeclaration
 from gateway.domain.declarations.judicial_record import FiledThrough
 from gateway.domain.dossier import Dossier, FileReference, Result, Step
 from gateway.domain.status import Status
-from gateway.mapping import local_date
 from gateway.port import Planned
+from mappings.judicial_records.rules import received_within
 from mappings.judicial_records.submit import Application, Round
 from mappings.judicial_records.telling import Telling
 
@@ -60,11 +60,7 @@ def wanted(dossier: Dossier, settings: Settings) -> bool:
 
 def in_time(dossier: Dossier, settings: Settings) -> bool:
     """Whether it was received, and on a day on which its application goes to this centre."""
-    if dossier.received_at is None:
-        return False
-    day = local_date(dossier.received_at)
-    after = settings.received_since is None or settings.received_since <= day
-    return after and (settings.received_before is None or day < settings.received_before)
+    return received_within(dossier, settings.received_since, settings.received_before)
 
 
 def plan(dossier: Dossier, settings: Settings) -> Sequence[Planned]:

@@ -16,7 +16,9 @@ import msgspec
 from adapters.judicial_records_g1 import outcomes, plan
 from adapters.judicial_records_g1.manifest import KIND, LIST, declare
 from adapters.judicial_records_g1.settings import Settings, require_usable
-from gateway.access import entry, layers, turned_away, worn_out
+from gateway.access import json_call, layers, turned_away, worn_out
+from gateway.codec import canonical
+from gateway.codec.payload import stored
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
@@ -53,7 +55,7 @@ from mappings.judicial_records_g1.scope import Options, RegistrationScope
 from mappings.judicial_records_g1.submit import SUBMIT as SUBMISSION
 from mappings.judicial_records_g1.submit import Registration
 
-_JSON = (("content-type", "application/json; charset=utf-8"),)
+_REGISTRATIONS = canonical.decoder(Registration)
 _ONE_DOOR = "2"  # §5, infoType: through the one-door system
 _STATES = "2"  # §5, infoType of danhDauHsThanhCong: changed states were fetched
 
@@ -122,7 +124,7 @@ class RegistrationAdapter:
 
     def encode(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         delivery = deliveries[0]
-        asked = _payload(delivery)
+        asked = stored(delivery, _REGISTRATIONS.decode)
         about = f"encoding submit {delivery.key} of dossier {delivery.dossier}"
         taken = context.memory.get(outcomes.REGISTERED, "")
         if taken == plan.fingerprint(asked):
@@ -133,7 +135,7 @@ class RegistrationAdapter:
                 f"{about}: the centre has an earlier application, and this interface knows no correction; settle it "
                 "with the centre, then skip this delivery"
             )
-        scope = self._scope(_number(delivery.dossier, context), local_date(context.now))
+        scope = self._scope(context.number_of(delivery.dossier), local_date(context.now))
         message = self._submission.encode(asked, scope)
         if problems := [*scope.problems, *self._not_carried(asked)]:
             first = problems[0]
@@ -195,7 +197,7 @@ class RegistrationAdapter:
 
     def encode_progress(self, dossier: str, context: Context) -> WireRequest:
         # identifyNo is for those who do not come through the one-door system (§5).
-        question = {"idReceivedDec": _number(dossier, context), "infoType": _ONE_DOOR, "identifyNo": ""}
+        question = {"idReceivedDec": context.number_of(dossier), "infoType": _ONE_DOOR, "identifyNo": ""}
         return self._call(POLL, question, context)
 
     def interpret_progress(self, dossier: str, response: WireResponse, context: Context) -> ProgressReading:
@@ -250,14 +252,7 @@ class RegistrationAdapter:
         return RegistrationScope(number, self._options, self._codes, on)
 
     def _call(self, call: str, message: Mapping[str, Any], context: Context) -> WireRequest:
-        url = self._addresses[call]
-        lent = entry(self._settings.access, url, context)
-        return WireRequest(
-            method="POST",
-            url=url,
-            headers=(*_JSON, *lent.headers),
-            body=msgspec.json.encode({**message, **lent.body}),
-        )
+        return json_call(self._settings.access, self._addresses[call], message, context)
 
     def _read(self, response: WireResponse, call: str) -> tuple[Row, answers.Told]:
         answer = answers.read(response, call, self._settings.max_answer_bytes)
@@ -269,23 +264,9 @@ def build(settings: Settings) -> RegistrationAdapter:
     return RegistrationAdapter(settings)
 
 
-def _number(dossier: str, context: Context) -> str:
-    return context.memory.get("partner_code") or dossier
-
-
-def _payload(delivery: Delivery) -> Registration:
-    try:
-        return msgspec.json.decode(delivery.payload, type=Registration)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise CannotEncode(
-            f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: "
-            f"the stored payload cannot be read: {str(fault)[:200]}"
-        ) from fault
-
-
 def _digest(delivery: Delivery) -> str:
     """Of what a delivery tells; empty when its payload cannot be read, as no digest is."""
     try:
-        return plan.fingerprint(_payload(delivery))
+        return plan.fingerprint(stored(delivery, _REGISTRATIONS.decode))
     except CannotEncode:
         return ""

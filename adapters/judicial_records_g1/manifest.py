@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from adapters.judicial_records_g1.settings import Settings
-from gateway.access import secret_fields, secret_headers
+from gateway.access import behind
 from gateway.port import Capacity, Manifest, Operation, OperationKind, ReadOperation
 from mappings.judicial_records_g1 import SECRET_FIELDS
 from mappings.judicial_records_g1.personal import PERSONAL_FIELDS
@@ -57,9 +57,4 @@ def declare(settings: Settings) -> Manifest:
     capacity = replace(
         manifest.capacity, read_timeout=settings.timeout_s, max_response_bytes=settings.max_answer_bytes
     )
-    return replace(
-        manifest,
-        capacity=capacity,
-        secret_fields=tuple(dict.fromkeys((*manifest.secret_fields, *secret_fields(settings.access)))),
-        secret_headers=tuple(dict.fromkeys((*manifest.secret_headers, *secret_headers(settings.access)))),
-    )
+    return behind(replace(manifest, capacity=capacity), settings.access)

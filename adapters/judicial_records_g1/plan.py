@@ -15,8 +15,8 @@ from gateway.codec import canonical
 from gateway.domain.declarations import JudicialRecordDeclaration
 from gateway.domain.dossier import Dossier
 from gateway.domain.status import Status
-from gateway.mapping import local_date
 from gateway.port import Planned
+from mappings.judicial_records_g1.rules import received_within
 from mappings.judicial_records_g1.submit import Registration
 
 
@@ -49,11 +49,7 @@ def plan(dossier: Dossier, settings: Settings) -> Sequence[Planned]:
 
 def in_time(dossier: Dossier, settings: Settings) -> bool:
     """Whether it was received, and on a day on which this interface is the one in use."""
-    if dossier.received_at is None:
-        return False
-    day = local_date(dossier.received_at)
-    after = settings.received_since is None or settings.received_since <= day
-    return after and (settings.received_before is None or day < settings.received_before)
+    return received_within(dossier, settings.received_since, settings.received_before)
 
 
 def fingerprint(asked: Registration) -> str:

@@ -18,6 +18,7 @@ from adapters.national_portal.dialects import dialect_of, lookup
 from adapters.national_portal.manifest import DOSSIER, STATUS, STEP, declare
 from adapters.national_portal.settings import Settings, require_usable
 from gateway.codec import trusted
+from gateway.codec.payload import stored
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier, Step
 from gateway.domain.errors import CannotEncode, ConfigurationError
@@ -45,8 +46,6 @@ from mappings.national_portal.lgsp_document import DONE_CODES
 from mappings.national_portal.record_view import STEP_KEYS, Layout
 from mappings.national_portal.responses import WORD_LISTS
 from mappings.national_portal.scope import Options, PortalScope
-
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _StepPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,12 +156,12 @@ class PortalAdapter:
         return self._settings.dialect != "lgsp_document"  # §9: the twin cannot be asked anything
 
     def encode_record(self, dossier: str, context: Context) -> WireRequest:
-        number = context.memory.get("partner_code") or dossier
+        number = context.number_of(dossier)
         return lookup(self._dialect, number, context.credentials)
 
     def interpret_record(self, dossier: str, response: WireResponse, context: Context) -> RecordReading:
         reply = envelope.read(response, "lookup", context.now)
-        number = context.memory.get("partner_code") or dossier
+        number = context.number_of(dossier)
         meaning = self._meaning(reply, context)
         return record.interpret(meaning, reply.result, number, self._settings, self._layout)
 
@@ -202,17 +201,11 @@ class PortalAdapter:
 
     def _encoded(self, delivery: Delivery, encoder: Encoder, scope: PortalScope) -> dict[str, Any]:
         at = ""
-        try:
-            if delivery.operation == STEP:
-                record: Dossier | Step = self._steps.decode(delivery.payload).step
-                at = "/step"
-            else:
-                record = scope.dossier = self._dossiers.decode(delivery.payload)
-        except _UNDECODABLE as fault:
-            raise CannotEncode(
-                f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: "
-                f"the stored payload cannot be read: {str(fault)[:200]}"
-            ) from fault
+        if delivery.operation == STEP:
+            record: Dossier | Step = stored(delivery, self._steps.decode).step
+            at = "/step"
+        else:
+            record = scope.dossier = stored(delivery, self._dossiers.decode)
         item = encoder.encode(record, scope, at)
         if scope.problems:
             raise CannotEncode(_told(delivery, scope.problems), scope.problems, missing=_missing(scope))

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_network
 
-import msgspec
-
 from adapters.payment_platform import inbound
 from adapters.payment_platform.answers import Answers, Asked
 from adapters.payment_platform.confirm import read_confirm, refusal
@@ -20,6 +18,7 @@ from adapters.payment_platform.manifest import BILL, PAYMENT, declare
 from adapters.payment_platform.requests import GET_BILL, QUERY, Requests
 from adapters.payment_platform.settings import Settings, require_usable
 from gateway.codec import trusted
+from gateway.codec.payload import stored
 from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Dossier
 from gateway.domain.errors import CannotEncode
@@ -48,7 +47,6 @@ from mappings.payment_platform.addresses import is_inside, permitted, rewritten
 from mappings.payment_platform.naming import name_attempt
 from mappings.payment_platform.responses import ABSENT_CODES
 
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _Judge = Callable[[Asked], Outcome]
 _READS = {PAYMENT: QUERY, BILL: GET_BILL}
 
@@ -96,7 +94,7 @@ class PaymentPlatformAdapter:
                 f"sending {delivery.operation} {delivery.key} of dossier {delivery.dossier} again: it has left once, "
                 "and the platform may have it; ask for a new attempt, which has a reference of its own"
             )
-        return self._requests.init(self._order(delivery))
+        return self._requests.init(stored(delivery, self._orders.decode))
 
     def interpret(
         self, deliveries: Sequence[Delivery], response: WireResponse, context: Context
@@ -108,7 +106,7 @@ class PaymentPlatformAdapter:
 
     def encode_query(self, deliveries: Sequence[Delivery], context: Context) -> WireRequest:
         del context
-        order = self._order(deliveries[0])
+        order = stored(deliveries[0], self._orders.decode)
         return self._requests.ask(
             QUERY, {"partner": order.partner, "reference": order.reference, "asked_at": order.asked_at}
         )
@@ -206,18 +204,9 @@ class PaymentPlatformAdapter:
     def is_inside(self, host: str) -> bool:
         return is_inside(host, self._settings.receipt_hosts, self._settings.plain_http_hosts)
 
-    def _order(self, delivery: Delivery) -> PaymentOrder:
-        try:
-            return self._orders.decode(delivery.payload)
-        except _UNDECODABLE as fault:
-            raise CannotEncode(
-                f"encoding {delivery.operation} {delivery.key} of dossier {delivery.dossier}: "
-                f"the stored payload cannot be read: {str(fault)[:200]}"
-            ) from fault
-
     def _outcome(self, delivery: Delivery, judge: _Judge) -> Outcome:
         try:
-            order = self._order(delivery)
+            order = stored(delivery, self._orders.decode)
         except CannotEncode as fault:  # it left once, so nobody knows what became of it
             return InDoubt(code="unreadable_payload", reason=str(fault)[:500])
         return judge(Asked(partner=order.partner, reference=order.reference, asked_at=order.asked_at))

@@ -1,7 +1,7 @@
 """How a partner lets us in: the access layers of NGSP, LGSP and VDXP as settings, headers and answers.
 
 An adapter has a field ``access: Access`` in its settings, chosen by ``kind``; it gives ``layers(access)`` as its
-credentials, puts ``entry(...)`` into every request, and reads a refusal with ``worn_out`` or ``turned_away``. Sources:
+credentials, puts ``entry(...)`` into every request, or makes it by ``json_call``, and reads a refusal with ``worn_out`` or ``turned_away``. Sources:
 judicial_records §3, construction §5, other_systems §13.
 
 Invariant: pure, and no secret leaves the request that it belongs to: not in a ``repr``, a reason or a fault.
@@ -9,7 +9,7 @@ Invariant: pure, and no secret leaves the request that it belongs to: not in a `
 
 from __future__ import annotations
 
-from gateway.access.entry import Entry, entry
+from gateway.access.entry import Entry, entry, json_call
 from gateway.access.refusal import turned_away, worn_out
 from gateway.access.settings import (
     SECRET_FIELDS,
@@ -26,6 +26,7 @@ from gateway.access.settings import (
     TokenHeaderAccess,
     XRoadAccess,
     XRoadMember,
+    behind,
     secret_fields,
     secret_headers,
 )
@@ -50,7 +51,9 @@ __all__ = [
     "XRoadAccess",
     "XRoadCall",
     "XRoadMember",
+    "behind",
     "entry",
+    "json_call",
     "layers",
     "secret_fields",
     "secret_headers",

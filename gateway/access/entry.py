@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -27,9 +27,10 @@ from gateway.access.settings import (
     XRoadAccess,
 )
 from gateway.access.tokens import LAYER, basic, lgsp_header
-from gateway.port import Context
+from gateway.port import Context, WireRequest
 from gateway.port.wire import Headers
 
+_JSON = (("content-type", "application/json; charset=utf-8"),)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +54,17 @@ def entry(access: Access, url: str, context: Context) -> Entry:
             *((name, secret.reveal()) for name, secret in access.secret_headers.items()),
         ),
         body={name: secret.reveal() for name, secret in access.body.items()},
+    )
+
+
+def json_call(access: Access, url: str, message: Mapping[str, Any], context: Context) -> WireRequest:
+    """``message`` as JSON to ``url``, with what lets it in."""
+    lent = entry(access, url, context)
+    return WireRequest(
+        method="POST",
+        url=url,
+        headers=(*_JSON, *lent.headers),
+        body=msgspec.json.encode({**message, **lent.body}),
     )
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from gateway.port import Secret
+from gateway.port import Manifest, Secret
 
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s]+$", max_length=2000)]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
@@ -191,6 +192,15 @@ Access: TypeAlias = (
     | XRoadAccess
 )
 TokenCall: TypeAlias = OAuth2Basic | OAuth2Form | BearerExchange | LgspAccess
+
+
+def behind(manifest: Manifest, access: Access) -> Manifest:
+    """``manifest`` for a destination behind ``access``, whose secrets are never stored in clear either."""
+    return replace(
+        manifest,
+        secret_fields=tuple(dict.fromkeys((*manifest.secret_fields, *secret_fields(access)))),
+        secret_headers=tuple(dict.fromkeys((*manifest.secret_headers, *secret_headers(access)))),
+    )
 
 
 def secret_headers(access: Access) -> tuple[str, ...]:

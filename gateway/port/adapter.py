@@ -46,6 +46,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         """What is remembered about the dossier of ``delivery``."""
         return self.memories.get(delivery.id, self.memory)
 
+    def number_of(self, dossier: str) -> str:
+        """The number by which the partner knows ``dossier``: the one that is remembered, else the province's own."""
+        return self.memory.get("partner_code") or dossier
+
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery that a version of a dossier calls for; the hub drops those whose key it already has.

@@ -6,6 +6,7 @@ Invariant: any bytes in; a structure or a shape that says why there is none out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -61,6 +62,14 @@ def text(fields: Mapping[str, Json], name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)[:_LONGEST_CODE]
     return line(value) if isinstance(value, str) and len(value) <= 4000 else ""
+
+
+def day(written: str, again: str = "%d/%m/%Y") -> str:
+    """``written`` if it is a day as the contract writes it, written ``again``; else nothing: no date is guessed."""
+    try:
+        return datetime.strptime(written, "%d/%m/%Y").strftime(again)  # noqa: DTZ007 - a day, no instant
+    except ValueError:
+        return ""
 
 
 def told(message: str) -> str:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import datetime
 
 import msgspec
 
 from gateway.codec import Json, Unreadable
 from gateway.domain.status import Status
 from gateway.mapping import CodeTable
-from mappings.judicial_records.answers import lowered, text
+from mappings.judicial_records.answers import day, lowered, text
 from mappings.judicial_records.telling import KEPT
 
 _PDF = b"%PDF-"
@@ -57,14 +56,6 @@ def read(row: Mapping[str, Json], states: CodeTable, largest: int) -> Shown:
         certificate=_document(fields, "phieulltp", largest),
         decision=_document(fields, "quyetdinhthuhoi", largest),
     )
-
-
-def day(written: str) -> str:
-    """``written`` if it is a day as the contract writes it, else nothing: no date is guessed."""
-    try:
-        return datetime.strptime(written, "%d/%m/%Y").strftime("%d/%m/%Y")  # noqa: DTZ007 - a day, no instant
-    except ValueError:
-        return ""
 
 
 def _document(fields: Mapping[str, Json], name: str, largest: int) -> bytes | None:

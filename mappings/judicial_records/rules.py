@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from gateway.domain.declarations.judicial_record import CertificateKind, JudicialRecordDeclaration
-from gateway.domain.dossier import Fee
+from gateway.domain.dossier import Dossier, Fee
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.violation import Violation
 from gateway.mapping import CodeTable, Table, local_date
@@ -53,6 +53,14 @@ def by_law(
             expected="nobody: certificate number 2 is asked for by the person concerned alone",
             advice="let the person concerned file, or ask for certificate number 1",
         )
+
+
+def received_within(dossier: Dossier, since: date | None, before: date | None) -> bool:
+    """Whether ``dossier`` was received, and from ``since`` on but before ``before``: the days of one interface."""
+    if dossier.received_at is None:
+        return False
+    day = local_date(dossier.received_at)
+    return (since is None or since <= day) and (before is None or day < before)
 
 
 def _age(born: str, on: date) -> int:

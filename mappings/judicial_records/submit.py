@@ -120,9 +120,7 @@ def sent_files(record: Application) -> list[tuple[str, Document]]:
 
 
 def _due(record: Application, scope: JudicialScope) -> str:
-    if record.due_at is not None:
-        return day_first(record.due_at)
-    return promised(record.received_at, record.declaration, scope.codes["ThoiHan"])
+    return promised(record.due_at, record.received_at, record.declaration, scope.codes["ThoiHan"])
 
 
 def _paper_name(record: Application, scope: JudicialScope) -> str:

@@ -51,8 +51,15 @@ def in_base64(file: FileReference, scope: JudicialScope) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def promised(received_at: datetime | None, declaration: JudicialRecordDeclaration, terms: CodeTable) -> str:
-    """The day of the result where the dossier has none: so many days after reception, as the table says for it."""
+def promised(
+    due_at: datetime | None,
+    received_at: datetime | None,
+    declaration: JudicialRecordDeclaration,
+    terms: CodeTable,
+) -> str:
+    """The day of the result; where the dossier has none, so many days after reception as the table says for it."""
+    if due_at is not None:
+        return day_first(due_at)
     if received_at is None:
         return ""
     lived = [declaration.person.residence, *(each.address for each in declaration.sojourns)]

@@ -6,7 +6,6 @@ Invariant: any bytes in; a structure or a shape that says why there is none out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import msgspec
 
@@ -14,7 +13,7 @@ from gateway.codec import Json, Unreadable, json, xml
 from gateway.domain.status import Status
 from gateway.mapping import Answer, CodeTable, Shape
 from gateway.port import WireResponse
-from mappings.judicial_records.answers import lowered, rows_in, text, told, words
+from mappings.judicial_records.answers import day, lowered, rows_in, text, told, words
 from mappings.judicial_records_g1.responses import CATALOGUE
 
 __all__ = ["Standing", "Told", "identifier", "read", "standing", "text", "told"]
@@ -79,17 +78,9 @@ def standing(fields: Mapping[str, Json], states: CodeTable) -> Standing | None:
     return Standing(
         status=None if code is None else Status(code),
         name=text(fields, "dec_status_name")[:200],
-        approved_on=_day(text(fields, "approve_date")),
-        issued_on=_day(text(fields, "issue_date")),
+        approved_on=day(text(fields, "approve_date"), "%Y-%m-%d"),
+        issued_on=day(text(fields, "issue_date"), "%Y-%m-%d"),
     )
-
-
-def _day(written: str) -> str:
-    """``written`` as ``yyyy-mm-dd`` if it is a day as the contract writes it, else nothing: no date is guessed."""
-    try:
-        return datetime.strptime(written, "%d/%m/%Y").strftime("%Y-%m-%d")  # noqa: DTZ007 - a day, no instant
-    except ValueError:
-        return ""
 
 
 def _shaped(response: WireResponse, call: str, shape: Shape, message: str) -> Told:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from gateway.domain.dossier import Fee
 from gateway.domain.violation import Violation
 from gateway.mapping import CodeTable
-from mappings.judicial_records.rules import by_law, require_known, wrong_fee
+from mappings.judicial_records.rules import by_law, received_within, require_known, wrong_fee
 from mappings.judicial_records_g1.submit import Registration
 
-__all__ = ["not_carried", "refused", "require_known"]
+__all__ = ["not_carried", "received_within", "refused", "require_known"]
 
 
 def refused(asked: Registration, paid: Sequence[Fee], codes: Mapping[str, CodeTable]) -> Iterator[Violation]:

@@ -79,9 +79,7 @@ def _declared_by(record: Registration) -> str:
 
 
 def _due(record: Registration, scope: RegistrationScope) -> str:
-    if record.due_at is not None:
-        return day_first(record.due_at)
-    return promised(record.received_at, record.declaration, scope.codes["ThoiHan"])
+    return promised(record.due_at, record.received_at, record.declaration, scope.codes["ThoiHan"])
 
 
 def _extra(record: Registration, _scope: RegistrationScope) -> str:
