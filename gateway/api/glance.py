@@ -99,18 +99,18 @@ async def get_glance(api: Api, _call: Call) -> Answer:
 
 
 async def _counted(api: Api) -> Glance:
-    now, database, desk = api.now, api.gateway.database, api.gateway.deadlines
+    now, desk = api.now, api.gateway.deadlines
     names = sorted(api.gateway.destinations)
     policy = policy_of(api.gateway.settings, lambda: api.gateway.worker.here_since)
     query = query_of(names, now=now, policy=policy, days=LAG_DAYS)
     instant = to_micros(now)
     risky = Question(now=instant, destinations=desk.destinations, limit=FIRST_AT_RISK)
-    found = await database.read(functools.partial(at_risk, question=risky, rules=desk.rules))
-    counts = await database.read(functools.partial(urgency.counts, horizon=desk.horizon(instant)))
+    found = await api.compute(functools.partial(at_risk, question=risky, rules=desk.rules))
+    counts = await api.compute(functools.partial(urgency.counts, horizon=desk.horizon(instant)))
     return Glance(
         at=now,
         on_time=await _on_time(api),
-        lag=await database.read(functools.partial(report, query=query)),
+        lag=await api.compute(functools.partial(report, query=query)),
         at_risk={name: counts.get(name, 0) for name in names},
         first=[entry for _, entry in found],
     )
@@ -122,8 +122,7 @@ async def _on_time(api: Api) -> OnTime:
     question = functools.partial(
         compute_766, asked=asked, terms=api.gateway.deadlines.rules, settings=settings, now=api.now
     )
-    async with api.reporting:
-        found = await api.gateway.database.read(question)
+    found = await api.compute(question)
     return OnTime(
         ratio=found.total.on_time,
         of=found.on_time_of,

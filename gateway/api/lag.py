@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -13,14 +13,15 @@ from msgspec import Meta
 from gateway.api.inputs import Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.problem import invalid
+from gateway.api.recent import MaxAge
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.errors import NotFoundError
 from gateway.domain.violation import Violation
 from gateway.statussync.lag import Cause, Shown
-from gateway.statussync.lag_report import late_dossiers, query_of, report
+from gateway.statussync.lag_report import lag_of, query_of
 from gateway.statussync.lag_troubles import policy_of
-from gateway.statussync.lag_views import LateDossier, Query
+from gateway.statussync.lag_views import Lag, LateDossier, Query
 
 _LIST = "late"
 MOST_DAYS = 400
@@ -41,6 +42,7 @@ class LagQuery(msgspec.Struct, frozen=True, kw_only=True):
     destination: Word | None = None
     first: First | None = None
     last: Last | None = None
+    max_age: MaxAge = 0
 
 
 class LateQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,34 +53,43 @@ class LateQuery(msgspec.Struct, frozen=True, kw_only=True):
     last: Last | None = None
     shown: Shown | None = None
     cause: Cause | None = None
+    max_age: MaxAge = 0
     cursor: Cursor | None = None
     limit: Limit = 100
 
 
 class LatePage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some dossiers, the oldest promise first. ``next`` null: these were the last."""
+    """Some dossiers as of ``as_of``, the oldest promise first. ``next`` null: these were the last."""
 
+    as_of: datetime
     items: list[LateDossier]
     next: str | None
 
 
 async def get_lag(api: Api, call: Call) -> Answer:
     """The lag of some days, with the headline."""
-    query = call.query_as(LagQuery)
-    question = _question(api, query.destination, query.first, query.last)
-    return Answer(value=await api.gateway.database.read(functools.partial(report, query=question)))
+    return Answer(value=(await _lag(api, call.query_as(LagQuery))).report)
 
 
 async def list_late(api: Api, call: Call) -> Answer:
     """The dossiers behind the counts, one page."""
     query = call.query_as(LateQuery)
     after = key_of(_LIST, query.cursor, tuple[str, str, str])
-    question = _question(api, query.destination, query.first, query.last)
-    found = await api.gateway.database.read(functools.partial(late_dossiers, query=question))
-    wanted = [item for item in found if _wanted(item, query) and (after is None or _key(item) > after)]
+    found = await _lag(api, query)
+    wanted = [item for item in found.late if _wanted(item, query) and (after is None or _key(item) > after)]
     items = wanted[: query.limit]
     last = _key(items[-1]) if items else None
-    return Answer(value=LatePage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
+    following = next_cursor(_LIST, items, query.limit, last)
+    return Answer(value=LatePage(as_of=found.report.as_of, items=items, next=following))
+
+
+async def _lag(api: Api, query: LagQuery | LateQuery) -> Lag:
+    """The report and the list are two looks at one judgement, which takes half a second in a province's year."""
+    question = _question(api, query.destination, query.first, query.last)
+    same = (_LIST, *question.destinations, question.first, question.last)
+    compute = functools.partial(api.compute, functools.partial(lag_of, query=question))
+    found: Lag = await api.recent.get(same, query.max_age, compute)
+    return found
 
 
 def _key(item: LateDossier) -> tuple[str, str, str]:

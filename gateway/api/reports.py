@@ -13,6 +13,7 @@ from msgspec import Meta
 from gateway.api.inputs import HIGHEST_IDENTIFIER, Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.problem import invalid
+from gateway.api.recent import MaxAge
 from gateway.api.report_files import MOST_ROWS, ReportFormat, answer_as
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
@@ -56,6 +57,7 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True):
     procedure: Word | None = None
     strict: Annotated[bool, Meta(description="PAUSED_LATE counts in column 13.")] | None = None
     format: ReportFormat = "json"
+    max_age: MaxAge = 0
 
 
 class FormQuery(ReportQuery, frozen=True, kw_only=True):
@@ -93,7 +95,7 @@ class ReportedDossiers(msgspec.Struct, frozen=True, kw_only=True):
 async def get_form_06a(api: Api, call: Call) -> Answer:
     """Form 06a."""
     query = call.query_as(FormQuery)
-    return await answer_as(await _computed(api, query, compute_06a, by=query.by), query.format, "06a")
+    return await answer_as(await _computed(api, query, "06a", compute_06a), query.format, "06a")
 
 
 async def get_form_766(api: Api, call: Call) -> Answer:
@@ -101,7 +103,7 @@ async def get_form_766(api: Api, call: Call) -> Answer:
     query = call.query_as(FormQuery)
     settings = api.gateway.settings.reports
     report = functools.partial(compute_766, settings=settings)
-    return await answer_as(await _computed(api, query, report, by=query.by), query.format, "766")
+    return await answer_as(await _computed(api, query, "766", report), query.format, "766")
 
 
 async def list_figure(api: Api, call: Call) -> Answer:
@@ -129,7 +131,8 @@ def _page(what: str, query: FigureQuery | ListQuery) -> Page:
 
 
 async def _listed(api: Api, query: FigureQuery | ListQuery, wish: Wish) -> Answer:
-    found: Listed = await _computed(api, query, functools.partial(list_dossiers, wish=wish))
+    what = f"dossiers of {wish.kind}"
+    found: Listed = await _computed(api, query, what, functools.partial(list_dossiers, wish=wish))
     if query.format != "json":
         return await answer_as(found, query.format, found.what)
     last = None if found.next is None else place_after(found.next)
@@ -139,20 +142,17 @@ async def _listed(api: Api, query: FigureQuery | ListQuery, wish: Wish) -> Answe
     )
 
 
-async def _computed(
-    api: Api, query: ReportQuery, report: Callable[..., Any], *, by: Grouping = "total"
-) -> Any:
+async def _computed(api: Api, query: ReportQuery, name: str, report: Callable[..., Any]) -> Any:
     rules = api.gateway.deadlines.rules
     asked = Asked(
         period=_period(api, query),
         scope=ReportScope(agency=query.agency, field=query.field, procedure=query.procedure),
-        by=by,
+        by=query.by if isinstance(query, FormQuery) else "total",
         strict=query.strict,
     )
-    async with api.reporting:
-        return await api.gateway.database.read(
-            functools.partial(report, asked=asked, terms=rules, now=api.now)
-        )
+    question = functools.partial(report, asked=asked, terms=rules, now=api.now)
+    same = (name, msgspec.structs.replace(query, max_age=0))
+    return await api.recent.get(same, query.max_age, functools.partial(api.compute, question))
 
 
 def _period(api: Api, query: ReportQuery) -> Period:

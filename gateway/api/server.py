@@ -83,6 +83,7 @@ async def serve_api(
     """Like ``serve``, for an API that is built already; setting ``api.stopping`` ends it, too."""
     gateway = api.gateway
     listener = _listen(api.settings.host, api.settings.port)
+    api.compute_apart()
     server = _Server(_configuration(api, faces))
     with _told_to_end(api):
         tasks = [asyncio.create_task(server.serve(sockets=[listener]), name="api")]
@@ -97,6 +98,7 @@ async def serve_api(
         await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)
         await _end(api, server, tasks)
         ending.cancel()
+        await api.close()
     log.info("api_stopped")
 
 
@@ -104,6 +106,7 @@ async def serve_api(
 async def listening(gateway: Gateway, faces: Faces | None = None) -> AsyncIterator[str]:
     """Serve on any free port of this machine while the block runs; signals and the worker stay the caller's."""
     api = build_api(gateway)
+    api.compute_apart()
     listener = _listen("127.0.0.1", 0)
     server = _Server(_configuration(api, faces))
     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
@@ -113,6 +116,7 @@ async def listening(gateway: Gateway, faces: Faces | None = None) -> AsyncIterat
         api.stopping.set()
         server.should_exit = True
         await task
+        await api.close()
 
 
 async def _end(api: Api, server: uvicorn.Server, tasks: list[asyncio.Task[None]]) -> None:

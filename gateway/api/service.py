@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
 
 from gateway.api.access import Access
 from gateway.api.alarms import AlarmMemory
@@ -17,9 +19,13 @@ from gateway.api.health import Health, HealthMemory
 from gateway.api.limits import Buckets
 from gateway.api.measuring import TableGauges
 from gateway.api.parts import Gateway
+from gateway.api.recent import Recent
+from gateway.storage.apart import ReadingProcess
 from gateway.storage.clients import Principal
 from gateway.storage.operators import operate
 from gateway.storage.orders import Done, Order
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,8 @@ class Api:
         self.settings = gateway.settings.api
         self.access = Access(gateway.database, gateway.hub.clock, monotonic)
         self.stopping = asyncio.Event()
+        self.recent = Recent(monotonic)
+        self._reading: ReadingProcess | None = None
         # a report may take seconds of a reader; one at a time leaves the others to everybody else
         self.reporting = asyncio.Semaphore(1)
         self.exports = evidence_desk(gateway)
@@ -76,6 +84,23 @@ class Api:
     def forget_health(self) -> None:
         """Something about a destination was changed just now."""
         self._health.forget()
+
+    def compute_apart(self) -> None:
+        """From now on compute in another process, which starts with the first question."""
+        self._reading = ReadingProcess(self.gateway.database.url)
+
+    async def compute(self, question: Callable[[sa.Connection], T]) -> T:
+        """The answer to a question that may take seconds of processor time: where this API computes apart, both can be
+        pickled. Raises what it raised, StorageUnavailable."""
+        async with self.reporting:
+            if self._reading is not None:
+                return await self._reading.ask(question)
+            return await self.gateway.database.read(question)
+
+    async def close(self) -> None:
+        """End the process that computes, if there is one."""
+        if self._reading is not None:
+            await asyncio.to_thread(self._reading.close)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Hold on to ``task`` until it is done, whoever else has lost interest in it."""

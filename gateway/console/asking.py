@@ -18,6 +18,8 @@ from gateway.api.table import ROUTES
 from gateway.console.page import Visit
 
 _T = TypeVar("_T")
+RECENT: Mapping[str, object] = {"max_age": 60}
+"""For what takes long to compute and says what instant it is of: a minute ago will do."""
 BY_NAME: dict[str, Route] = {row.name: row for row in ROUTES}
 
 

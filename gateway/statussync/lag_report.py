@@ -28,6 +28,7 @@ from gateway.statussync.lag_views import (
     AgencyLate,
     DayLag,
     DestinationLag,
+    Lag,
     LagReport,
     Late,
     LateCount,
@@ -47,18 +48,24 @@ HEADLINE_DAYS = 30
 
 def report(connection: Connection, query: Query) -> LagReport:
     """Everything about the lag on the days of ``query``."""
-    days = query.days
+    return lag_of(connection, query).report
+
+
+def lag_of(connection: Connection, query: Query) -> Lag:
+    """The report, and the dossiers behind its counts: both of one judgement."""
+    days, late = query.days, late_dossiers(connection, query)
     since, until = start_of_day(days.first), start_of_day(days.last + 1)
-    return LagReport(
+    found = LagReport(
         as_of=query.now,
         first=query.first,
         last=query.last,
         target=TARGET / SECOND,
         goal=SHARE,
-        destinations=headline(connection, query),
+        destinations=_headline(connection, query, late),
         days=_day_lags(lag_days.spreads(connection, days, target=TARGET)),
         absences=[_absence(item) for item in outages(connection, query.destinations, since, until)],
     )
+    return Lag(report=found, late=late)
 
 
 def query_of(
@@ -71,21 +78,24 @@ def query_of(
         first=today - timedelta(days=days - 1),
         last=today,
         now=now,
-        policy=policy,
+        rules=policy.rules(to_micros(now)),
     )
 
 
 def headline(connection: Connection, query: Query) -> list[DestinationLag]:
     """What every destination showed late, and what of that was only the gateway's fault."""
+    return _headline(connection, query, late_dossiers(connection, query))
+
+
+def _headline(connection: Connection, query: Query, late: Sequence[LateDossier]) -> list[DestinationLag]:
     now = to_micros(query.now)
     moment = Moment(now=now, today=start_of_day(day_number_of(now)), midnight_before=now - DAY + SECOND)
     running = lag_figures.running_late(connection, query.destinations, moment)
-    dossiers = late_dossiers(connection, query)
     return [
         _destination(
             name,
             [item for item in running if item.destination == name],
-            [item for item in dossiers if item.destination == name],
+            [item for item in late if item.destination == name],
         )
         for name in query.destinations
     ]
@@ -123,10 +133,8 @@ def _acknowledged(item: LateEnd) -> LateDossier:
 
 
 def _open(connection: Connection, query: Query) -> list[LateDossier]:
-    now = to_micros(query.now)
-    tellings = lag_figures.open_tellings(connection, query.destinations, now)
-    rules = query.policy.rules(now)
-    items = judged(connection, [telling.delivery for telling in tellings], rules)
+    tellings = lag_figures.open_tellings(connection, query.destinations, query.rules.now)
+    items = judged(connection, [telling.delivery for telling in tellings], query.rules)
     return [
         _unacknowledged(item, telling)
         for item, telling in zip(items, tellings, strict=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.deadlines.instants import day_number
 from gateway.statussync.lag import Cause, Shown
-from gateway.statussync.lag_troubles import Policy
+from gateway.statussync.lag_troubles import Rules
 from gateway.storage.lag_figures import Days
 
 
@@ -23,7 +23,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     first: date
     last: date
     now: datetime
-    policy: Policy
+    rules: Rules
 
     @property
     def days(self) -> Days:
@@ -137,3 +137,10 @@ class LateDossier(msgspec.Struct, frozen=True, kw_only=True):
     cause_by_date: Cause | None
     shown_by_instant: Shown
     cause_by_instant: Cause | None
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True):
+    """The report, and every dossier behind its counts, the oldest promise first."""
+
+    report: LagReport
+    late: list[LateDossier]

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from gateway.api.lag import LatePage
 from gateway.console import plot
-from gateway.console.asking import ask
+from gateway.console.asking import RECENT, ask
 from gateway.console.page import Language, Page, Response, Shown, Visit
 from gateway.console.render import VIETNAM, duration
 from gateway.console.render import day as day_of
@@ -46,11 +46,16 @@ async def show_lag(visit: Visit) -> Response:
     """The lag of some days, and who was shown late."""
     which = visit.query_as(Which)
     days = _days(which, visit)
-    report = await ask(visit, "get_lag", LagReport, query={**days, "destination": which.destination})
+    report = await ask(
+        visit, "get_lag", LagReport, query={**days, "destination": which.destination, **RECENT}
+    )
     shown = which.shown or ("" if which.cause else "sync_late")
     filters = {"destination": which.destination, "cause": which.cause, "shown": shown}
     late = await ask(
-        visit, "list_late", LatePage, query={**days, **filters, "cursor": which.cursor, "limit": _SHOWN}
+        visit,
+        "list_late",
+        LatePage,
+        query={**days, **filters, "cursor": which.cursor, "limit": _SHOWN, **RECENT},
     )
     asked = {"days": which.days, "last": which.last, **filters}
     values: dict[str, Any] = {

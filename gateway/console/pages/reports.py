@@ -17,7 +17,7 @@ from gateway.api.jobs import RunPage
 from gateway.api.problem import Refused
 from gateway.api.report_files import MOST_ROWS
 from gateway.api.reports import ReportedDossiers
-from gateway.console.asking import answered, ask
+from gateway.console.asking import RECENT, answered, ask
 from gateway.console.page import Download, Page, Response, Shown, Visit
 from gateway.domain.dossier import NO_NUL
 from gateway.reports.dossiers import KINDS
@@ -109,7 +109,7 @@ async def show_06a(visit: Visit) -> Response:
     """Form 06a."""
     wish = visit.query_as(Wish)
     try:
-        form = await ask(visit, "get_form_06a", Form06a, query={**wish.extent, "by": wish.by})
+        form = await ask(visit, "get_form_06a", Form06a, query={**wish.extent, "by": wish.by, **RECENT})
     except Refused as refusal:
         return _again(wish, refusal, "06a")
     values = {
@@ -128,7 +128,7 @@ async def show_766(visit: Visit) -> Response:
     """The progress indicator."""
     wish = visit.query_as(Wish)
     try:
-        report = await ask(visit, "get_form_766", Report766, query={**wish.extent, "by": wish.by})
+        report = await ask(visit, "get_form_766", Report766, query={**wish.extent, "by": wish.by, **RECENT})
     except Refused as refusal:
         return _again(wish, refusal, "766")
     values = {
@@ -184,7 +184,7 @@ def _kind(visit: Visit) -> str:
 
 async def _listed(visit: Visit, query: Behind, what: str, name: str, more: Mapping[str, str]) -> Response:
     asked = {**query.extent, **more, "rule": query.rule}
-    question = {**asked, "cursor": query.cursor, "limit": _ON_A_PAGE}
+    question = {**asked, "cursor": query.cursor, "limit": _ON_A_PAGE, **RECENT}
     try:
         page = await ask(visit, name, ReportedDossiers, query=question)
     except Refused as refusal:

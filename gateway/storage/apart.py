@@ -1,0 +1,100 @@
+"""Questions that compute for long, asked in a process of their own beside the one that delivers.
+
+A thread that computes for half a second takes the interpreter's lock from the loop again and again, and deliveries wait.
+Invariant: what is asked here reads only; when the process dies, or is not there, nothing is lost but an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection as channels
+from typing import TypeVar
+
+import sqlalchemy as sa
+import structlog
+
+from gateway.domain.errors import StorageUnavailable
+from gateway.storage.reading import ReadingDatabase
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Question = Callable[[sa.Connection], T]
+
+
+class ReadingProcess:
+    """Asks one question after the other of the database at ``url``. It starts with the first one."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url.render_as_string(hide_password=False)
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def ask(self, question: Question[T]) -> T:
+        """The answer to ``question``, which can be pickled, and its answer and faults, too.
+
+        Raises what the question raised, and StorageUnavailable when the process died over it twice.
+        """
+        for _ in range(2):
+            pool = self._pool = self._pool or self._started()
+            try:
+                loop = asyncio.get_running_loop()
+                answer: T = await loop.run_in_executor(pool, _answer, question)
+            except BrokenProcessPool:
+                log.warning("reading_process_died")
+                if self._pool is pool:
+                    self._pool = None
+                pool.shutdown(wait=False)
+            else:
+                return answer
+        raise StorageUnavailable("the process that reads died over a question, twice")
+
+    def close(self) -> None:
+        """End the process; a question that is under way is answered first."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        spawning = multiprocessing.get_context(
+            "spawn"
+        )  # a fork would inherit locks, sockets and the writer's file
+        return ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin, initargs=(self._url,))
+
+
+_OPENED: list[ReadingDatabase] = []  # of the process that reads: a pool hands its tasks nothing else
+
+
+def _begin(url: str) -> None:
+    """Open the database once, and end with the parent, however that ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent says when
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    _OPENED.append(ReadingDatabase(url))
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        channels.wait([parent.sentinel])
+        os._exit(0)
+
+
+def _answer(question: Question[T]) -> T:
+    try:
+        return _OPENED[0].ask(question)
+    except Exception as fault:  # why: a fault that cannot be pickled would break the pool, for everybody
+        raise _portable(fault) from None
+
+
+def _portable(fault: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(fault))  # noqa: S301 - our own bytes
+    except Exception:  # why: whatever stands against it, its words can travel
+        return RuntimeError(f"{type(fault).__name__}: {fault}")
+    return fault
