@@ -8,6 +8,7 @@ a statement add up to the difference of its sums.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -121,11 +122,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.ours - (self.theirs or 0)
 
 
-def judge(ours: Ours | None, theirs: Theirs) -> Verdict:
-    """What the two sides make together. ``ours`` None: no attempt has this reference."""
+def judge(ours: Ours | None, theirs: Theirs, returned: Mapping[str, int] | None = None) -> Verdict:
+    """What the two sides make together. ``ours`` None: no attempt has this reference; ``returned``: what two persons
+    gave back of the money under it, by numbers."""
     told = _once(theirs.paid)
     if ours is None:
-        return Verdict(kind=Kind.ORPHAN, ours=0, theirs=_sum(told), repair=Repair.ADOPT_ORPHAN)
+        return _strange(told, returned or {})
     if theirs.missing and ours.state in SETTLED and not any(each.by == "file" for each in told):
         return _nothing_there(ours)
     if told:
@@ -137,6 +139,18 @@ def judge(ours: Ours | None, theirs: Theirs) -> Verdict:
             return Verdict(kind=Kind.UNANSWERED, ours=ours.received, theirs=None, repair=Repair.ASK_AGAIN)
         case "failed":
             return _nothing_there(ours)
+
+
+def _strange(told: tuple[Paid, ...], returned: Mapping[str, int]) -> Verdict:
+    """Money without an attempt. Nothing told: whatever was, is counted with the attempts that have it now."""
+    back, total = sum(returned.values()), _sum(told)
+    if not told:
+        return Verdict(kind=Kind.MATCHED, ours=0, theirs=0, resolved=True)
+    if any(each.transaction not in returned for each in told):
+        return Verdict(kind=Kind.ORPHAN, ours=back, theirs=total, repair=Repair.ADOPT_ORPHAN)
+    if back != total:
+        return Verdict(kind=Kind.AMOUNT_DIFFERS, ours=back, theirs=total, repair=Repair.ASK_PLATFORM)
+    return Verdict(kind=Kind.REFUNDED, ours=back, theirs=total, resolved=True)
 
 
 def _nothing_there(ours: Ours) -> Verdict:

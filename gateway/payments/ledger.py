@@ -1,6 +1,18 @@
 """Both ledgers over a period, added up from what reconciliations found, with the days that nobody has looked at.
 
 Invariant: a figure is the sum of the items behind it; a day without a look has no figures and is no agreement.
+
+What each ledger counts, every payment (a transaction number of a partner) once:
+
+* Ours: what settlements say came in, money once more that two persons recorded, and orphans that two persons gave back.
+  What went back is not taken off: it came in. An orphan that waits is not ours yet.
+* Theirs: what the platform answers, settlement files have and proved callbacks told, files first; what they gave back is
+  not taken off, either. What nobody has said counts as nothing.
+
+Each item stands on one day: an attempt on that on which it was made, strange money on that on which it was found first.
+Adopted money moves: from its strange reference, which has 0 on both sides from then on, to the attempt that has it, where
+both ledgers count it. It is the money of that attempt when two persons gave it to it, or when its number has paid the
+attempt or was recorded for it.
 """
 
 from __future__ import annotations

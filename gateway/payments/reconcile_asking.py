@@ -6,6 +6,7 @@ Invariant: no answer, and an answer that cannot be read, are told as such; nothi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal, Protocol
 
 import msgspec
@@ -70,17 +71,48 @@ def _answer(answer: PaymentAnswer, booked: Booked) -> Theirs:
             return Theirs(claim="pending", why=f"unknown state {answer.state!r}"[:_LONGEST_WHY])
 
 
+def references_of(booked: Booked) -> tuple[str, ...]:
+    """The references under which money of an attempt may be found: its own, and those of what it adopted."""
+    return (booked.reference, *(each.reference for each in booked.adopted))
+
+
+def lines_of_attempt(booked: Booked, lines: Mapping[str, Sequence[Line]]) -> list[Line]:
+    """What files say about its money: everything under its own reference, and of strange ones what it adopted."""
+    found = list(lines.get(booked.reference, ()))
+    strange: dict[str, set[str]] = {}
+    for each in booked.adopted:
+        if each.reference != booked.reference:
+            strange.setdefault(each.reference, set()).add(each.paid.transaction)
+    for reference, numbers in strange.items():
+        found += lines_of_numbers(lines.get(reference, ()), numbers)
+    return [line for line in found if line.partner in {"", booked.partner}]
+
+
+def lines_of_numbers(lines: Sequence[Line], numbers: AbstractSet[str]) -> list[Line]:
+    """Of the lines under one strange reference, those about the payments ``numbers``.
+
+    A refund may have a number of its own: it goes with the first payment under the reference, so that it is told once.
+    """
+    paid = {line.transaction for line in lines if line.claim == "paid"} | numbers
+    first = min(paid, default="")
+    return [line for line in lines if (line.transaction if line.transaction in paid else first) in numbers]
+
+
 def with_files(told: Theirs, booked: Booked, lines: Sequence[Line], covered: set[tuple[int, str]]) -> Theirs:
-    """What the platform said, together with what files and callbacks say. ``covered``: days and partners of which a
-    whole file is here."""
-    from_file = tuple(_paid(line, booked.partner) for line in lines if line.claim == "paid")
+    """What the platform said, together with what files, callbacks and adopted orphans say. ``lines``: those of the
+    attempt; ``covered``: days and partners of which a whole file is here.
+
+    An adopted orphan is looked for in the files under its own reference, on the day when the money came: the platform
+    has never heard of the reference that it was adopted for.
+    """
+    from_file = tuple(paid_of(line, booked.partner) for line in lines if line.claim == "paid")
     day = booked.settled_day
     missing = not lines and day is not None and bool({(day, booked.partner), (day, "")} & covered)
-    paid = (*told.paid, *from_file, *booked.heard)
+    paid = (*told.paid, *from_file, *booked.heard, *(each.paid for each in booked.adopted))
     claim = "paid" if paid else told.claim
     if not paid and told.claim in {None, "absent"}:
         claim = _claimed(lines) or told.claim
-    return Theirs(claim=claim, paid=paid, refunded=_refunded(lines), missing=missing, why=told.why)
+    return Theirs(claim=claim, paid=paid, refunded=refunded_of(lines), missing=missing, why=told.why)
 
 
 def _claimed(lines: Sequence[Line]) -> Literal["failed", "pending"] | None:
@@ -88,7 +120,7 @@ def _claimed(lines: Sequence[Line]) -> Literal["failed", "pending"] | None:
     return "pending" if "pending" in claims else "failed" if "failed" in claims else None
 
 
-def _refunded(lines: Sequence[Line]) -> int:
+def refunded_of(lines: Sequence[Line]) -> int:
     """What files say was given back, each refund once however many files have it."""
     return sum(
         amount
@@ -98,7 +130,8 @@ def _refunded(lines: Sequence[Line]) -> int:
     )
 
 
-def _paid(line: Line, partner: str) -> Paid:
+def paid_of(line: Line, partner: str) -> Paid:
+    """A paid line. ``partner``: where the file names none."""
     return Paid(
         transaction=line.transaction,
         amount=line.amount,
@@ -110,8 +143,3 @@ def _paid(line: Line, partner: str) -> Paid:
         file=line.file,
         line=line.line,
     )
-
-
-def orphan_paid(lines: Sequence[Line]) -> tuple[Paid, ...]:
-    """What files say was paid under a reference that nobody here has."""
-    return tuple(_paid(line, "") for line in lines if line.claim == "paid")

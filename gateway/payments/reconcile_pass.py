@@ -15,9 +15,11 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from gateway.domain.payment import Evidence
-from gateway.domain.reconciliation import Kind, Paid, Repair, Theirs, Verdict, judge
-from gateway.payments.reconcile_asking import Asks, ask, orphan_paid, with_files
+from gateway.domain.reconciliation import Paid, Repair, Theirs, Verdict, judge
+from gateway.payments.reconcile_asking import Asks, ask, lines_of_attempt, references_of, with_files
+from gateway.payments.reconcile_orphans import Strange, strange
 from gateway.storage import reconciliation_books as books
+from gateway.storage import reconciliation_orphans as orphans
 from gateway.storage.database import Database
 from gateway.storage.instants import from_micros, to_micros
 from gateway.storage.payments import Applied, apply_evidence
@@ -71,7 +73,7 @@ class StoredLines:
 
     async def orphans(self, destination: str, day: int) -> Sequence[str]:
         return await self._database.read(
-            functools.partial(books.orphan_references, destination=destination, day=day)
+            functools.partial(orphans.orphan_references, destination=destination, day=day)
         )
 
 
@@ -134,13 +136,13 @@ class Pass:
         """Ask about every attempt of a piece, apply what is to be applied, write down what is found."""
         told = await asyncio.gather(*(self._told(booked) for booked in piece))
         destination = self._order.destination
-        lines = await self._lines.of(destination, [booked.reference for booked in piece])
+        references = {reference for booked in piece for reference in references_of(booked)}
+        lines = await self._lines.of(destination, sorted(references))
         days = sorted({booked.settled_day for booked in piece if booked.settled_day is not None})
         covered = await self._lines.covered(destination, days)
         looks = []
         for booked, answer in zip(piece, told, strict=True):
-            mine = [line for line in lines.get(booked.reference, ()) if line.partner in {"", booked.partner}]
-            theirs = with_files(answer, booked, mine, covered)
+            theirs = with_files(answer, booked, lines_of_attempt(booked, lines), covered)
             looks.append(await self._look(booked, theirs))
         return await self._recorded(looks)
 
@@ -204,21 +206,20 @@ class Pass:
 
     async def _orphans(self, references: Sequence[str]) -> list[Kept]:
         """Money under references that no attempt has: one item each."""
-        found = await self._about(books.orphans_by_reference, references)
-        waiting = await self._about(books.waiting_orphans, references)
-        has_attempt = await self._about(books.attempts_of_references, references)
+        kept = await self._about(orphans.orphans_by_reference, references)
+        places = await self._about(orphans.places_of_orphans, references)
+        owners = await self._about(orphans.owners_of_references, references)
         lines = await self._lines.of(self._order.destination, references)
         looks = []
         for reference in references:
-            kept = found.get(reference, [])
-            paid = (*orphan_paid(lines.get(reference, ())), *(each for each, _ in kept))
-            named = next((each.partner for each in paid if each.partner), "")
-            day, partner = waiting.get(reference, (self._order.day, named))
-            matched = reference in has_attempt or (bool(kept) and all(given for _, given in kept))
-            if named and not kept and not matched:
-                await self._keep_orphans(paid, named, reference)
-            key = {"day": day, "partner": partner, "reference": reference}
-            looks.append(self._orphan(key, paid, matched=matched))
+            has = owners.get(reference, set())
+            found = strange(lines.get(reference, ()), kept.get(reference, ()), has)
+            await self._keep_orphans(found.unkept, reference)
+            if not found.theirs.paid and has and reference not in places:
+                continue  # all of it is the attempt's own, and stands in its item
+            named = next((each.partner for each in found.theirs.paid if each.partner), "")
+            day, partner = places.get(reference, (self._order.day, named))
+            looks.append(self._orphan({"day": day, "partner": partner, "reference": reference}, found))
         return await self._recorded(looks)
 
     async def _about(self, question: Callable[..., T], references: Sequence[str]) -> T:
@@ -226,25 +227,22 @@ class Pass:
             functools.partial(question, destination=self._order.destination, references=references)
         )
 
-    async def _keep_orphans(self, paid: Sequence[Paid], partner: str, reference: str) -> None:
+    async def _keep_orphans(self, unkept: Sequence[Paid], reference: str) -> None:
         """Keep money that only a file knows of, so that a person can give it to the request it was meant for."""
         if self._order.apply and self._order.write:
-            for each in paid:
-                await self._evidence(each, partner, reference)
+            for each in unkept:
+                if each.partner:
+                    await self._evidence(each, each.partner, reference)
 
-    def _orphan(self, key: Mapping[str, Any], paid: tuple[Paid, ...], *, matched: bool) -> Look:
-        theirs = Theirs(claim="paid", paid=paid)
-        verdict = judge(None, theirs)
-        if matched:  # the money is counted with the attempt that it was given to, or has gone back
-            verdict = Verdict(kind=Kind.MATCHED, ours=0, theirs=0, resolved=True)
+    def _orphan(self, key: Mapping[str, Any], found: Strange) -> Look:
         return Look(
             **key,
             run=self._order.run,
             now=to_micros(self._clock()),
             destination=self._order.destination,
             ours=None,
-            theirs=theirs,
-            verdict=verdict,
+            theirs=found.theirs,
+            verdict=judge(None, found.theirs, found.returned),
         )
 
     async def _recorded(self, looks: Sequence[Look]) -> list[Kept]:

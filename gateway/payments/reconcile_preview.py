@@ -11,10 +11,11 @@ from pathlib import Path
 
 from gateway.codec import Unreadable
 from gateway.domain.errors import RecordError
+from gateway.payments.reconcile_orphans import without_owner
 from gateway.payments.reconcile_pass import StoredLines
 from gateway.payments.settlement_file import BadLine, SettlementLine, read
-from gateway.storage import reconciliation_books as books
 from gateway.storage.database import Database
+from gateway.storage.reconciliation_orphans import owners_of_references
 from gateway.storage.settlement_files import Line
 
 PIECE = 100
@@ -81,9 +82,9 @@ class HeldLines(StoredLines):
         for start in range(0, len(held), PIECE):
             some = held[start : start + PIECE]
             known = await self._stored.read(
-                functools.partial(books.attempts_of_references, destination=destination, references=some)
+                functools.partial(owners_of_references, destination=destination, references=some)
             )
-            found |= set(some) - known
+            found |= {name for name in some if without_owner(self._held[name], known.get(name, set()))}
         return sorted(found)
 
 

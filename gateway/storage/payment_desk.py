@@ -38,6 +38,7 @@ from gateway.storage.payment_giving_up import give_up, require_hopeless
 from gateway.storage.payment_orders import Answer, DecisionDone, Proposal
 from gateway.storage.payment_orphans import (
     answer_orphan_refund,
+    counted_more,
     lock_orphan,
     propose_orphan_refund,
     require_unmatched,
@@ -48,10 +49,6 @@ from gateway.storage.sql import Statement
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
-_COUNTED = Statement("""
-    SELECT id FROM payment_decision
-    WHERE attempt_id = :attempt AND kind = 'excess' AND transaction_no = :transaction AND state = 'approved'
-""")
 _MATCH = Statement("UPDATE payment_orphan SET matched_at = :now, attempt_id = :attempt WHERE id = :orphan")
 _OWNER = Statement("""
     SELECT attempt_id FROM settlement
@@ -62,6 +59,11 @@ _OWNER = Statement("""
 _GIVEN_BACK = Statement("""
     SELECT id FROM payment_orphan
     WHERE partner = :partner AND transaction_no = :transaction AND refunded_at IS NOT NULL
+""")
+_WAITING_ORPHAN = Statement("""
+    SELECT id FROM payment_orphan
+    WHERE partner = :partner AND transaction_no = :transaction AND destination = :destination
+        AND matched_at IS NULL AND refunded_at IS NULL
 """)
 _ASK_NOW = Statement("UPDATE payment_attempt SET next_question_at = :now WHERE id = :attempt")
 _PAYING = frozenset({"settled", "duplicate", "repeated"})
@@ -80,11 +82,13 @@ def propose(transaction: Transaction, order: Proposal) -> DecisionDone:
     if order.attempt is None:
         raise wrong_value("/attempt", None, "the attempt that it is about")
     request, attempt = lock_attempt(transaction, order.attempt)
-    order = _completed(transaction, order, attempt)
+    order = _completed(transaction, order, request, attempt)
     standing = decisions_of_attempt(transaction, attempt.id, order.document)
     if (found := next((each for each in standing if is_same(each, order)), None)) is not None:
         return done(found, None)
     _require_fitting(transaction, order, attempt)
+    if order.kind in {"settle", "excess"}:
+        _require_no_orphan(transaction, order, request, attempt)
     if (waiting := next((each for each in standing if each.state == "requested"), None)) is not None:
         raise ConflictError(
             f"attempt {attempt.reference}: proposal {waiting.id} ({waiting.kind}) waits for a second person; decide "
@@ -97,10 +101,12 @@ def propose(transaction: Transaction, order: Proposal) -> DecisionDone:
     return done(made, action)
 
 
-def _completed(transaction: Transaction, order: Proposal, attempt: AttemptFile) -> Proposal:
+def _completed(
+    transaction: Transaction, order: Proposal, request: RequestFile, attempt: AttemptFile
+) -> Proposal:
     """``order`` with what the attempt or the orphan says; RecordError when a value cannot be right."""
     if order.kind == "adopt":
-        order = _of_orphan(transaction, order, attempt)
+        order = _of_orphan(transaction, order, request, attempt)
     elif order.orphan is not None:
         raise wrong_value("/orphan", order.orphan, "none: only adopt names an orphan")
     if order.kind in {"settle", "accept", "adopt"}:
@@ -123,14 +129,18 @@ def _completed(transaction: Transaction, order: Proposal, attempt: AttemptFile) 
     return order
 
 
-def _of_orphan(transaction: Transaction, order: Proposal, attempt: AttemptFile) -> Proposal:
+def _of_orphan(
+    transaction: Transaction, order: Proposal, request: RequestFile, attempt: AttemptFile
+) -> Proposal:
     if order.orphan is None:
         raise wrong_value("/orphan", None, "the orphan to adopt")
     found = lock_orphan(transaction, order.orphan)
-    if (found.partner, found.currency, found.amount) != (attempt.partner, attempt.currency, attempt.amount):
+    came = (found.partner, found.currency, found.amount, found.destination)
+    if came != (attempt.partner, attempt.currency, attempt.amount, request.destination):
         raise ConflictError(
-            f"orphan {found.id} is {found.amount} {found.currency} to {found.partner}, attempt {attempt.reference} "
-            f"asked for {attempt.amount} {attempt.currency} to {attempt.partner}"
+            f"orphan {found.id} is {found.amount} {found.currency} to {found.partner} at {found.destination}, attempt "
+            f"{attempt.reference} asked for {attempt.amount} {attempt.currency} to {attempt.partner} at "
+            f"{request.destination}"
         )
     said = msgspec.json.decode(bytes(found.evidence), type=Evidence)
     return msgspec.structs.replace(
@@ -156,7 +166,11 @@ def _require_fitting(transaction: Transaction, order: Proposal, attempt: Attempt
         raise ConflictError(f"{name} is {state}; only what is in quarantine is accepted or rejected")
     if order.kind in {"settle", "adopt"} and state is AttemptState.QUARANTINED:
         raise ConflictError(f"{name} is in quarantine; accept or reject that money first")
-    if order.kind in {"settle", "adopt"} and state in SETTLED:
+    if (
+        order.kind in {"settle", "adopt"}
+        and state in SETTLED
+        and not _is_its_own(transaction, order, attempt)
+    ):
         raise ConflictError(
             f"{name} is {state} by transaction {attempt.transaction}; it is not settled again"
         )
@@ -174,6 +188,25 @@ def _require_fitting(transaction: Transaction, order: Proposal, attempt: Attempt
         _require_free(transaction, order, attempt)
 
 
+def _is_its_own(transaction: Transaction, order: Proposal | DecisionFile, attempt: AttemptFile) -> bool:
+    """Whether an orphan is money that the attempt has by its number already, so that adopting it only says so."""
+    if order.kind != "adopt" or attempt.state not in SETTLED:
+        return False
+    counted = counted_more(transaction, attempt.partner, order.transaction)
+    return order.transaction == attempt.transaction or (counted is not None and counted[1] == attempt.id)
+
+
+def _require_no_orphan(
+    transaction: Transaction, order: Proposal, request: RequestFile, attempt: AttemptFile
+) -> None:
+    """Money that is among the orphans is taken from there, so that nobody gives it away a second time."""
+    where = {"partner": attempt.partner, "transaction": order.transaction, "destination": request.destination}
+    if orphan := transaction.one(_WAITING_ORPHAN, where):
+        raise ConflictError(
+            f"transaction {order.transaction} of {attempt.partner} is orphan {orphan[0]}: adopt it, or give it back"
+        )
+
+
 def _require_free(transaction: Transaction, order: Proposal | DecisionFile, attempt: AttemptFile) -> None:
     number = {"partner": attempt.partner, "transaction": order.transaction}
     owner = transaction.one(_OWNER, {**number, "attempt": attempt.id})
@@ -185,8 +218,8 @@ def _require_free(transaction: Transaction, order: Proposal | DecisionFile, atte
         raise ConflictError(
             f"transaction {order.transaction} of {attempt.partner} is orphan {orphan[0]}, which was given back"
         )
-    counted = transaction.one(_COUNTED, {"attempt": attempt.id, "transaction": order.transaction})
-    if counted is not None:
+    counted = counted_more(transaction, attempt.partner, order.transaction)
+    if counted is not None and not _is_its_own(transaction, order, attempt):
         raise ConflictError(f"transaction {order.transaction} was counted by proposal {counted[0]} already")
 
 
@@ -233,6 +266,9 @@ def _carry_out(
         return "recorded"
     if decision.kind == "give_up":
         return give_up(transaction, order, request, attempt)
+    if decision.orphan is not None and _is_its_own(transaction, decision, attempt):
+        _match(transaction, order, attempt, decision.orphan)
+        return "repeated"
     evidence = _evidence(order, request, attempt, decision)
     (applied,) = apply_evidence(transaction, [evidence])
     effect = applied.decision.effect

@@ -1,7 +1,7 @@
 """Orphans given back: money that fits nothing which was asked for, and that nobody adopts (payment_platform §11.5, §12).
 
 Invariants: an orphan is adopted or given back, never both, and as a whole; two people and a paper stand for it; what was
-given back settles nothing any more.
+given back settles nothing any more, and what has paid or was counted for an attempt is not given back as an orphan.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ _ORPHAN = Statement("""
     SELECT id, destination, partner, reference, transaction_no, amount, currency, evidence, matched_at, refunded_at
     FROM payment_orphan WHERE id = :orphan FOR_UPDATE
 """)
+_PAYS_FOR = Statement("""
+    SELECT reference FROM payment_attempt
+    WHERE partner = :partner AND transaction_no = :transaction AND state IN ('paid', 'duplicate_paid')
+""")
+_COUNTED_MORE = Statement("""
+    SELECT d.id, d.attempt_id FROM payment_decision AS d JOIN payment_attempt AS a ON a.id = d.attempt_id
+    WHERE a.partner = :partner AND d.transaction_no = :transaction AND d.kind = 'excess' AND d.state = 'approved'
+""")
 _GIVE_BACK = Statement("UPDATE payment_orphan SET refunded_at = :now WHERE id = :orphan")
 
 
@@ -73,6 +81,25 @@ def require_unmatched(orphan: OrphanFile) -> None:
         raise ConflictError(f"orphan {orphan.id} was given back already")
 
 
+def counted_more(transaction: Transaction, partner: str, number: str) -> tuple[int, int] | None:
+    """The proposal that has counted this payment as money once more, and for which attempt."""
+    row = transaction.one(_COUNTED_MORE, {"partner": partner, "transaction": number})
+    return None if row is None else (int(row[0]), int(row[1]))
+
+
+def _require_nobodys(transaction: Transaction, orphan: OrphanFile) -> None:
+    """ConflictError when an attempt has this money by its number: it goes back with that attempt, and once."""
+    paid = transaction.one(_PAYS_FOR, {"partner": orphan.partner, "transaction": orphan.transaction})
+    if paid is not None:
+        raise ConflictError(
+            f"transaction {orphan.transaction} of {orphan.partner} has settled attempt {paid[0]}; adopt the orphan there"
+        )
+    if counted := counted_more(transaction, orphan.partner, orphan.transaction):
+        raise ConflictError(
+            f"transaction {orphan.transaction} of {orphan.partner} was counted by proposal {counted[0]} already"
+        )
+
+
 def propose_orphan_refund(transaction: Transaction, order: Proposal) -> DecisionDone:
     """Put before a second person that an orphan is given back. The same proposal again is the one there is.
 
@@ -88,6 +115,7 @@ def propose_orphan_refund(transaction: Transaction, order: Proposal) -> Decision
     if standing is not None and is_same(standing, order):
         return done(standing, None)
     require_unmatched(orphan)
+    _require_nobodys(transaction, orphan)
     require_undecided(transaction, orphan.id)
     made = add_proposal(transaction, order, Whose(destination=orphan.destination))
     return done(made, _note(transaction, order, orphan, made, "payment.propose"))
@@ -115,6 +143,7 @@ def answer_orphan_refund(transaction: Transaction, order: Answer, decision: Deci
         after = decide(transaction, order, decision, None)
         return done(after, _note(transaction, order, orphan, after, "payment.decline"))
     require_unmatched(orphan)
+    _require_nobodys(transaction, orphan)
     transaction.run(_GIVE_BACK, {"now": to_micros(order.now), "orphan": orphan.id})
     after = decide(transaction, order, decision, "refunded")
     _tell(transaction, order, orphan, after)

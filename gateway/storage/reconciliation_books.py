@@ -1,4 +1,4 @@
-"""Our books for a reconciliation: attempts of a day with what came of them, and money that fits none.
+"""Our books for a reconciliation: attempts of a day with what came of them.
 
 Reads only. Invariant: what is given for an attempt is everything that our books hold about money through it: its
 settlement, further payments that were recorded, refunds that two people signed, orphans that it was given.
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from gateway.deadlines.instants import DAY, day_number_of, start_of_day
 from gateway.domain.payment import AttemptState
 from gateway.domain.reconciliation import Ours, Paid
+from gateway.storage.reconciliation_orphans import WHOLE_FILES, Adopted, adopted
 from gateway.storage.schema import event
 from gateway.storage.schema_payment import (
     payment_attempt,
@@ -24,12 +25,13 @@ from gateway.storage.schema_payment import (
     refund,
     settlement,
 )
-from gateway.storage.schema_reconciliation import settlement_file, settlement_line
+from gateway.storage.schema_reconciliation import settlement_line
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt. ``day``: the one on which it was made; ``settled_day``: on which we learnt that it was paid, if we
-    did. ``heard``: payments that callbacks or orphans told of, beyond the settlement."""
+    did: of an orphan, that was before somebody adopted it. ``heard``: payments that callbacks told of, beyond the
+    settlement; ``adopted``: those that came under other references."""
 
     id: int
     destination: str
@@ -41,6 +43,7 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     ours: Ours
     settled_day: int | None = None
     heard: tuple[Paid, ...] = ()
+    adopted: tuple[Adopted, ...] = ()
 
 
 _ATTEMPT = sa.select(
@@ -48,9 +51,6 @@ _ATTEMPT = sa.select(
     settlement.c.source.label("source"),
     settlement.c.at.label("settled_at"),
 ).outerjoin(settlement, settlement.c.attempt_id == payment_attempt.c.id)
-
-
-_WHOLE_FILES = sa.select(settlement_file.c.id).where(settlement_file.c.complete == 1)
 
 
 def attempts_of_day(connection: sa.Connection, destination: str, day: int) -> list[int]:
@@ -68,7 +68,8 @@ def attempts_by_id(connection: sa.Connection, ids: Sequence[int]) -> list[Booked
 
 
 def attempts_elsewhere(connection: sa.Connection, destination: str, day: int) -> list[int]:
-    """Attempts of other days that the settlement files of ``day`` name, and those with an open item, in order."""
+    """Attempts of other days that the settlement files of ``day`` name, those with an open item, and those to which
+    money came since anybody has looked at them; in order."""
     columns, lines, items = payment_attempt.c, settlement_line.c, reconciliation.c
     named = (
         sa.select(columns.id)
@@ -77,7 +78,7 @@ def attempts_elsewhere(connection: sa.Connection, destination: str, day: int) ->
             columns.destination == destination,
             lines.destination == destination,
             lines.day == day,
-            lines.file_id.in_(_WHOLE_FILES),
+            lines.file_id.in_(WHOLE_FILES),
         )
     )
     is_open = sa.select(items.attempt_id).where(
@@ -85,15 +86,70 @@ def attempts_elsewhere(connection: sa.Connection, destination: str, day: int) ->
         items.state == sa.literal_column("'open'"),
         items.attempt_id.is_not(None),
     )
-    found = {int(each) for question in (named, is_open) for each in connection.execute(question).scalars()}
+    questions = (named, _named_strangely(destination, day), is_open, _paid_since(destination, day))
+    found = {int(each) for question in questions for each in connection.execute(question).scalars()}
     return sorted(found - set(attempts_of_day(connection, destination, day)))
+
+
+def _named_strangely(destination: str, day: int) -> sa.Select[Any]:
+    """Attempts whose adopted money the files of ``day`` name, which they do by its own reference."""
+    orphans, lines = payment_orphan.c, settlement_line.c
+    return (
+        sa.select(orphans.attempt_id)
+        .join(settlement_line, lines.reference == orphans.reference)
+        .where(
+            orphans.destination == destination,
+            orphans.matched_at.is_not(None),
+            lines.destination == destination,
+            lines.day == day,
+            lines.file_id.in_(WHOLE_FILES),
+        )
+    )
+
+
+def _paid_since(destination: str, day: int) -> sa.Select[Any]:
+    """Attempts that were settled on ``day``, or given money by two persons on any day, and not looked at since.
+
+    Their items were in order without that money, and nothing else would bring them up again.
+    """
+    attempts, items, orphans, decisions = (
+        payment_attempt.c,
+        reconciliation.c,
+        payment_orphan.c,
+        payment_decision.c,
+    )
+    start = start_of_day(day)
+    paid = sa.union_all(
+        sa.select(settlement.c.attempt_id, settlement.c.at.label("at")).where(
+            settlement.c.at >= start, settlement.c.at < start + DAY
+        ),
+        sa.select(orphans.attempt_id, orphans.matched_at).where(
+            orphans.destination == destination, orphans.matched_at.is_not(None)
+        ),
+        sa.select(decisions.attempt_id, decisions.decided_at).where(
+            decisions.destination == destination,
+            decisions.kind == "excess",
+            decisions.state == "approved",
+        ),
+    ).subquery()
+    seen = sa.exists().where(
+        items.destination == attempts.destination,
+        items.reference == attempts.reference,
+        items.attempt_id == attempts.id,
+        items.at > paid.c.at,
+    )
+    return (
+        sa.select(attempts.id)
+        .join(paid, paid.c.attempt_id == attempts.id)
+        .where(attempts.destination == destination, ~seen)
+    )
 
 
 def _booked(connection: sa.Connection, question: sa.Select[Any]) -> list[Booked]:
     rows = connection.execute(question).all()
     ids = [int(row.id) for row in rows]
-    refunded, excess, orphans = _refunds(connection, ids), _excess(connection, ids), _adopted(connection, ids)
-    seconds = _second_payments(connection, rows)
+    refunded, excess = _refunds(connection, ids), _excess(connection, ids)
+    strange, seconds = adopted(connection, rows, excess), _second_payments(connection, rows)
     return [
         Booked(
             id=int(row.id),
@@ -113,11 +169,19 @@ def _booked(connection: sa.Connection, question: sa.Select[Any]) -> list[Booked]
                 source=row.source or ("callback" if row.state == AttemptState.DUPLICATE_PAID else ""),
                 excess=excess.get(int(row.id), {}),
             ),
-            settled_day=None if row.settled_at is None else day_number_of(row.settled_at),
-            heard=(*orphans.get(int(row.id), ()), *seconds.get(int(row.id), ())),
+            settled_day=_day_of_money(row, strange.get(int(row.id), ())),
+            heard=tuple(seconds.get(int(row.id), ())),
+            adopted=tuple(strange.get(int(row.id), ())),
         )
         for row in rows
     ]
+
+
+def _day_of_money(row: sa.Row[Any], strange: Sequence[Adopted]) -> int | None:
+    if row.settled_at is None:
+        return None
+    known = [each.day for each in strange if each.paid.transaction == row.transaction_no]
+    return min(known, default=day_number_of(row.settled_at))
 
 
 def _refunds(connection: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
@@ -137,22 +201,6 @@ def _excess(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str
     found: dict[int, dict[str, int]] = {}
     for attempt, transaction, amount in connection.execute(question):
         found.setdefault(int(attempt), {})[transaction] = int(amount)
-    return found
-
-
-def _adopted(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Paid]]:
-    columns = payment_orphan.c
-    question = sa.select(payment_orphan).where(columns.attempt_id.in_(ids), columns.matched_at.is_not(None))
-    found: dict[int, list[Paid]] = {}
-    for row in connection.execute(question):
-        paid = Paid(
-            transaction=row.transaction_no,
-            amount=int(row.amount or 0),
-            partner=row.partner,
-            currency=row.currency,
-            by="callback",
-        )
-        found.setdefault(int(row.attempt_id), []).append(paid)
     return found
 
 
@@ -180,85 +228,3 @@ def _second_payments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> 
             )
         )
     return found
-
-
-def orphan_references(connection: sa.Connection, destination: str, day: int) -> list[str]:
-    """References without an attempt: of the files of ``day``, of what was kept on ``day``, and with an open item."""
-    lines, orphans, items, attempts = (
-        settlement_line.c,
-        payment_orphan.c,
-        reconciliation.c,
-        payment_attempt.c,
-    )
-    start = start_of_day(day)
-    in_files = sa.select(lines.reference).where(
-        lines.destination == destination,
-        lines.day == day,
-        lines.claim == "paid",
-        lines.file_id.in_(_WHOLE_FILES),
-        ~sa.exists().where(attempts.destination == destination, attempts.reference == lines.reference),
-    )
-    kept = sa.select(orphans.reference).where(
-        orphans.destination == destination,
-        orphans.at >= start,
-        orphans.at < start + DAY,
-        orphans.matched_at.is_(None),
-        orphans.refunded_at.is_(None),
-    )
-    waiting = sa.select(items.reference).where(
-        items.destination == destination,
-        items.state == sa.literal_column("'open'"),
-        items.attempt_id.is_(None),
-    )
-    questions = (in_files, kept, waiting)
-    return sorted({str(each) for question in questions for each in connection.execute(question).scalars()})
-
-
-def orphans_by_reference(
-    connection: sa.Connection, destination: str, references: Sequence[str]
-) -> dict[str, list[tuple[Paid, bool]]]:
-    """What was kept under these references, and whether it was given to an attempt, or back, since."""
-    columns = payment_orphan.c
-    question = sa.select(payment_orphan).where(
-        columns.destination == destination, columns.reference.in_(references)
-    )
-    found: dict[str, list[tuple[Paid, bool]]] = {}
-    for row in connection.execute(question):
-        paid = Paid(
-            transaction=row.transaction_no,
-            amount=int(row.amount or 0),
-            partner=row.partner,
-            currency=row.currency,
-            by="file" if row.source == "file" else "callback",
-        )
-        found.setdefault(row.reference, []).append(
-            (paid, row.matched_at is not None or row.refunded_at is not None)
-        )
-    return found
-
-
-def attempts_of_references(
-    connection: sa.Connection, destination: str, references: Sequence[str]
-) -> set[str]:
-    """Which of these references have an attempt by now."""
-    columns = payment_attempt.c
-    question = sa.select(columns.reference).where(
-        columns.destination == destination, columns.reference.in_(references)
-    )
-    return {str(each) for each in connection.execute(question).scalars()}
-
-
-def waiting_orphans(
-    connection: sa.Connection, destination: str, references: Sequence[str]
-) -> dict[str, tuple[int, str]]:
-    """Day and partner of the open items without an attempt under these references."""
-    columns = reconciliation.c
-    question = sa.select(columns.reference, columns.day, columns.partner).where(
-        columns.destination == destination,
-        columns.reference.in_(references),
-        columns.attempt_id.is_(None),
-        columns.state == sa.literal_column("'open'"),
-    )
-    return {
-        str(reference): (int(day), str(partner)) for reference, day, partner in connection.execute(question)
-    }

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.domain.errors import ConflictError, NotFoundError, RecordError
 from gateway.payments.desk import PaymentDesk
-from gateway.storage import queries_payment, queries_payments, reconciliation_books
+from gateway.storage import queries_payment, queries_payments, reconciliation_orphans
 from gateway.storage.payment_orders import Answer, Proposal
 from gateway.storage.queries_payments import OrphanFilter
 from gateway.storage.sql import Statement
@@ -217,10 +217,10 @@ async def test_what_was_given_back_is_in_order_for_a_reconciliation(counter, til
     await counter.answer(await counter.propose("refund_orphan", orphan=orphan))
 
     found = till.database.ask(
-        lambda connection: reconciliation_books.orphans_by_reference(connection, PLATFORM, ["PG-UNKNOWN"])
+        lambda connection: reconciliation_orphans.orphans_by_reference(connection, PLATFORM, ["PG-UNKNOWN"])
     )
 
-    assert [over for _, over in found["PG-UNKNOWN"]] == [True]
+    assert [(each.returned, each.counted) for each in found["PG-UNKNOWN"]] == [(FEE, False)]
 
 
 async def test_a_decision_about_an_orphan_is_shown_without_a_payment(counter, till):
