@@ -17,6 +17,9 @@ from gateway.console.sessions import Sessions
 from gateway.console.surface import Assets, Console, MenuItem, Surface
 from gateway.console.table import ACTIONS, GROUPS, PAGES
 from gateway.console.threshold import Threshold
+from gateway.console.ways import Ways
+
+_WAYS = Ways(PAGES)
 
 
 def faces(api: Api, hashing: Passwords | None = None) -> list[Address]:
@@ -25,7 +28,7 @@ def faces(api: Api, hashing: Passwords | None = None) -> list[Address]:
     ``hashing``: how passwords are kept, in place of the process's own way.
     """
     sessions = Sessions(api, hashing or passwords())
-    console = Console(api=api, door=sessions, menu=_menu())
+    console = Console(api=api, door=sessions, menu=_menu(), ways=_WAYS)
     settings = api.gateway.settings.console
     if settings.oidc is None or settings.address is None:
         door = Threshold(console, sessions).addresses()
@@ -39,7 +42,7 @@ def faces(api: Api, hashing: Passwords | None = None) -> list[Address]:
 
 def addresses(api: Api, door: Door) -> list[Address]:
     """Every page and action of the console of ``api``; ``door`` keeps the sessions."""
-    console = Console(api=api, door=door, menu=_menu())
+    console = Console(api=api, door=door, menu=_menu(), ways=_WAYS)
     by_path: dict[str, tuple[Page | None, Action | None]] = {}
     for page in PAGES:
         by_path[page.path] = (page, None)

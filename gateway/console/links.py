@@ -12,13 +12,20 @@ from urllib.parse import urlencode
 import msgspec
 
 from gateway.api.problem import Refused
+from gateway.console.page import Visit
 from gateway.console.render import VIETNAM
+from gateway.storage.clients import Scope
 
 
 def link(path: str, query: Mapping[str, object]) -> str:
     """``path`` with what of ``query`` is not empty."""
     given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def to_approval(visit: Visit, approval: object, otherwise: str) -> str:
+    """Where whoever has asked for a second person goes: to the request, or ``otherwise`` when it may not be seen."""
+    return f"/console/approvals/{approval}" if visit.viewer.may(Scope.APPROVALS_READ) else otherwise
 
 
 def chosen(query: msgspec.Struct, *without: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ session, or sent from another site, does nothing; every answer carries the polic
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from gateway.console.multipart import FORM_DATA, Sent, Upload, read_parts
 from gateway.console.page import Action, Download, Language, Moved, Page, Response, Shown, Viewer, Visit
 from gateway.console.render import render
 from gateway.console.static import addresses, assets
+from gateway.console.ways import Ways
 from gateway.console.words import say
 from gateway.domain.errors import GatewayError
 
@@ -42,6 +44,7 @@ MOST_FIELDS = 500
 MOST_UPLOAD_BYTES = 16 * 1024 * 1024  # held in memory; what is larger goes through the API, which streams it
 LANGUAGE_COOKIE = "lienthong-language"
 TOLD_COOKIE = "lienthong-told"
+_NO_WAYS = Ways(())
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -70,11 +73,12 @@ class MenuItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """What every surface is given. ``menu``: every page that the menu may list."""
+    """What every surface is given. ``menu``: every page that the menu may list; ``ways``: every page."""
 
     api: Api
     door: Door
     menu: tuple[tuple[MenuItem, Page], ...] = ()
+    ways: Ways = _NO_WAYS
 
 
 class Surface:
@@ -262,6 +266,7 @@ class Request:
             "menu": []
             if viewer is None
             else [item for item, page in self.console.menu if viewer.may(page.scope)],
+            "opens": functools.partial(self.console.ways.opens, viewer),
             "assets": addresses(),
             "address": self.address,
             "told": self._told(),

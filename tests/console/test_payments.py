@@ -236,6 +236,34 @@ async def test_refund_is_shown_before_it_is_asked_for_and_waits_for_another_pers
     assert "console/le.van.thu đồng ý hoàn trả" in said
 
 
+async def test_whoever_may_not_see_requests_stays_where_the_money_is(small, tmp_path):
+    clerk = small.as_("submitter")
+    page, _ = await small.payment()
+    about = link(await small.read(page, clerk), r"\d+:settle")
+    wish = {"about": about, "document": "Sao kê 14", "reason": "có sao kê", "transaction": "PP9"}
+    assert await small.sent(f"{page}/decide", clerk, **wish, confirmed="true") == page
+    assert "/console/approvals" not in (await small.read(page, clerk)).text
+    small.books.foreign_payment("PGFOREIGN0001", 77_000)
+    await small.books.hand_in(small.books.settlement_file(tmp_path))
+    await small.books.reconcile(apply="yes")
+    orphan = link(await small.read(f"{LIST}/orphans", clerk), rf"{LIST}/orphans/\d+")
+    fields = {"document": "Sao kê 1", "reason": "ngân hàng trả lại"}
+    assert await small.sent(f"{orphan}/given-back", clerk, **fields) == orphan
+
+
+async def test_whoever_may_not_see_requests_asks_for_a_refund_all_the_same(desk):
+    clerk = desk.as_("submitter")
+    page, _ = await desk.heard()
+    wish = {
+        "attempt": attempt_of(await desk.read(page, clerk)),
+        "amount": "50.000",
+        "document": "UNC 1",
+        "reason": "rút",
+    }
+    assert await desk.sent(f"{page}/refund", clerk, **wish, confirmed="true") == page
+    assert desk.books.count("refund") == 1
+
+
 async def test_decision_about_what_does_not_fit_goes_to_a_second_person(small):
     page, reference = await small.payment()
     shown = await small.read(page)

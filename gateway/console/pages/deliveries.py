@@ -133,6 +133,7 @@ async def show_doubts(visit: Visit) -> Response:
         "page": page,
         "query": query,
         "names": [item.name for item in known],
+        "may": visit.viewer.may(Scope.DELIVERIES_OPERATE),
         "next": link(DOUBTS, {**chosen(query), "cursor": page.next}) if page.next else "",
     }
     return Shown(template="deliveries/doubts.html", values=values)

@@ -13,7 +13,7 @@ from msgspec import Meta
 from gateway.api.payments import OrphanPage, PaymentPage
 from gateway.api.problem import Refused
 from gateway.console.asking import ask
-from gateway.console.links import chosen, link
+from gateway.console.links import chosen, link, to_approval
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
 from gateway.console.words import say
 from gateway.payments.views import OrphanView
@@ -118,7 +118,8 @@ async def given_back(visit: Visit) -> Response:
 async def _propose(visit: Visit, what: dict[str, Any], document: str, reason: str) -> Response:
     body = {**what, "orphan": str(visit.path["orphan"]), "document": document, "reason": reason}
     done = await ask(visit, "propose_decision", DecisionDone, body=body)
-    return Moved(to=f"/console/approvals/{done.decision}", message="payments.decision_waits")
+    where = to_approval(visit, done.decision, f"{LIST}/{visit.path['orphan']}")
+    return Moved(to=where, message="payments.decision_waits")
 
 
 PAGES = (

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from gateway.api.payments import Asked
 from gateway.console.asking import ask
+from gateway.console.links import to_approval
 from gateway.console.page import Action, Moved, Response, Shown, Visit
 from gateway.console.pages.payments import LIST, plain_amount
 from gateway.payments.views import PaymentView
@@ -97,7 +98,8 @@ async def refund(visit: Visit) -> Response:
     if not form.confirmed:
         return await _confirm(visit, "refund", given)
     done = await ask(visit, "request_refund", RefundDone, path={"payment": number}, body=given)
-    return Moved(to=f"/console/approvals/{done.refund}", message="payments.refund_waits")
+    where = to_approval(visit, done.refund, f"{LIST}/{number}")
+    return Moved(to=where, message="payments.refund_waits")
 
 
 async def decide(visit: Visit) -> Response:
@@ -117,7 +119,8 @@ async def decide(visit: Visit) -> Response:
         del given["confirmed"]
         return await _confirm(visit, "decide", given, decision=kind)
     done = await ask(visit, "propose_decision", DecisionDone, body=body)
-    return Moved(to=f"/console/approvals/{done.decision}", message="payments.decision_waits")
+    where = to_approval(visit, done.decision, f"{LIST}/{visit.path['payment']}")
+    return Moved(to=where, message="payments.decision_waits")
 
 
 async def _confirm(
