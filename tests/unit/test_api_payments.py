@@ -388,6 +388,18 @@ async def test_proposal_that_cannot_be_meant_is_told_with_its_place(door, change
     assert (answer.status_code, places(answer)) == (422, [pointer])
 
 
+async def test_key_that_was_sent_for_another_person_is_another_request(door):
+    def asked(person):
+        headers = {"Idempotency-Key": "once", "X-Operator": person}
+        return door.call("POST", ASK, json={}, headers=headers)
+
+    first, again, other = await asked("an"), await asked("an"), await asked("binh")
+
+    assert (first.status_code, first.json()["created_by"]) == (201, "ops/an")
+    assert again.headers["idempotency-replayed"] == "true"
+    assert other.status_code == 409
+
+
 async def test_cancelling_is_refused_while_somebody_could_pay(door):
     made = (await door.ask()).json()
     await door.world.work()
