@@ -20,6 +20,7 @@ import msgspec
 from gateway.backup.manifest import Manifest, Told, read_manifest, require_whole
 from gateway.backup.taking import KEYS
 from gateway.domain.errors import ConfigurationError, ConflictError, GatewayError
+from gateway.durable_files import synchronise
 from gateway.messagelog.acts import oversight
 from gateway.messagelog.keys import open_contents
 from gateway.storage import migrate, upkeep
@@ -32,7 +33,6 @@ from gateway.storage.copying import (
     shown,
     sqlite_faults,
     sqlite_file,
-    synchronise,
 )
 from gateway.storage.database import Database
 from gateway.storage.orders import Instruction

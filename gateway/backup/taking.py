@@ -35,9 +35,10 @@ from gateway.backup.manifest import (
     write_manifest,
 )
 from gateway.domain.errors import ConfigurationError, ConflictError
+from gateway.durable_files import synchronise
 from gateway.settings import Settings, database_url, keys_folder
 from gateway.storage.archives import ArchiveRow
-from gateway.storage.copying import PostgresTools, is_sqlite, sqlite_copy, sqlite_file, synchronise
+from gateway.storage.copying import PostgresTools, is_sqlite, sqlite_copy, sqlite_file
 from gateway.storage.instants import from_micros
 from gateway.storage.snapshot import Snapshot, look
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -19,12 +17,14 @@ from typing import Protocol
 import msgspec
 
 from gateway.domain.errors import ConfigurationError, ConflictError
+from gateway.durable_files import write_whole
 from gateway.proof.lienthong_verify import (
     Checkpoint,
     Fault,
     Key,
     read_checkpoint,
     read_note,
+    require_later,
     verify_checkpoint,
     verify_consistency,
 )
@@ -100,7 +100,7 @@ class Witness:
         self, source: Source, before: Checkpoint, now: Checkpoint, notes: tuple[str, str]
     ) -> None:
         try:
-            _require_later(before, now)
+            require_later(before, now)
             if before.size < now.size:
                 coded = await source.consistency(before.size, now.size)
                 verify_consistency(before.size, now.size, _hashes(coded), before.root, now.root)
@@ -128,18 +128,6 @@ class Witness:
         return path
 
 
-def _require_later(before: Checkpoint, now: Checkpoint) -> None:
-    """Fault when ``now`` cannot come after ``before``, whatever is proven."""
-    if now.origin != before.origin:
-        raise Fault("CHECKPOINT_OF_OTHER_LOG", f"{now.origin}, expected {before.origin}")
-    if now.size < before.size:
-        raise Fault("HISTORY_SHRUNK", f"from {before.size} to {now.size} entries")
-    if now.size == before.size and now.root != before.root:
-        raise Fault("HISTORY_FORKED", f"at {now.size} entries")
-    if before.at and now.at and now.at < before.at:
-        raise Fault("CLOCK_BACK", f"from {before.at.isoformat()} to {now.at.isoformat()}")
-
-
 def _hashes(coded: Sequence[str]) -> list[bytes]:
     try:
         return [base64.b64decode(each, validate=True) for each in coded]
@@ -148,17 +136,7 @@ def _hashes(coded: Sequence[str]) -> list[bytes]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole and durable, or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        with suppress(OSError):
-            os.fsync(folder)
-        os.close(folder)
+        write_whole(path, content)
     except OSError as fault:
         raise ConfigurationError(f"--state: {path} cannot be written: {fault}") from fault

@@ -24,6 +24,7 @@ import msgspec
 import zstandard
 
 from gateway.domain.errors import GatewayError
+from gateway.durable_files import synchronise
 from gateway.proof.lienthong_verify import node_hash
 from gateway.proof.merkle import Nodes
 
@@ -124,16 +125,8 @@ def write_archive(path: Path, header: ArchiveHeader, entries: Iterable[list[Arch
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    _synchronise(path.parent)
+    synchronise(path.parent)
     return digest.digest()
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class ArchiveFile:

@@ -12,12 +12,12 @@ import binascii
 import os
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from gateway.domain.errors import ConfigurationError
+from gateway.durable_files import write_first
 from gateway.messagelog.vault import KEY_BYTES, Vault, fingerprint
 from gateway.storage.contents import Contents, masters_in_use
 from gateway.storage.database import Database
@@ -70,20 +70,10 @@ def add_master(folder: Path, number: int) -> bytes:
 
 def make_key_file(path: Path) -> bytes:
     """Make the key ``path``, or read the one that is there when another process was faster. Raises ConfigurationError."""
-    folder, fresh = path.parent, path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(fresh, path)  # whole, or not at all
-        fresh.unlink()
-        _synchronise(folder)
+        write_first(path, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
     except OSError as fault:
-        raise ConfigurationError(f"evidence.keys: {folder}: cannot make {path.name}: {fault}") from fault
+        raise ConfigurationError(f"evidence.keys: {path.parent}: cannot make {path.name}: {fault}") from fault
     return read_key_file(path)
 
 
@@ -115,11 +105,3 @@ def read_key_file(path: Path) -> bytes:
             f"evidence.keys: {path}: got {len(key)} bytes, expected {KEY_BYTES} in Base64"
         )
     return key
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

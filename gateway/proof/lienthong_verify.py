@@ -433,6 +433,16 @@ def verify_witnesses(data: bytes, witnesses: Sequence[Key], needed: int) -> tupl
 
 def verify_succession(earlier: Checkpoint, later: Checkpoint) -> None:
     """``later`` is the next checkpoint after ``earlier``. That it continues it, a consistency proof says."""
+    require_later(earlier, later)
+    if later.previous != earlier.digest:
+        named = later.previous.hex() if later.previous else "none"
+        raise Fault(
+            "CHAIN_BROKEN", f"at {later.size} entries: it names {named}, expected {earlier.digest.hex()}"
+        )
+
+
+def require_later(earlier: Checkpoint, later: Checkpoint) -> None:
+    """Fault when ``later`` cannot come after ``earlier``, whatever is proven."""
     if later.origin != earlier.origin:
         raise Fault("CHECKPOINT_OF_OTHER_LOG", f"{later.origin}, expected {earlier.origin}")
     if later.size < earlier.size:
@@ -441,11 +451,6 @@ def verify_succession(earlier: Checkpoint, later: Checkpoint) -> None:
         raise Fault("HISTORY_FORKED", f"at {later.size} entries")
     if earlier.at and later.at and later.at < earlier.at:
         raise Fault("CLOCK_BACK", f"from {earlier.at.isoformat()} to {later.at.isoformat()}")
-    if later.previous != earlier.digest:
-        named = later.previous.hex() if later.previous else "none"
-        raise Fault(
-            "CHAIN_BROKEN", f"at {later.size} entries: it names {named}, expected {earlier.digest.hex()}"
-        )
 
 
 def _instant(text: str) -> datetime:

@@ -7,9 +7,7 @@ for its owner alone, and never replaced.
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.domain.errors import ConfigurationError
+from gateway.durable_files import write_first
 from gateway.signing.keys import SigningKey, from_pem
 
 NAME = "evidence"
@@ -49,7 +48,11 @@ def own_evidence_key(folder: Path, now: datetime) -> SigningKey:
         if key.good_at(now):
             return key
     path = folder / f"evidence-{len(keys) + 1}.pem"
-    _write(path, _made(now))
+    made = _made(now)
+    try:
+        write_first(path, made)
+    except OSError as fault:
+        raise ConfigurationError(f"evidence.keys: cannot make {path}: {fault}") from fault
     return from_pem(NAME, path, path, None)
 
 
@@ -85,20 +88,3 @@ def _made(now: datetime) -> bytes:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return private + certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write ``path``; where another process was faster, its file stays."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(fresh, path)  # whole, or not at all
-        fresh.unlink()
-    except OSError as fault:
-        raise ConfigurationError(f"evidence.keys: cannot make {path}: {fault}") from fault

@@ -25,6 +25,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from gateway.domain.errors import ConfigurationError, StorageUnavailable
+from gateway.durable_files import synchronise
 from gateway.storage.database import _dialect, _lock_file
 
 _PAGES = 2_000
@@ -90,15 +91,6 @@ def fold_log(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
     synchronise(path)
-
-
-def synchronise(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class PostgresTools:

@@ -51,7 +51,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gateway.settings_evidence",
     ),
     ("gateway.mapping", "gateway.codec", "gateway.storage"),
-    ("gateway.deadlines", "gateway.port", "gateway.proof", "gateway.bounds"),
+    ("gateway.deadlines", "gateway.port", "gateway.proof", "gateway.bounds", "gateway.durable_files"),
     ("gateway.domain",),
     ("gateway",),  # the package itself: a version at most
 )

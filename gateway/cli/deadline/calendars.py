@@ -5,7 +5,6 @@ Invariant: an imported calendar replaces the old one whole or not at all, and ne
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -233,16 +232,11 @@ def _require_sound(change: CalendarChange, *, lose_days: bool) -> None:
 
 def _replace(target: Path, calendar: Calendar) -> None:
     from gateway.deadlines.calendar import write_calendar
+    from gateway.durable_files import write_whole
 
-    draft = target.with_name(f".{target.name}.new")
     try:
-        with draft.open("wb") as stream:
-            stream.write(write_calendar(calendar))
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(target)
+        write_whole(target, write_calendar(calendar))
     except OSError as fault:
-        draft.unlink(missing_ok=True)
         raise typer.BadParameter(f"cannot write {target}: {fault.strerror}") from fault
 
 
