@@ -80,6 +80,7 @@ def test_payment_that_only_the_platform_knows_is_settled_on_the_page_of_both_led
 def test_money_under_a_strange_number_is_given_to_its_payment_by_two_persons(house, disputed, person):
     house.run(house.books.reconcile(apply="yes"))
     first, second = person("tran.thi.mau"), person("le.van.thu")
+    assert "-77.000 đ" in sums(first)[2]
     first.open("/console/payments/orphans")
     first.click("main a[href*='/orphans/']")
     first.type("[name=other]", disputed)
@@ -98,7 +99,18 @@ def test_money_under_a_strange_number_is_given_to_its_payment_by_two_persons(hou
     assert house.one("SELECT COUNT(*) FROM payment_orphan WHERE matched_at IS NULL") == 0
     assert "đã thực hiện" in second.text()
     assert first.clicks + second.clicks <= 6
+
+    house.run(house.books.reconcile())
+    assert sums(first) == ["327.000 đ", "327.000 đ", "0 đ, hai bên khớp"]
+    assert sum(house.books.ledger().values()) == house.one(OURS) == 327_000
+    assert house.one("SELECT COUNT(*) FROM reconciliation WHERE state = 'open' AND difference <> 0") == 0
     assert first.complaints == second.complaints == []
+
+
+def sums(who):
+    """What the page of both ledgers shows on top: ours, theirs, the difference."""
+    who.open(f"/console/payments/reconciliation?from={DAY}&to={DAY}")
+    return [each.strip() for each in who.page.locator("#sums .sum").all_inner_texts()]
 
 
 def test_auditor_proves_in_five_clicks_whether_a_dossier_was_on_time(working, person, tmp_path):
