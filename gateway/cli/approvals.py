@@ -118,7 +118,7 @@ def show(approval: ApprovalId, *, way: Way, as_json: AsJson = False) -> None:
         _print(found)
 
 
-async def _found(way: Way, number: int) -> Approval:
+async def _found(way: Way, number: int, operator: str | None = None) -> Approval:
     from gateway.cli.opening import configured, reading
     from gateway.cli.remote import connected, read_key
     from gateway.domain.errors import NotFoundError
@@ -126,7 +126,7 @@ async def _found(way: Way, number: int) -> Approval:
     from gateway.storage.queries_approvals import find_approval
 
     if way.url is not None:
-        async with connected(way.url, read_key(way.key, way.key_file)) as remote:
+        async with connected(way.url, read_key(way.key, way.key_file), operator) as remote:
             return await remote.get(f"{PATH}/{number}", Approval)
     with reading(configured(way.config)) as database:
         found = database.ask(partial(find_approval, identifier=number, now=datetime.now(UTC)))
@@ -196,7 +196,7 @@ def _say(by: Changing, number: int, verdict: Decision, digest: str | None) -> No
 
     body: dict[str, Any] = {"reason": word.reason} | ({"digest": digest} if digest else {})
     verb = "approve" if verdict == "approved" else "decline"
-    path = PATH if by.way.url is None else _path_of(run(_found(by.way, number)))
+    path = PATH if by.way.url is None else _path_of(run(_found(by.way, number, by.actor)))
     decided = run(give(by.way, here, f"{path}/{number}/{verb}", body, Decided, operator=by.actor))
     if by.as_json:
         print_json(decided)
