@@ -19,6 +19,7 @@ from gateway.storage.reconciliation_orphans import WHOLE_FILES, Adopted, adopted
 from gateway.storage.schema import event
 from gateway.storage.schema_payment import (
     payment_attempt,
+    payment_callback,
     payment_decision,
     payment_orphan,
     reconciliation,
@@ -108,17 +109,20 @@ def _named_strangely(destination: str, day: int) -> sa.Select[Any]:
 
 
 def _paid_since(destination: str, day: int) -> sa.Select[Any]:
-    """Attempts that were settled on ``day``, or given money by two persons on any day, and not looked at since.
+    """Attempts that were settled, or paid once more, on ``day``, or given money by two persons on any day, and not looked
+    at since.
 
     Their items were in order without that money, and nothing else would bring them up again.
     """
-    attempts, items, orphans, decisions = (
+    attempts, items, orphans, decisions, callbacks = (
         payment_attempt.c,
         reconciliation.c,
         payment_orphan.c,
         payment_decision.c,
+        payment_callback.c,
     )
     start = start_of_day(day)
+    again = payment_attempt.alias("again")
     paid = sa.union_all(
         sa.select(settlement.c.attempt_id, settlement.c.at.label("at")).where(
             settlement.c.at >= start, settlement.c.at < start + DAY
@@ -130,6 +134,17 @@ def _paid_since(destination: str, day: int) -> sa.Select[Any]:
             decisions.destination == destination,
             decisions.kind == "excess",
             decisions.state == "approved",
+        ),
+        sa.select(again.c.id, callbacks.at)
+        .join(
+            payment_callback,
+            sa.and_(callbacks.partner == again.c.partner, callbacks.reference == again.c.reference),
+        )
+        .where(
+            callbacks.destination == destination,
+            callbacks.alarm == "second_transaction",
+            callbacks.at >= start,
+            callbacks.at < start + DAY,
         ),
     ).subquery()
     seen = sa.exists().where(

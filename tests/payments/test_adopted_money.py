@@ -7,129 +7,42 @@ each đồng once, and ours what was settled, recorded or given back by two pers
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
+from gateway.deadlines.instants import day_number
 from gateway.domain.errors import ConflictError
-from gateway.domain.ledger import Ledger
-from gateway.domain.reconciliation import Item
-from gateway.storage.payment_orders import Answer, DecisionDone, Proposal, RefundOrder
-from gateway.storage.reconciliation import ItemFilter, Resolution
+from gateway.payments.reconcile_preview import HeldLines
+from gateway.storage.payment_orders import Answer
+from gateway.storage.reconciliation import Resolution
 from gateway.storage.sql import Statement
 from tests.payment_books_world import DAY, NAME, Books, open_books
-
-STRANGE = "PGFOREIGN0001"
-FEE = 77_000
-HEADINGS = "reference,transaction,partner,amount,type\n"
+from tests.payments.strange_money import (
+    FEE,
+    STRANGE,
+    adopt,
+    attempt_of,
+    both,
+    decide,
+    give_back,
+    heard_of,
+    items,
+    number_of,
+    one,
+    orphan_of,
+    paid_line,
+    propose,
+    require_even,
+    write,
+)
 
 
 @pytest.fixture
 async def books(database_url: str) -> AsyncIterator[Books]:
     async with open_books(database_url) as opened:
         yield opened
-
-
-def one(books: Books, statement: str, **given: Any) -> Any:
-    question = sa.text(statement)
-    return books.database.ask(lambda connection: connection.execute(question, given).scalar())
-
-
-def attempt_of(books: Books, reference: str) -> int:
-    return int(one(books, "SELECT id FROM payment_attempt WHERE reference = :it", it=reference))
-
-
-def orphan_of(books: Books, transaction: str = "") -> int:
-    where = "transaction_no = :it" if transaction else "'' = :it"
-    return int(one(books, f"SELECT MIN(id) FROM payment_orphan WHERE {where}", it=transaction))  # noqa: S608
-
-
-def number_of(books: Books, reference: str) -> str:
-    payments = books.platform.record()["payments"]
-    return next(str(each["MaGiaoDich"]) for each in payments if each["MaThamChieu"] == reference)
-
-
-async def propose(books: Books, kind: str, **given: Any) -> DecisionDone:
-    given = {"document": "SK-0147", "reason": "ghi sai mã", **given}
-    order = Proposal(actor="chi.an", now=books.now, kind=kind, **given)  # type: ignore[arg-type]
-    return await books.gateway.payments.desk.propose(order)
-
-
-async def decide(books: Books, kind: str, **given: Any) -> None:
-    """Two persons do it."""
-    proposed = await propose(books, kind, **given)
-    answer = Answer(
-        actor="anh.binh",
-        reason="đã xem sao kê",
-        now=books.now,
-        target=int(proposed.decision),
-        verdict="approved",
-    )
-    await books.gateway.payments.desk.answer(answer)
-
-
-async def adopt(books: Books, own: str, transaction: str = "") -> None:
-    await decide(books, "adopt", attempt=attempt_of(books, own), orphan=orphan_of(books, transaction))
-
-
-async def give_back(books: Books, reference: str, amount: int) -> None:
-    payment = one(books, "SELECT request_id FROM payment_attempt WHERE reference = :it", it=reference)
-    order = RefundOrder(
-        actor="chi.an",
-        reason="nộp nhầm",
-        now=books.now,
-        payment=int(payment),
-        amount=amount,
-        document="UNC-12",
-    )
-    desk = books.gateway.payments.desk
-    asked = await desk.request_refund(order)
-    answer = Answer(
-        actor="anh.binh", reason="đúng", now=books.now, target=int(asked.refund), verdict="approved"
-    )
-    await desk.answer_refund(answer)
-
-
-async def both(books: Books, last: date = DAY) -> Ledger:
-    return await books.reconciliation.ledger(DAY, max(last, DAY))
-
-
-async def items(books: Books) -> dict[str, Item]:
-    """Every item there is, by reference; one each."""
-    found = await books.reconciliation.items(ItemFilter())
-    assert len({item.reference for item in found}) == len(found), "a reference has one item"
-    return {item.reference: item for item in found}
-
-
-async def require_even(books: Books, amount: int, last: date = DAY) -> None:
-    """Both ledgers have ``amount``, and nothing waits for anybody."""
-    found = await both(books, last)
-    assert (found.ours, found.theirs, found.difference, found.open) == (amount, amount, 0, 0)
-    assert found.sound
-
-
-def write(folder: Path, name: str, *lines: str) -> Path:
-    path = folder / name
-    path.write_text(HEADINGS + "".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
-
-
-def paid_line(books: Books, reference: str = STRANGE, kind: str = "PAY") -> str:
-    return f"{reference},{number_of(books, reference)},DEMOH99,{FEE},{kind}"
-
-
-async def heard_of(books: Books, how: str, folder: Path) -> None:
-    """How somebody here learnt of the strange money: by a callback, the settlement file of the day, or both."""
-    books.foreign_payment(STRANGE, FEE)
-    if how == "file":
-        books.lose()
-    else:
-        await books.hear()
-    if how != "callback":
-        await books.hand_in(books.settlement_file(folder))
 
 
 @pytest.mark.parametrize("how", ["callback", "file", "both"])
@@ -320,6 +233,36 @@ async def test_a_payer_who_pays_the_adopted_request_itself_too_has_paid_twice(
     found_in_all = await both(books)
     assert found_in_all.theirs == sum(books.ledger().values())
     assert found_in_all.ours == books.ours()
+
+
+async def test_a_second_payment_that_is_told_of_on_another_day_is_not_missed(books: Books) -> None:
+    own = await books.ask_for(1, FEE)
+    books.press(own, "pay", "second_MaGiaoDich")
+    await books.hear()
+    await books.reconcile()
+    await require_even(books, FEE)
+    books.move(days=2)
+    await books.hear()
+    later = DAY + timedelta(days=2)
+    await books.run(date=later.isoformat())
+    found = await both(books, later)
+    assert (found.ours, found.theirs, found.open) == (FEE, sum(books.ledger().values()), 1)
+    assert found.theirs == 2 * FEE
+
+
+async def test_a_look_with_a_held_file_finds_adopted_money_under_its_strange_number(
+    books: Books, tmp_path: Path
+) -> None:
+    own, other = await books.ask_for(1, FEE), await books.ask_for(2, FEE)
+    await heard_of(books, "callback", tmp_path)
+    await adopt(books, own)
+    file = write(tmp_path, "held.csv", paid_line(books), f"{other},PP9,DEMOXA,{FEE},PAY")
+    held = HeldLines(books.database, file, day_number(DAY))
+    found = await books.reconciliation.preview(books.looking(), DAY, NAME, held)
+    named = [(each.reference, each.kind, each.ours, each.theirs) for each in found.items]
+    assert (own, "matched", FEE, FEE) in named
+    assert (other, "orphan", 0, FEE) in named
+    assert (found.ours, found.theirs) == (FEE, 2 * FEE)
 
 
 async def test_an_item_of_strange_money_that_a_person_has_ended_is_not_made_again_on_another_day(
