@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
+import structlog
 
 from gateway.api.access import Access
 from gateway.api.alarms import AlarmMemory
@@ -20,11 +20,12 @@ from gateway.api.limits import Buckets
 from gateway.api.measuring import TableGauges
 from gateway.api.parts import Gateway
 from gateway.api.recent import Recent
-from gateway.storage.apart import ReadingProcess
+from gateway.storage.apart import Question, ReadingProcess
 from gateway.storage.clients import Principal
 from gateway.storage.operators import operate
 from gateway.storage.orders import Done, Order
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -87,9 +88,11 @@ class Api:
 
     def compute_apart(self) -> None:
         """From now on compute in another process, which starts with the first question."""
-        self._reading = ReadingProcess(self.gateway.database.url)
+        self._reading = ReadingProcess(
+            self.gateway.database.url, lambda: log.warning("computing_process_died")
+        )
 
-    async def compute(self, question: Callable[[sa.Connection], T]) -> T:
+    async def compute(self, question: Question[T]) -> T:
         """The answer to a question that may take seconds of processor time: where this API computes apart, both can be
         pickled. Raises what it raised, StorageUnavailable."""
         async with self.reporting:

@@ -64,9 +64,9 @@ def at_risk(connection: Connection, question: Question, rules: Rules) -> list[tu
     """The next entries, each with the key to go on from."""
     horizon = Moment(question.now, rules.calendar, rules.options).near_until
     found: list[tuple[Key, AtRisk]] = []
-    after = question.after
-    while len(found) < question.limit:
-        keys = candidates(connection, after, horizon, _PORTION)
+    left = [key for key in candidates(connection, horizon) if question.after is None or key > question.after]
+    for start in range(0, len(left), _PORTION):
+        keys = left[start : start + _PORTION]
         codes = [code for _, code in keys]
         rows = {row.dossier_code: row for row in standings_of(connection, codes)}
         lanes = lanes_of(connection, codes)
@@ -75,9 +75,8 @@ def at_risk(connection: Connection, question: Question, rules: Rules) -> list[tu
             entry = None if row is None else _entry(row, lanes.get(key[1], []), question, rules)
             if entry is not None and (question.upcoming or entry.acute):
                 found.append((key, entry))
-        if len(keys) < _PORTION:
+        if len(found) >= question.limit:
             break
-        after = keys[-1]
     return found[: question.limit]
 
 

@@ -19,21 +19,21 @@ from multiprocessing import connection as channels
 from typing import TypeVar
 
 import sqlalchemy as sa
-import structlog
 
 from gateway.domain.errors import StorageUnavailable
 from gateway.storage.reading import ReadingDatabase
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Question = Callable[[sa.Connection], T]
 
 
 class ReadingProcess:
-    """Asks one question after the other of the database at ``url``. It starts with the first one."""
+    """Asks one question after the other of the database at ``url``. It starts with the first one; ``died`` is told when
+    it has to be started again."""
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, died: Callable[[], None] = lambda: None) -> None:
         self._url = url.render_as_string(hide_password=False)
+        self._died = died
         self._pool: ProcessPoolExecutor | None = None
 
     async def ask(self, question: Question[T]) -> T:
@@ -47,7 +47,7 @@ class ReadingProcess:
                 loop = asyncio.get_running_loop()
                 answer: T = await loop.run_in_executor(pool, _answer, question)
             except BrokenProcessPool:
-                log.warning("reading_process_died")
+                self._died()
                 if self._pool is pool:
                     self._pool = None
                 pool.shutdown(wait=False)

@@ -33,6 +33,19 @@ _URGENT: sa.ColumnElement[bool] = sa.literal_column("lane.promise_at < 0")
 _STOPPED: sa.ColumnElement[bool] = sa.literal_column("lane.state IN ('blocked', 'held')")
 _OPEN: sa.ColumnElement[bool] = sa.literal_column(f"standing.effective_to = {STILL}")
 _PORTION = 500
+_ENDED, _WAITING = ("EARLY", "ON_TIME", "LATE", "WITHDRAWN"), ("PAUSED", "PAUSED_LATE")
+_ENDS = ("finished", "returned", "withdrawn", "stopped", "refused")
+_WAITS = ("supplement_requested", "payment_requested", "stopped")
+# as ``gateway.statussync.risk`` has it: nothing is left to send, and what was acknowledged is where the dossier stands
+_AWARE: sa.ColumnElement[bool] = sa.and_(
+    lane.c.state == "idle",
+    sa.or_(
+        lane.c.acknowledged_status.is_(None),
+        standing.c.by_date.not_in((*_ENDED, *_WAITING)),
+        sa.and_(standing.c.by_date.in_(_ENDED), lane.c.acknowledged_status.in_(_ENDS)),
+        sa.and_(standing.c.by_date.in_(_WAITING), lane.c.acknowledged_status.in_(_WAITS)),
+    ),
+)
 
 
 Urge: TypeAlias = Literal["end", "news"]
@@ -185,31 +198,17 @@ def calmable_codes(connection: sa.Connection, after: str, most: int) -> list[str
     return sorted(set(connection.execute(question).scalars()))
 
 
-def candidates(
-    connection: sa.Connection, after: tuple[int, str] | None, horizon: int, most: int
-) -> list[tuple[int, str]]:
-    """The next (promise, dossier) after ``after``, nearest promise first, that a partner may show late: with an urgent
-    lane, or due by ``horizon`` with a lane in which nothing moves. Dossiers without a promise are left out."""
-    place = sa.tuple_(standing.c.due_at, standing.c.dossier_code)
-    urgent = sa.select(lane.c.dossier_code).where(_URGENT)
-    stopped = sa.select(lane.c.dossier_code).where(_STOPPED)
-    question = (
+def candidates(connection: sa.Connection, horizon: int) -> list[tuple[int, str]]:
+    """Every (promise, dossier), nearest promise first, that a partner may show late: with an urgent lane whose partner may
+    not know yet, or due by ``horizon`` with a lane in which nothing moves. Dossiers without a promise are left out."""
+    both = (
         sa.select(standing.c.due_at, standing.c.dossier_code)
-        .where(
-            _OPEN,
-            standing.c.due_at.is_not(None),
-            standing.c.dossier_code.in_(urgent.union(stopped)),
-            sa.or_(
-                standing.c.dossier_code.in_(urgent),
-                sa.and_(standing.c.status.in_((2, 4)), standing.c.due_at <= horizon),
-            ),
-        )
-        .order_by(standing.c.due_at, standing.c.dossier_code)
-        .limit(most)
+        .join_from(lane, standing, standing.c.dossier_code == lane.c.dossier_code)
+        .where(_OPEN, standing.c.due_at.is_not(None))
     )
-    if after is not None:
-        question = question.where(place > sa.tuple_(sa.literal(after[0]), sa.literal(after[1])))
-    return [(int(row[0]), row[1]) for row in connection.execute(question)]
+    unaware = both.where(_URGENT, sa.not_(_AWARE))
+    stopped = both.where(_STOPPED, standing.c.status.in_((2, 4)), standing.c.due_at <= horizon)
+    return sorted((int(row[0]), row[1]) for row in connection.execute(unaware.union(stopped)))
 
 
 def counts(connection: sa.Connection, horizon: int) -> dict[str, int]:
