@@ -98,7 +98,8 @@ class FieldDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptCorrection(msgspec.Struct, frozen=True, kw_only=True):
-    """A correction that was made, or waits for a second person (``proposed``)."""
+    """A correction that was made (``applied``), waits for a second person (``proposed``), or had one (``declined``) or
+    none in its time (``expired``) and was not made."""
 
     id: str
     state: EditState
@@ -146,7 +147,7 @@ async def get_delivery_edit(api: Api, call: Call) -> Answer:
     content = await _content(api, int(call.path["delivery"]))
     desk = await _Desk.of(api, content)
     clear = await sees_people(api, call, _sight(content), personal=query.personal, reason=query.reason)
-    kept = await api.gateway.database.read(functools.partial(edits_of, delivery_id=content.id))
+    kept = await api.gateway.database.read(functools.partial(edits_of, delivery_id=content.id, now=api.now))
     fields = [desk.field(leaf, clear=clear) for leaf in leaves(desk.document, desk.spot)]
     open_fields = any(each.locked is None for each in fields)
     found = DeliveryContent(

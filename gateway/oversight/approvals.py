@@ -6,22 +6,25 @@ is told, and whoever gives the same order again carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
 from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
 from gateway.storage.approvals import Approval, Word, decide
 from gateway.storage.database import Database
-from gateway.storage.delivery_edits import Edit, EditDone, edit_delivery, edits_of
+from gateway.storage.delivery_edits import Edit, EditDone, KeptEdit, edit_delivery, edits_of, end_proposals
 from gateway.storage.operators import operate
 from gateway.storage.orders import DeliveryDone, Order, Resolve, Skip, Verdict
 from gateway.storage.oversight import Dangerous
 from gateway.storage.payment_orders import Answer, DecisionDone, RefundDone
 from gateway.storage.queries_approvals import PAYMENTS, ApprovalFilter, approvals, find_approval
+
+if TYPE_CHECKING:
+    from gateway.storage.database import Transaction
 
 Carrier: TypeAlias = Callable[[Approval], Awaitable[None]]
 """Carries out what was approved, in the name of who asked for it; GatewayError when it cannot be."""
@@ -78,7 +81,7 @@ class ApprovalDesk:
         about = await self.find(word.approval)
         if about.action.startswith(PAYMENTS):
             return await self._about_money(word, about)
-        decided = await self._database.write(partial(decide, word=word))
+        decided = await self._database.write(partial(_decided, word=word, about=about))
         if isinstance(decided, ConflictError):
             raise decided
         if decided.state != "approved":
@@ -105,12 +108,25 @@ class ApprovalDesk:
         return Decided(approval=after, done=after.state == "carried_out")
 
 
+def _decided(transaction: Transaction, word: Word, about: Approval) -> Approval | ConflictError:
+    decided = decide(transaction, word)
+    if about.action == Dangerous.EDIT:
+        end_proposals(transaction, about if isinstance(decided, ConflictError) else decided, word.now)
+    return decided
+
+
 async def _carried_out(carrier: Carrier, decided: Approval) -> str | None:
     try:
         await carrier(decided)
     except GatewayError as fault:
         return str(fault)
     return None
+
+
+def proposal_of(about: Approval, kept: Sequence[KeptEdit]) -> KeptEdit | None:
+    """The correction, among those ``kept`` of its delivery, that approval ``about`` was asked for."""
+    digests = (about.parameters["shown"], about.parameters["edit"])
+    return next((each for each in kept if (each.before_digest, each.after_digest) == digests), None)
 
 
 def delivery_carriers(
@@ -148,9 +164,8 @@ def delivery_carriers(
 
     async def edit(about: Approval) -> None:
         told = about.parameters
-        kept = await database.read(partial(edits_of, delivery_id=int(told["delivery"])))
-        digests = (told["shown"], told["edit"])
-        found = next((each for each in kept if (each.before_digest, each.after_digest) == digests), None)
+        kept = await database.read(partial(edits_of, delivery_id=int(told["delivery"]), now=clock()))
+        found = proposal_of(about, kept)
         if found is None:
             raise NotFoundError("the proposed correction is not kept any more; make it again")
         order = Edit(

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from gateway.domain.delivery import STUCK, DeliveryState, LaneState, require_move
 from gateway.domain.errors import ApprovalRequired, ConflictError
-from gateway.storage.approvals import Permit, Wanted, approved
+from gateway.storage.approvals import Approval, Permit, Wanted, approved
 from gateway.storage.instants import from_micros, to_micros
 from gateway.storage.operator_deliveries import Standing, follow_lane, locked_delivery
 from gateway.storage.operator_log import json_text, lane_target, write_action
@@ -30,7 +30,7 @@ from gateway.storage.sql import Statement, insert
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
-EditState = Literal["proposed", "applied"]
+EditState = Literal["proposed", "applied", "declined", "expired"]
 
 
 class Edit(Instruction, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class StoredContent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """One correction, as it is kept."""
+    """One correction, as it is kept. ``state`` proposed: it waits for a second person, and its time is not over."""
 
     id: str
     state: EditState
@@ -101,6 +101,19 @@ _PROPOSED = Statement("""
         AND state = 'proposed' ORDER BY id DESC LIMIT 1
 """)
 _APPLY = Statement("UPDATE delivery_edit SET state = 'applied', at = :now WHERE id = :edit")
+_WAIT = Statement("""
+    UPDATE delivery_edit SET state = 'proposed',
+        expires_at = (SELECT approval.expires_at FROM approval WHERE approval.id = :approval)
+    WHERE id = :edit
+""")
+_EXPIRE = Statement("""
+    UPDATE delivery_edit SET state = 'expired' WHERE delivery_id = :delivery AND state = 'proposed'
+        AND expires_at <= :now
+""")
+_DECLINE = Statement("""
+    UPDATE delivery_edit SET state = 'declined' WHERE delivery_id = :delivery AND before_digest = :before
+        AND after_digest = :after AND state = 'proposed'
+""")
 _KEEP = insert(
     "delivery_edit",
     (
@@ -123,9 +136,9 @@ def edit_delivery(transaction: Transaction, order: Edit) -> EditDone | ApprovalR
     now = to_micros(order.now)
     permit = approved(transaction, _wanted(found, order))
     if isinstance(permit, ApprovalRequired):
-        _keep(transaction, found, order, "proposed")
+        _keep(transaction, found, order, permit)
         return permit
-    edit = _keep(transaction, found, order, "applied")
+    edit = _keep(transaction, found, order, None)
     transaction.run(_CORRECT, {"content": order.content, "now": now, "delivery": found.id})
     lane_state = follow_lane(transaction, found.lane, lane_state)
     action = write_action(transaction, _action(found, order, edit, permit))
@@ -140,6 +153,17 @@ def edit_delivery(transaction: Transaction, order: Edit) -> EditDone | ApprovalR
         after=DeliveryState.PENDING,
         lane_state=lane_state,
     )
+
+
+def end_proposals(transaction: Transaction, about: Approval, now: datetime) -> None:
+    """A correction that was proposed ends when its approval ``about`` was declined, others of its delivery with their
+    time; do it in the transaction that declines."""
+    told = about.parameters
+    delivery_id = int(told["delivery"])
+    if about.state == "declined":
+        digests = {"before": told["shown"], "after": told["edit"]}
+        transaction.run(_DECLINE, {"delivery": delivery_id, **digests})
+    transaction.run(_EXPIRE, {"delivery": delivery_id, "now": to_micros(now)})
 
 
 def _require(found: Standing, order: Edit) -> None:
@@ -174,13 +198,17 @@ def _wanted(found: Standing, order: Edit) -> Wanted:
     )
 
 
-def _keep(transaction: Transaction, found: Standing, order: Edit, state: EditState) -> int:
-    """Keep both contents, once: what was proposed becomes what was applied."""
+def _keep(transaction: Transaction, found: Standing, order: Edit, waits: ApprovalRequired | None) -> int:
+    """Keep both contents, once, as long as the approval that they wait for is good; what was proposed becomes what was
+    applied."""
+    transaction.run(_EXPIRE, {"delivery": found.id, "now": to_micros(order.now)})
     digests = {"before": order.shown, "after": content_digest(order.content)}
     row = transaction.one(_PROPOSED, {"delivery": found.id, **digests})
     if row is not None:
-        if state == "applied":
+        if waits is None:
             transaction.run(_APPLY, {"edit": row[0], "now": to_micros(order.now)})
+        else:
+            transaction.run(_WAIT, {"edit": row[0], "approval": int(waits.approval)})
         return int(row[0])
     edit = transaction.identifiers.next()
     transaction.run(
@@ -189,7 +217,7 @@ def _keep(transaction: Transaction, found: Standing, order: Edit, state: EditSta
             "id": edit,
             "delivery_id": found.id,
             "dossier_code": found.dossier,
-            "state": state,
+            "state": "applied",
             "at": to_micros(order.now),
             "actor": order.actor,
             "reason": order.reason,
@@ -200,6 +228,8 @@ def _keep(transaction: Transaction, found: Standing, order: Edit, state: EditSta
             "after": order.content,
         },
     )
+    if waits is not None:
+        transaction.run(_WAIT, {"edit": edit, "approval": int(waits.approval)})
     return edit
 
 
@@ -270,8 +300,10 @@ def stored_content(connection: sa.Connection, delivery_id: int) -> StoredContent
     )
 
 
-def edits_of(connection: sa.Connection, delivery_id: int, *, limit: int = 50) -> list[KeptEdit]:
-    """The corrections of a delivery, newest first."""
+def edits_of(
+    connection: sa.Connection, delivery_id: int, now: datetime, *, limit: int = 50
+) -> list[KeptEdit]:
+    """The corrections of a delivery, newest first; what nobody has decided in its time is expired at ``now``."""
     columns = delivery_edit.c
     rows = connection.execute(
         sa.select(delivery_edit)
@@ -282,7 +314,7 @@ def edits_of(connection: sa.Connection, delivery_id: int, *, limit: int = 50) ->
     return [
         KeptEdit(
             id=str(row.id),
-            state=row.state,
+            state="expired" if _is_over(row, now) else row.state,
             at=from_micros(row.at),
             actor=row.actor,
             reason=row.reason,
@@ -294,3 +326,7 @@ def edits_of(connection: sa.Connection, delivery_id: int, *, limit: int = 50) ->
         )
         for row in rows
     ]
+
+
+def _is_over(row: sa.Row[Any], now: datetime) -> bool:
+    return row.state == "proposed" and row.expires_at is not None and bool(row.expires_at <= to_micros(now))

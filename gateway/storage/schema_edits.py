@@ -15,7 +15,7 @@ delivery_edit = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("delivery_id", BigInteger, ForeignKey("delivery.id"), nullable=False),
     Column("dossier_code", Text, nullable=False),
-    Column("state", Text, nullable=False),  # proposed: it waits for a second person
+    Column("state", Text, nullable=False),  # proposed: it waits for a second person, until expires_at
     Column("at", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -24,7 +24,8 @@ delivery_edit = Table(
     Column("pointers", Text, nullable=False),
     Column("before", LargeBinary, nullable=False),
     Column("after", LargeBinary, nullable=False),
-    CheckConstraint("state IN ('proposed', 'applied')", name="state"),
+    Column("expires_at", BigInteger),
+    CheckConstraint("state IN ('proposed', 'applied', 'declined', 'expired')", name="state"),
 )
 Index("ix_delivery_edit_delivery_id", delivery_edit.c.delivery_id, delivery_edit.c.id)
 Index("ix_delivery_edit_dossier_code", delivery_edit.c.dossier_code)

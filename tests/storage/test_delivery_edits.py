@@ -1,6 +1,7 @@
 """Corrections of failed deliveries, on both engines: what is replaced, what is kept, what is refused."""
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -25,6 +26,7 @@ from gateway.storage.operators import operate
 from gateway.storage.orders import Retry
 from gateway.storage.oversight import Dangerous
 from gateway.storage.schema import delivery, event, operator_action
+from gateway.storage.schema_edits import delivery_edit
 from tests.storage.province import NOW, Province, planned
 
 S = DeliveryState
@@ -88,7 +90,7 @@ async def test_what_it_said_before_is_kept(province):
     target = await province.arrange("H99-1", S.REJECTED)
     before = await content_of(province, target)
     await edit(province, target)
-    [kept] = await province.database.read(partial(edits_of, delivery_id=target))
+    [kept] = await province.database.read(partial(edits_of, delivery_id=target, now=NOW))
     assert (kept.before, kept.after, kept.state) == (before.payload, NEW, "applied")
     assert (kept.actor, kept.reason, kept.pointers) == ("console/mai", "the number was wrong", ["/phone"])
 
@@ -112,7 +114,7 @@ async def test_what_has_not_failed_for_good_is_not_corrected(province, state):
     with pytest.raises(ConflictError, match="only what was rejected or parked"):
         await edit(province, target)
     assert await content_of(province, target) == before
-    assert await province.database.read(partial(edits_of, delivery_id=target)) == []
+    assert await province.database.read(partial(edits_of, delivery_id=target, now=NOW)) == []
 
 
 async def test_what_is_at_the_partner_is_not_corrected(province):
@@ -148,7 +150,7 @@ async def test_of_two_editors_at_once_one_is_told_to_look_again(province):
         return_exceptions=True,
     )
     assert sorted(type(each).__name__ for each in results) == ["ConflictError", "EditDone"]
-    [kept] = await province.database.read(partial(edits_of, delivery_id=target))
+    [kept] = await province.database.read(partial(edits_of, delivery_id=target, now=NOW))
     assert (await content_of(province, target)).payload == kept.after
 
 
@@ -243,8 +245,15 @@ def desk_of(province, woken):
     return ApprovalDesk(province.database, lambda: NOW, None, carriers)
 
 
-def word(approval, actor="console/binh"):
-    return Word(actor=actor, reason="seen the paper", now=NOW, approval=approval, verdict="approved")
+def word(approval, actor="console/binh", verdict="approved", now=NOW):
+    return Word(actor=actor, reason="seen the paper", now=now, approval=approval, verdict=verdict)
+
+
+async def states(province, target, now=NOW):
+    """What became of each correction, the newest first: (as it is read, as its row says)."""
+    kept = await province.database.read(partial(edits_of, delivery_id=target, now=now))
+    rows = {str(row.id): row.state for row in await rows_of(province, delivery_edit)}
+    return [(each.state, rows[each.id]) for each in kept]
 
 
 async def test_with_four_eyes_nothing_changes_before_the_second_person(two_people):
@@ -262,7 +271,7 @@ async def test_with_four_eyes_nothing_changes_before_the_second_person(two_peopl
 
     assert (decided.done, decided.trouble, woken) == (True, None, ["stub"])
     assert (await content_of(province, target)).payload == NEW
-    [kept] = await province.database.read(partial(edits_of, delivery_id=target))
+    [kept] = await province.database.read(partial(edits_of, delivery_id=target, now=NOW))
     assert (kept.state, kept.actor) == ("applied", "console/mai")
     [action] = [row for row in await rows_of(province, operator_action) if row.action == "edit"]
     assert msgspec.json.decode(action.detail)["approved_by"] == "console/binh"
@@ -287,3 +296,44 @@ async def test_an_approval_of_one_correction_allows_no_other(two_people):
     after = await desk_of(two_people, []).say(word(first))
     assert (after.done, after.trouble is None) == (False, False)
     assert (await content_of(two_people, target)).payload == other
+
+
+async def test_a_declined_correction_ends_and_another_is_made(two_people):
+    target = await two_people.arrange("H99-1", S.REJECTED)
+    before = (await content_of(two_people, target)).payload
+    first = await ask(two_people, target)
+    other = await ask(two_people, target, content=msgspec.json.encode({"key": "a", "phone": "2"}))
+    assert await states(two_people, target) == [("proposed", "proposed")] * 2
+
+    declined = await desk_of(two_people, []).say(word(first, verdict="declined"))
+
+    assert declined.approval.state == "declined"
+    assert await states(two_people, target) == [("proposed", "proposed"), ("declined", "declined")]
+    assert (await content_of(two_people, target)).payload == before
+    again = await ask(two_people, target)
+    assert again not in {first, other}
+    assert (await desk_of(two_people, []).say(word(again))).done
+    assert (await content_of(two_people, target)).payload == NEW
+    assert [read for read, _ in await states(two_people, target)] == ["applied", "proposed", "declined"]
+
+
+async def test_a_correction_that_nobody_decides_about_expires_with_its_approval(two_people):
+    target = await two_people.arrange("H99-1", S.REJECTED)
+    first = await ask(two_people, target)
+    late = NOW + timedelta(days=1)
+    assert await states(two_people, target, late - timedelta(seconds=1)) == [("proposed", "proposed")]
+    assert await states(two_people, target, late) == [("expired", "proposed")]
+    with pytest.raises(ConflictError, match="has expired"):
+        await desk_of(two_people, []).say(word(first, now=late))
+    assert await states(two_people, target, late) == [("expired", "expired")]
+    digest = await shown(two_people, target)
+    wanted = msgspec.structs.replace(order(target, digest), now=late)
+    with pytest.raises(ApprovalRequired):
+        await two_people.database.write(partial(edit_delivery, order=wanted))
+    assert await states(two_people, target, late) == [("proposed", "proposed"), ("expired", "expired")]
+
+
+async def test_a_correction_asked_for_twice_waits_once(two_people):
+    target = await two_people.arrange("H99-1", S.REJECTED)
+    assert await ask(two_people, target) == await ask(two_people, target)
+    assert await states(two_people, target) == [("proposed", "proposed")]
