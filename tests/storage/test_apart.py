@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -128,7 +129,7 @@ def test_process_ends_with_a_parent_that_was_killed(tmp_path):
     migrate.upgrade(url)
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     parent = subprocess.Popen(
         [sys.executable, str(script), url], stdout=subprocess.PIPE, text=True, env=environment
     )
@@ -149,7 +150,6 @@ def test_process_ends_with_a_parent_that_was_killed(tmp_path):
 def alive(pid):
     """Whether the process runs; one that has ended and was not fetched does not."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
