@@ -36,6 +36,11 @@ def from_micros(micros: int) -> datetime:
     return (_EPOCH + timedelta(microseconds=micros)).astimezone(VIETNAM)
 
 
+def maybe_from_micros(micros: int | None) -> datetime | None:
+    """Like ``from_micros``; None stays None."""
+    return None if micros is None else from_micros(micros)
+
+
 def day_number(day: date) -> int:
     """Whole days from 1970-01-01 to ``day``."""
     return day.toordinal() - _EPOCH_DAY

@@ -43,7 +43,7 @@ def is_inside(host: str, hosts: Collection[str], plain_http_hosts: Collection[st
     address (payment_platform §13, pitfall 17: no private ranges except the configured exchange adapter). A name that is merely listed is outside."""
     wanted = host.lower().strip("[]")
     return any(wanted == _bare(entry) for entry in plain_http_hosts) or any(
-        wanted == _bare(entry) for entry in hosts if _is_address(_bare(entry))
+        wanted == _bare(entry) for entry in hosts if is_address(_bare(entry))
     )
 
 
@@ -52,7 +52,8 @@ def _bare(entry: str) -> str:
     return urlsplit(f"//{entry}").hostname or ""
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an address itself, and no name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.deadlines.bulk import classify_rows
 from gateway.deadlines.classes import Verdict, flags_of, names_of
-from gateway.deadlines.instants import SECOND, from_micros, to_micros
+from gateway.deadlines.instants import SECOND, maybe_from_micros, to_micros
 from gateway.deadlines.judge import Moment, Row
 from gateway.domain.status import Status
 from gateway.reports.terms import Asked, ReportStamp, Terms, stamp
@@ -153,11 +153,11 @@ def _dossier(line: StandingLine, result: tuple[Any, ...]) -> DossierLine:
         officer=line.officer,
         status=status,
         channel=line.channel,
-        received_at=_instant(line.received_at),
-        due_at=_instant(line.due_at),
-        due_original_at=_instant(line.due_original_at),
-        ended_at=_instant(line.ended_at),
-        waiting_since=_instant(line.waiting_since),
+        received_at=maybe_from_micros(line.received_at),
+        due_at=maybe_from_micros(line.due_at),
+        due_original_at=maybe_from_micros(line.due_original_at),
+        ended_at=maybe_from_micros(line.ended_at),
+        waiting_since=maybe_from_micros(line.waiting_since),
         by_date=Verdict.DATA_ERROR if lacks_reception else by_date,
         by_instant=Verdict.DATA_ERROR if lacks_reception else by_instant,
         flags=[*names_of(flags_of(bits)), *([NO_RECEPTION] if lacks_reception else [])],
@@ -170,7 +170,3 @@ def _dossier(line: StandingLine, result: tuple[Any, ...]) -> DossierLine:
 _RUNS = frozenset(
     {Status.RECEIVED, Status.PROCESSING, Status.STOPPED, Status.FINISHED, Status.RETURNED}
 )  # states that only a received dossier can have
-
-
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)

@@ -13,11 +13,10 @@ import msgspec
 
 from gateway.deadlines.calendar import Calendar, CalendarGap
 from gateway.deadlines.duration import Due, due
-from gateway.deadlines.instants import day_of
+from gateway.deadlines.instants import day_of, maybe_from_micros
 from gateway.deadlines.policy import Policy, WaitPolicy
 from gateway.deadlines.waits import Promise, Wait, due_after
 from gateway.statussync import explain_views as views
-from gateway.statussync.periods import instant
 from gateway.storage.standings import StandingRow
 
 
@@ -25,8 +24,8 @@ def check_of(
     row: StandingRow | None, policy: Policy | None, pauses: Sequence[views.Pause], calendar: Calendar
 ) -> views.Check:
     """What the rules give for the dossier of the open period ``row``, or why they give nothing."""
-    received = None if row is None else instant(row.received_at)
-    first = None if row is None else instant(row.due_original_at)
+    received = None if row is None else maybe_from_micros(row.received_at)
+    first = None if row is None else maybe_from_micros(row.due_original_at)
     if policy is None or received is None:
         return views.Check(basis="none", note="Hồ sơ chưa được tiếp nhận nên chưa tính được hạn.")
     if policy.duration is None and first is None:

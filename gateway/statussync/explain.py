@@ -13,7 +13,7 @@ from gateway.deadlines.account import Account
 from gateway.deadlines.calendar import Calendar, CalendarGap
 from gateway.deadlines.classes import LATE_CLASSES, Flag, Verdict, names_of
 from gateway.deadlines.classify import Classification
-from gateway.deadlines.instants import MINUTE, from_micros
+from gateway.deadlines.instants import MINUTE, from_micros, maybe_from_micros
 from gateway.deadlines.judge import Moment
 from gateway.deadlines.policy import Policy, WaitPolicy
 from gateway.deadlines.reception import Filing, judge_reception
@@ -26,7 +26,7 @@ from gateway.statussync import sentences
 from gateway.statussync.check import check_of
 from gateway.statussync.judgement import read_account
 from gateway.statussync.outlook import Shown, shown
-from gateway.statussync.periods import flags_in, instant, judged_now
+from gateway.statussync.periods import flags_in, judged_now
 from gateway.statussync.risk import Reason, risk
 from gateway.statussync.rules import Rules
 from gateway.statussync.thresholds import Threshold
@@ -123,7 +123,7 @@ def _period(row: StandingRow) -> views.Period:
         since=from_micros(row.effective_from),
         until=None if row.effective_to == STILL else from_micros(row.effective_to),
         status=_BY_NUMBER[row.status],
-        due_at=instant(row.due_at),
+        due_at=maybe_from_micros(row.due_at),
         by_date=Verdict(row.by_date),
         unit=row.unit,
         officer=row.officer,
@@ -132,9 +132,9 @@ def _period(row: StandingRow) -> views.Period:
 
 def _dues(row: StandingRow) -> views.Dues:
     return views.Dues(
-        original=instant(row.due_original_at),
-        holds=instant(row.due_at),
-        declared=instant(row.due_declared_at),
+        original=maybe_from_micros(row.due_original_at),
+        holds=maybe_from_micros(row.due_at),
+        declared=maybe_from_micros(row.due_declared_at),
     )
 
 
@@ -147,11 +147,11 @@ def _changes(connection: Connection, code: str) -> list[views.Change]:
             cause=Cause(row.cause),
             sentence=sentences.OF_CAUSE[Cause(row.cause)],
             applied=row.applied,
-            old_due_at=instant(row.old_due_at),
-            new_due_at=instant(row.new_due_at),
+            old_due_at=maybe_from_micros(row.old_due_at),
+            new_due_at=maybe_from_micros(row.new_due_at),
             document_number=row.document_number,
             signer=row.signer,
-            issued_at=instant(row.issued_at),
+            issued_at=maybe_from_micros(row.issued_at),
             flags=_flags(map(Flag, msgspec.json.decode(row.flags, type=list[str]))),
         )
         for row in queries_standings.due_changes(connection, code)
@@ -193,7 +193,7 @@ def _reception(
     if filed is None or periods[-1].channel != Channel.ONLINE:
         return None
     stopped = next((row.effective_from for row in periods if row.status in _ANSWERS), None)
-    filing = Filing(submitted_at=from_micros(filed), stopped_at=instant(stopped))
+    filing = Filing(submitted_at=from_micros(filed), stopped_at=maybe_from_micros(stopped))
     minutes = rules.limits.reception // MINUTE
     try:
         found = judge_reception(filing, calendar, from_micros(now), limit_minutes=minutes)
@@ -289,7 +289,7 @@ def _outlook(
         lane=lane.state,
         acknowledged_status=status,
         acknowledged_version=lane.acknowledged_version,
-        acknowledged_at=instant(lane.acknowledged_at),
+        acknowledged_at=maybe_from_micros(lane.acknowledged_at),
         complete=not lane.behind,
         shows_due_at=None if seen is None else seen.due_at,
         shows_by_date=None if seen is None else seen.by_date,

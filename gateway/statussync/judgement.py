@@ -15,10 +15,10 @@ import structlog
 from gateway.deadlines.account import Account
 from gateway.deadlines.classes import Flag
 from gateway.deadlines.history import assess
-from gateway.deadlines.instants import from_micros, maybe_micros
+from gateway.deadlines.instants import from_micros, maybe_from_micros, maybe_micros
 from gateway.deadlines.standing import Anomaly, Cause, DueChange, Standing
 from gateway.statussync.payments_heard import Payments
-from gateway.statussync.periods import followed, instant, look_at, period_of, standing_of, written_flags
+from gateway.statussync.periods import followed, look_at, period_of, standing_of, written_flags
 from gateway.statussync.risk import urgency
 from gateway.statussync.rules import Rules
 from gateway.storage.queries_standings import Known, VersionRow
@@ -126,7 +126,7 @@ class _Judging:
             as_of=from_micros(max(self._bench.now, version.at)),
             earlier=self._earlier,
             options=rules.options,
-            start=instant(self._bench.start),
+            start=maybe_from_micros(self._bench.start),
         )
         periods = [self._period(standing) for standing in found.standings]
         changes = [self._change(version, each) for each in found.due_changes if each.key not in self._told]
@@ -245,9 +245,9 @@ def _told_change(change: DueChangeRow) -> dict[str, Any]:
     return {
         "cause": change.cause,
         "applied": change.applied,
-        "old_due_at": instant(change.old_due_at),
-        "new_due_at": instant(change.new_due_at),
+        "old_due_at": maybe_from_micros(change.old_due_at),
+        "new_due_at": maybe_from_micros(change.new_due_at),
         "document_number": change.document_number,
-        "issued_at": instant(change.issued_at),
+        "issued_at": maybe_from_micros(change.issued_at),
         "flags": msgspec.Raw(change.flags.encode()),
     }

@@ -6,7 +6,6 @@ Pure. Invariant: a row gives back the period that it was written from, as far as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import lru_cache
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from gateway.deadlines.classes import OF_HISTORY, Flag, Verdict, names_of
 from gateway.deadlines.classify import Classification, Facts
 from gateway.deadlines.history import judged
-from gateway.deadlines.instants import day_number_of, from_micros, maybe_micros, to_micros
+from gateway.deadlines.instants import day_number_of, from_micros, maybe_from_micros, maybe_micros, to_micros
 from gateway.deadlines.lateness import Lateness
 from gateway.deadlines.standing import Standing
 from gateway.domain.dossier import Channel
@@ -98,13 +97,13 @@ def standing_of(row: StandingRow) -> Standing:
         field_code=row.field_code,
         unit=row.unit,
         officer=row.officer,
-        submitted_at=instant(row.submitted_at),
-        received_at=instant(row.received_at),
-        due_at=instant(row.due_at),
-        due_original_at=instant(row.due_original_at),
-        due_declared_at=instant(row.due_declared_at),
-        ended_at=instant(row.ended_at),
-        waiting_since=instant(row.waiting_since),
+        submitted_at=maybe_from_micros(row.submitted_at),
+        received_at=maybe_from_micros(row.received_at),
+        due_at=maybe_from_micros(row.due_at),
+        due_original_at=maybe_from_micros(row.due_original_at),
+        due_declared_at=maybe_from_micros(row.due_declared_at),
+        ended_at=maybe_from_micros(row.ended_at),
+        waiting_since=maybe_from_micros(row.waiting_since),
         classification=Classification(
             by_date=Verdict(row.by_date),
             by_instant=Verdict(row.by_instant),
@@ -128,11 +127,11 @@ def facts_of(row: StandingRow, now: int) -> Facts:
     return Facts(
         status=_BY_NUMBER[row.status],
         as_of=from_micros(now),
-        received_at=instant(row.received_at),
-        due_at=instant(row.due_at),
-        due_original_at=instant(row.due_original_at),
-        finished_at=instant(row.ended_at),
-        waiting_since=instant(row.waiting_since),
+        received_at=maybe_from_micros(row.received_at),
+        due_at=maybe_from_micros(row.due_at),
+        due_original_at=maybe_from_micros(row.due_original_at),
+        finished_at=maybe_from_micros(row.ended_at),
+        waiting_since=maybe_from_micros(row.waiting_since),
     )
 
 
@@ -181,8 +180,3 @@ def written_flags(flags: frozenset[Flag]) -> str:
 
 def _day(micros: int | None) -> int | None:
     return None if micros is None else day_number_of(micros)
-
-
-def instant(micros: int | None) -> datetime | None:
-    """An instant of a row."""
-    return None if micros is None else from_micros(micros)

@@ -6,7 +6,6 @@ hash of one stands in what is written down. Whatever takes rights away ends the 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 import msgspec
@@ -23,6 +22,7 @@ from gateway.storage.accounts import (
     unlock,
 )
 from gateway.storage.operator_log import write_action
+from gateway.storage.orders import Instruction
 from gateway.storage.oversight import Action
 from gateway.storage.scopes import Role
 from gateway.storage.sessions import end_session, end_sessions
@@ -31,30 +31,22 @@ if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
 
-class _Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does it, why and when."""
-
-    actor: str
-    reason: str
-    now: datetime
-
-
-class AddAccount(_Order, frozen=True, kw_only=True):
+class AddAccount(Instruction, frozen=True, kw_only=True):
     """Make an account. ``waiting``: roles that a second person is asked for; with them it may begin without any."""
 
     new: NewAccount
     waiting: frozenset[Role] = frozenset()
 
 
-class SetRoles(_Order, frozen=True, kw_only=True):
+class SetRoles(Instruction, frozen=True, kw_only=True):
     """Change what an account is for. Its sessions go on with the new roles. ``permit``: who approved it, for the record."""
 
     account: str
     roles: frozenset[Role]
-    permit: dict[str, str] = {}
+    permit: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class SetPassword(_Order, frozen=True, kw_only=True):
+class SetPassword(Instruction, frozen=True, kw_only=True):
     """Give an account another password; its sessions end, except ``but``."""
 
     account: str
@@ -63,25 +55,25 @@ class SetPassword(_Order, frozen=True, kw_only=True):
     but: str = "0"
 
 
-class UnlockAccount(_Order, frozen=True, kw_only=True):
+class UnlockAccount(Instruction, frozen=True, kw_only=True):
     """Forget failures and a lock."""
 
     account: str
 
 
-class DisableAccount(_Order, frozen=True, kw_only=True):
+class DisableAccount(Instruction, frozen=True, kw_only=True):
     """Nobody signs in any more, and every session ends."""
 
     account: str
 
 
-class EnableAccount(_Order, frozen=True, kw_only=True):
+class EnableAccount(Instruction, frozen=True, kw_only=True):
     """Undo a disabling."""
 
     account: str
 
 
-class RevokeSessions(_Order, frozen=True, kw_only=True):
+class RevokeSessions(Instruction, frozen=True, kw_only=True):
     """End one session of an account, or all of them but ``but``."""
 
     account: str

@@ -6,40 +6,32 @@ and no hash of one stands in what is written down.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 import msgspec
 
 from gateway.storage.clients import Issued, NewClient, create_client, disable_client, rotate_client
 from gateway.storage.operator_log import write_action
+from gateway.storage.orders import Instruction
 from gateway.storage.oversight import Action
 
 if TYPE_CHECKING:
     from gateway.storage.database import Transaction
 
 
-class _Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does it, why and when."""
-
-    actor: str
-    reason: str
-    now: datetime
-
-
-class AddClient(_Order, frozen=True, kw_only=True):
+class AddClient(Instruction, frozen=True, kw_only=True):
     """Make a client with a fresh key."""
 
     new: NewClient
 
 
-class RotateClient(_Order, frozen=True, kw_only=True):
+class RotateClient(Instruction, frozen=True, kw_only=True):
     """Give a client a new key; the old one and every token end, and a disabled client is enabled again."""
 
     client: str
 
 
-class DisableClient(_Order, frozen=True, kw_only=True):
+class DisableClient(Instruction, frozen=True, kw_only=True):
     """End a client's access and its tokens."""
 
     client: str

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.storage.feed import WINDOW
+from gateway.storage.lanes import memory_in
 from gateway.storage.schema import content_key, delivery, dossier, event, lane
 
 _PAYLOADS_AT_ONCE = 2_000
@@ -266,15 +267,12 @@ def _payloads(connection: sa.Connection, wanted: Sequence[int]) -> dict[int, byt
 
 
 def _outline(destination: str, row: sa.Row[Any], told: list[_Told]) -> LaneOutline:
-    memory = msgspec.json.decode(row.memory, type=dict[str, str])
-    if row.partner_code is not None:
-        memory["partner_code"] = row.partner_code
     settled = [each[-1] for each in told if each[-1] is not None]
     return LaneOutline(
         lane=row.id,
         destination=destination,
         dossier=row.dossier_code,
-        memory=memory,
+        memory=memory_in(row.memory, row.partner_code),
         stamp=Stamp(next_position=row.next_position, settled=len(settled)),
         settled_at=max(settled, default=0),
         told=told,

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gateway.domain.delivery import LaneState
-from gateway.domain.errors import ConflictError, GatewayError, NotFoundError
+from gateway.domain.errors import GatewayError, NotFoundError
 from gateway.storage.drift_repairs import (
     Enqueued,
     LaneMoved,
     Ordered,
     mark_repairing,
+    or_refusal,
     record_order,
     repairable,
 )
@@ -49,14 +50,7 @@ _LANE = Statement("SELECT id FROM lane WHERE destination = :destination AND doss
 
 def open_lanes(transaction: Transaction, orders: Sequence[Opening]) -> list[Ordered | GatewayError]:
     """Carry out each order; ConflictError, LaneMoved or NotFoundError is that order's result."""
-    return [_guarded(transaction, order) for order in orders]
-
-
-def _guarded(transaction: Transaction, order: Opening) -> Ordered | GatewayError:
-    try:
-        return _open(transaction, order)
-    except (ConflictError, NotFoundError) as refusal:
-        return refusal
+    return [or_refusal(_open, transaction, order) for order in orders]
 
 
 def _open(transaction: Transaction, order: Opening) -> Ordered:

@@ -7,9 +7,9 @@ of one delivery there is at most one open repair.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -151,17 +151,23 @@ _TOLERATE = Statement("""
     WHERE id = :id
 """)
 _FIND = Statement("SELECT state, destination, dossier_code, kind, field FROM drift WHERE id = :id FOR_UPDATE")
+_Order = TypeVar("_Order")
 _AT_PARTNER = frozenset({DeliveryState.IN_FLIGHT, DeliveryState.IN_DOUBT})
 
 
 def order_repairs(transaction: Transaction, orders: Sequence[RepairOrder]) -> list[Ordered | GatewayError]:
     """Carry out each order; ConflictError, LaneMoved or NotFoundError is that order's result."""
-    return [_guarded(transaction, order) for order in orders]
+    return [or_refusal(_order, transaction, order) for order in orders]
 
 
-def _guarded(transaction: Transaction, order: RepairOrder) -> Ordered | GatewayError:
+def or_refusal(
+    carry_out: Callable[[Transaction, _Order], Ordered | GatewayError],
+    transaction: Transaction,
+    order: _Order,
+) -> Ordered | GatewayError:
+    """The result of ``order``; a refusal is its result, too, so that the next one is still carried out."""
     try:
-        return _order(transaction, order)
+        return carry_out(transaction, order)
     except (ConflictError, NotFoundError) as refusal:
         return refusal
 

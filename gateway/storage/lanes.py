@@ -221,14 +221,15 @@ def _claim(transaction: Transaction, claim: Claim) -> list[ClaimedLane]:
             destination=claim.destination,
             dossier=row[1],
             token=row[2],
-            memory=_memory(row[3], row[4]),
+            memory=memory_in(row[3], row[4]),
             queue=queues[row[0]],
         )
         for row in rows
     ]
 
 
-def _memory(stored: str, partner_code: str | None) -> dict[str, str]:
+def memory_in(stored: str, partner_code: str | None) -> dict[str, str]:
+    """What a lane has learnt, from its columns."""
     memory: dict[str, str] = msgspec.json.decode(stored, type=dict[str, str])
     return memory if partner_code is None else {**memory, "partner_code": partner_code}
 

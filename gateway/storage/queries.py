@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from gateway.domain.delivery import DeliveryState, LaneState
 from gateway.domain.status import Status
 from gateway.storage.instants import from_micros, maybe_from_micros, to_micros
+from gateway.storage.lanes import memory_in
 from gateway.storage.schema import delivery, dossier, lane
 
 DossierOrder: TypeAlias = Literal["code", "updated_at", "due_at"]
@@ -295,7 +296,4 @@ def lane_memory(connection: sa.Connection, destination: str, code: str) -> LaneM
     ).one_or_none()
     if row is None:
         return None
-    memory = msgspec.json.decode(row.memory, type=dict[str, str])
-    if row.partner_code is not None:
-        memory["partner_code"] = row.partner_code
-    return LaneMemory(lane=row.id, memory=memory)
+    return LaneMemory(lane=row.id, memory=memory_in(row.memory, row.partner_code))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from gateway.storage.queries import lane_ids
 from gateway.storage.schema import attempt, delivery, dossier, event, lane, metadata
 from gateway.storage.schema_payment import payment_attempt, receipt
 from gateway.storage.schema_status import drift_agreement
@@ -33,7 +34,7 @@ def documents_of(connection: sa.Connection, code: str) -> list[bytes]:
     records = sa.select(dossier.c.record).where(dossier.c.code == code)
     found = [*connection.execute(records).scalars()]
     for part in _PARTS:
-        payloads = sa.select(delivery.c.payload).where(delivery.c.lane_id.in_(_lanes(code)), part)
+        payloads = sa.select(delivery.c.payload).where(delivery.c.lane_id.in_(lane_ids(code)), part)
         found += connection.execute(payloads).scalars()
     return [bytes(each) for each in found]
 
@@ -43,9 +44,9 @@ def holdings(connection: sa.Connection, code: str, tables: Sequence[str]) -> lis
     attempts = sa.select(payment_attempt.c.id).where(payment_attempt.c.dossier_code == code)
     special = {
         "dossier": dossier.c.code == code,
-        "drift_agreement": drift_agreement.c.lane_id.in_(_lanes(code)),
+        "drift_agreement": drift_agreement.c.lane_id.in_(lane_ids(code)),
         "receipt": receipt.c.attempt_id.in_(attempts),
-        "attempt": attempt.c.lane_id.in_(_lanes(code)),
+        "attempt": attempt.c.lane_id.in_(lane_ids(code)),
     }
     always = ("message", "dossier", event.name, lane.name, "payment_request", "land_notice")
     found = []
@@ -53,7 +54,7 @@ def holdings(connection: sa.Connection, code: str, tables: Sequence[str]) -> lis
         table = metadata.tables[name]
         if name == delivery.name:
             count = sum(
-                _count(connection, table, delivery.c.lane_id.in_(_lanes(code)), part) for part in _PARTS
+                _count(connection, table, delivery.c.lane_id.in_(lane_ids(code)), part) for part in _PARTS
             )
         elif name in special:
             count = _count(connection, table, special[name])
@@ -69,7 +70,3 @@ def holdings(connection: sa.Connection, code: str, tables: Sequence[str]) -> lis
 
 def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar_one())
-
-
-def _lanes(code: str) -> sa.Select[tuple[int]]:
-    return sa.select(lane.c.id).where(lane.c.dossier_code == code)

@@ -205,50 +205,36 @@ def judged_versions(connection: sa.Connection, codes: Sequence[str]) -> dict[str
 
 def versions(connection: sa.Connection, code: str) -> list[VersionRow]:
     """Everything that the one-door system has said about the dossier's times, oldest first."""
-    question = (
-        sa.select(*_columns(dossier_version, VersionRow))
-        .where(dossier_version.c.dossier_code == code)
-        .order_by(dossier_version.c.version)
-    )
-    return structs_of(connection, question, VersionRow)
+    return _of_dossier(connection, VersionRow, code, dossier_version.c.version)
 
 
 def periods(connection: sa.Connection, code: str) -> list[StandingRow]:
     """Where the dossier stood from when to when, oldest first."""
-    question = (
-        sa.select(*_columns(standing, StandingRow))
-        .where(standing.c.dossier_code == code)
-        .order_by(standing.c.effective_from)
-    )
-    return structs_of(connection, question, StandingRow)
+    return _of_dossier(connection, StandingRow, code, standing.c.effective_from)
 
 
 def due_changes(connection: sa.Connection, code: str) -> list[DueChangeRow]:
     """Every promise that moved, or was to move, in the order in which we learnt of it."""
-    question = (
-        sa.select(*_columns(due_change, DueChangeRow))
-        .where(due_change.c.dossier_code == code)
-        .order_by(due_change.c.id)
-    )
-    return structs_of(connection, question, DueChangeRow)
+    return _of_dossier(connection, DueChangeRow, code, due_change.c.id)
 
 
 def anomalies(connection: sa.Connection, code: str) -> list[AnomalyRow]:
     """Everything that does not fit, in the order in which we learnt of it."""
-    question = (
-        sa.select(*_columns(anomaly, AnomalyRow)).where(anomaly.c.dossier_code == code).order_by(anomaly.c.id)
-    )
-    return structs_of(connection, question, AnomalyRow)
+    return _of_dossier(connection, AnomalyRow, code, anomaly.c.id)
 
 
 def crossings(connection: sa.Connection, code: str) -> list[CrossingRow]:
     """Every threshold that the dossier has crossed, oldest first."""
-    question = (
-        sa.select(*_columns(crossing, CrossingRow))
-        .where(crossing.c.dossier_code == code)
-        .order_by(crossing.c.at, crossing.c.kind)
-    )
-    return structs_of(connection, question, CrossingRow)
+    return _of_dossier(connection, CrossingRow, code, crossing.c.at, crossing.c.kind)
+
+
+def _of_dossier(
+    connection: sa.Connection, kind: type[_Struct], code: str, *order: sa.Column[Any]
+) -> list[_Struct]:
+    """Every row of dossier ``code`` in the table that ``order`` is of."""
+    table = order[0].table
+    question = sa.select(*_columns(table, kind)).where(table.c.dossier_code == code).order_by(*order)
+    return structs_of(connection, question, kind)
 
 
 def _accounts(connection: sa.Connection, codes: Sequence[str]) -> dict[str, bytes]:

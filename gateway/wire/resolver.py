@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import socket
 from collections.abc import Callable
 from typing import TypeAlias
+
+from gateway.mapping.hosts import is_address
 
 Judge: TypeAlias = Callable[[str, str], str | None]
 """(host, address) to the reason why it may not be connected to, or None."""
@@ -22,7 +23,7 @@ async def addresses_of(host: str, port: int, judge: Judge | None) -> list[str]:
 
     A literal address is judged by whoever gave it.
     """
-    if _is_literal(host):
+    if is_address(host):
         return [host]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -32,11 +33,3 @@ async def addresses_of(host: str, port: int, judge: Judge | None) -> list[str]:
         reason = next((reason for reason in reasons if reason), f"{host} has no address")
         raise PermissionError(errno.EACCES, reason)
     return kept[:MOST_ADDRESSES]
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
