@@ -1,11 +1,13 @@
 """Accounts of people over HTTP: who may sign in to the console, with what roles, and their sessions.
 
 Invariants: a password comes in once and never out, but a generated one in one answer; nobody gives rights, or takes over an
-account with rights, that it does not have itself; nobody takes away its own.
+account with rights, that it does not have itself; nobody takes away its own. Both sides' rights are judged in the unit that
+changes the account.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -35,7 +37,9 @@ from gateway.storage.account_orders import (
     manage_account,
 )
 from gateway.storage.accounts import NAME, Account, NewAccount, find_account, list_accounts, scopes_of
-from gateway.storage.clients import Scope
+from gateway.storage.callers import PERSON, account_now, is_person, require_found
+from gateway.storage.clients import Principal, Scope
+from gateway.storage.database import Transaction
 from gateway.storage.oversight import Dangerous
 from gateway.storage.scopes import Role
 from gateway.storage.sessions import Session, list_sessions
@@ -56,6 +60,8 @@ Password = Annotated[
         description="Works once: whoever signs in with it chooses another. Left out: one is made, and shown this once.",
     ),
 ]
+Judge = Callable[[frozenset[Scope], Account], None]
+"""Refuses what may not be done to an account by somebody who may do so much."""
 RoleList = Annotated[list[Role], Meta(min_length=1, max_length=len(Role))]
 
 
@@ -105,12 +111,6 @@ async def create_account(api: Api, call: Call) -> Answer:
     """Make an account; a generated password is shown this once."""
     body = call.body_as(NewAccountBody)
     named = frozenset(body.roles)
-    own = _own(call)
-    if not _is_person(call):
-        _require_own(call, scopes_of(named), f"give account {body.name}")
-    beyond = not scopes_of(named) <= own
-    if body.reason is None and (beyond or (lacking(named, own) and _needs_two(api))):
-        raise _no_reason(body.name)
     shown, hashed = await _password(body.password, body.name)
     new = NewAccount(
         name=body.name,
@@ -120,7 +120,18 @@ async def create_account(api: Api, call: Call) -> Answer:
         must_change=True,
     )
     order = AddAccount(actor=call.actor, reason=body.reason or "", now=api.now, new=new)
-    done = await api.gateway.database.write(lambda tx: add_account(tx, order, own))
+
+    def unit(tx: Transaction) -> AccountDone:
+        own, _ = account_now(tx, _caller(call), None)
+        _require_still(call, own)
+        if not is_person(_caller(call)):
+            _require_own(call, own, scopes_of(named), f"give account {body.name}")
+        beyond = not scopes_of(named) <= own
+        if body.reason is None and (beyond or (lacking(named, own) and _needs_two(api))):
+            raise _no_reason(body.name)
+        return add_account(tx, order, own)
+
+    done = await api.gateway.database.write(unit)
     return Answer(value=msgspec.structs.replace(done, password=shown), status=201)
 
 
@@ -129,11 +140,15 @@ async def set_roles(api: Api, call: Call) -> Answer:
     name, body = _name(call), call.body_as(RolesBody)
     _require_other(call, name, "change its own roles")
     named = frozenset(body.roles)
-    found = await _found(api, name)
-    if not _is_person(call):
-        _require_own(call, scopes_of(named) - found.scopes, f"give account {name}")
     order = SetRoles(actor=call.actor, reason=body.reason, now=api.now, account=name, roles=named)
-    done = await api.gateway.database.write(lambda tx: give_roles(tx, order, _own(call)))
+
+    def unit(tx: Transaction) -> AccountDone | ApprovalRequired:
+        own, found = _judged(tx, call, name)
+        if not is_person(_caller(call)):
+            _require_own(call, own, scopes_of(named) - found.scopes, f"give account {name}")
+        return give_roles(tx, order, own)
+
+    done = await api.gateway.database.write(unit)
     if isinstance(done, ApprovalRequired):
         raise done
     api.access.forget_accounts()
@@ -143,34 +158,40 @@ async def set_roles(api: Api, call: Call) -> Answer:
 async def set_password(api: Api, call: Call) -> Answer:
     """Give an account a password that works once; every session of it ends."""
     name, body = _name(call), call.body_as(PasswordBody)
-    found = await _found(api, name)
-    if not found.password:
-        raise ConflictError(f"account {name} signs in at the identity provider and has no password here")
-    _require_own(call, found.scopes, f"take over account {name}, which has")
-    _require_no_second(api, call, found)
     shown, hashed = await _password(body.password, name)
     order = SetPassword(actor=call.actor, reason=body.reason, now=api.now, account=name, password_hash=hashed)
-    return Answer(value=msgspec.structs.replace(await _manage(api, order), password=shown))
+
+    def judge(own: frozenset[Scope], found: Account) -> None:
+        if not found.password:
+            raise ConflictError(f"account {name} signs in at the identity provider and has no password here")
+        _require_own(call, own, found.scopes, f"take over account {name}, which has")
+        _require_no_second(api, call, found)
+
+    return Answer(value=msgspec.structs.replace(await _done(api, call, order, judge), password=shown))
 
 
 async def unlock_account(api: Api, call: Call) -> Answer:
     """Forget an account's failures."""
-    return await _done(api, UnlockAccount(account=_name(call), **_why(api, call)))
+    order = UnlockAccount(account=_name(call), **_why(api, call))
+    return Answer(value=await _done(api, call, order))
 
 
 async def disable_account(api: Api, call: Call) -> Answer:
     """Nobody signs in as this account any more, and its sessions end."""
     name = _name(call)
     _require_other(call, name, "disable itself")
-    return await _done(api, DisableAccount(account=name, **_why(api, call)))
+    return Answer(value=await _done(api, call, DisableAccount(account=name, **_why(api, call))))
 
 
 async def enable_account(api: Api, call: Call) -> Answer:
     """Undo a disabling."""
     name = _name(call)
-    found = await _found(api, name)
-    _require_own(call, found.scopes, f"enable account {name}, which has")
-    return await _done(api, EnableAccount(account=name, **_why(api, call)))
+
+    def judge(own: frozenset[Scope], found: Account) -> None:
+        _require_own(call, own, found.scopes, f"enable account {name}, which has")
+
+    order = EnableAccount(account=name, **_why(api, call))
+    return Answer(value=await _done(api, call, order, judge))
 
 
 async def get_sessions(api: Api, call: Call) -> Answer:
@@ -182,13 +203,15 @@ async def get_sessions(api: Api, call: Call) -> Answer:
 
 async def revoke_sessions(api: Api, call: Call) -> Answer:
     """End every session of an account."""
-    return await _done(api, RevokeSessions(account=_name(call), **_why(api, call)))
+    order = RevokeSessions(account=_name(call), **_why(api, call))
+    return Answer(value=await _done(api, call, order))
 
 
 async def revoke_session(api: Api, call: Call) -> Answer:
     """End one session of an account."""
     session = str(call.path["session"])
-    return await _done(api, RevokeSessions(account=_name(call), session=session, **_why(api, call)))
+    order = RevokeSessions(account=_name(call), session=session, **_why(api, call))
+    return Answer(value=await _done(api, call, order))
 
 
 async def sessions_of(api: Api, name: str) -> list[Session]:
@@ -205,17 +228,30 @@ async def own_account(api: Api, name: str) -> Account:
 async def revoke_own(api: Api, name: str, actor: str, *, session: str | None, but: str = "0") -> AccountDone:
     """A person ends a session of its own, or all but the one that it asks from."""
     order = RevokeSessions(actor=actor, reason="", now=api.now, account=name, session=session, but=but)
-    return await _manage(api, order)
-
-
-async def _manage(api: Api, order: AccountOrder) -> AccountDone:
     done = await api.gateway.database.write(lambda tx: manage_account(tx, order))
     api.access.forget_accounts()
     return done
 
 
-async def _done(api: Api, order: AccountOrder) -> Answer:
-    return Answer(value=await _manage(api, order))
+async def _done(api: Api, call: Call, order: AccountOrder, judge: Judge | None = None) -> AccountDone:
+    """``order`` carried out, if caller and account are then as they have to be: two administrators may act at once."""
+
+    def unit(tx: Transaction) -> AccountDone:
+        own, found = _judged(tx, call, _name(call))
+        if judge is not None:
+            judge(own, found)
+        return manage_account(tx, order)
+
+    done = await api.gateway.database.write(unit)
+    api.access.forget_accounts()
+    return done
+
+
+def _judged(transaction: Transaction, call: Call, name: str) -> tuple[frozenset[Scope], Account]:
+    """What the caller may do now, and the account as it is now; both stay so until the unit has ended."""
+    own, found = account_now(transaction, _caller(call), name)
+    _require_still(call, own)
+    return own, require_found(found, name)
 
 
 def _why(api: Api, call: Call) -> dict[str, Any]:
@@ -253,18 +289,13 @@ async def _password(given: str | None, name: str) -> tuple[str | None, str]:
     return None, await passwords().hash(given)
 
 
-def _is_person(call: Call) -> bool:
-    """Whether a person of the console asks; API clients give what they have themselves, and nothing else."""
-    return call.client.startswith("console/")
-
-
 def _needs_two(api: Api) -> bool:
     return Dangerous.GRANT in api.gateway.database.oversight.required
 
 
 def _require_no_second(api: Api, call: Call, found: Account) -> None:
     """Refuse (403) to take over somebody who decides about roles: that would be one's own second person."""
-    other = call.client != f"console/{found.name}"
+    other = call.client != f"{PERSON}{found.name}"
     if other and Scope.CLIENTS_MANAGE in found.scopes and _needs_two(api):
         raise Refused(
             "forbidden",
@@ -273,8 +304,18 @@ def _require_no_second(api: Api, call: Call, found: Account) -> None:
         )
 
 
-def _own(call: Call) -> frozenset[Scope]:
-    return frozenset() if call.principal is None else call.principal.scopes
+def _caller(call: Call) -> Principal:
+    if call.principal is None:
+        raise TypeError("nobody is known to have called; the row has no scope")
+    return call.principal
+
+
+def _require_still(call: Call, own: frozenset[Scope]) -> None:
+    """Refuse (403) somebody whose rights were taken away since it was let in."""
+    if Scope.CLIENTS_MANAGE not in own:
+        raise Refused(
+            "forbidden", f"{call.client} may not decide about accounts any more; nothing was changed"
+        )
 
 
 def _no_reason(name: str) -> Refused:
@@ -291,13 +332,13 @@ def _no_reason(name: str) -> Refused:
 
 
 def _require_other(call: Call, name: str, what: str) -> None:
-    if call.client == f"console/{name}":
+    if call.client == f"{PERSON}{name}":
         raise ConflictError(f"account {name} cannot {what}; ask another administrator")
 
 
-def _require_own(call: Call, scopes: frozenset[Scope], what: str) -> None:
+def _require_own(call: Call, own: frozenset[Scope], scopes: frozenset[Scope], what: str) -> None:
     """Refuse (403) to hand out what the caller does not have itself."""
-    missing = sorted(scopes - _own(call))
+    missing = sorted(scopes - own)
     if missing:
         raise Refused(
             "forbidden",

@@ -1,12 +1,12 @@
 """API clients over HTTP: who may call, a new one, a new key, the end of one.
 
 Invariants: a key is in one answer, once; nobody gives rights, or takes a key with rights, that it does not have
-itself.
+itself, judged in the unit that does it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from gateway.api.service import Api
 from gateway.domain.dossier import NO_NUL
 from gateway.domain.errors import ConflictError
 from gateway.domain.violation import Violation
+from gateway.storage.callers import client_now
 from gateway.storage.client_orders import (
     AddClient,
     ClientDone,
@@ -27,6 +28,7 @@ from gateway.storage.client_orders import (
     manage_client,
 )
 from gateway.storage.clients import Client, NewClient, Scope, list_clients
+from gateway.storage.database import Transaction
 from gateway.storage.scopes import Role
 
 ClientId = Annotated[
@@ -82,20 +84,15 @@ async def create_client(api: Api, call: Call) -> Answer:
                 advice="give one",
             ),
         )
-    _require_own(call, new.allowed, f"give client {order.id}")
-    done = await _manage(api, AddClient(actor=call.actor, reason="", now=api.now, new=new))
-    return Answer(value=done, status=201)
+    wish = AddClient(actor=call.actor, reason="", now=api.now, new=new)
+    return Answer(value=await _manage(api, call, wish), status=201)
 
 
 async def rotate_client(api: Api, call: Call) -> Answer:
     """A new key, shown this once; the old one and every token end."""
     client, reason = str(call.path["client"]), call.body_as(Reasoned).reason
-    known = {each.id: each for each in await api.gateway.database.read(list_clients)}
-    if client in known:
-        _require_own(call, known[client].scopes, f"take the key of client {client}, which has")
-    return Answer(
-        value=await _manage(api, RotateClient(actor=call.actor, reason=reason, now=api.now, client=client))
-    )
+    order = RotateClient(actor=call.actor, reason=reason, now=api.now, client=client)
+    return Answer(value=await _manage(api, call, order))
 
 
 async def disable_client(api: Api, call: Call) -> Answer:
@@ -105,20 +102,46 @@ async def disable_client(api: Api, call: Call) -> Answer:
         raise ConflictError(
             f"client {client} cannot disable itself; do it with another client's key, or on the command line"
         )
-    return Answer(
-        value=await _manage(api, DisableClient(actor=call.actor, reason=reason, now=api.now, client=client))
-    )
+    order = DisableClient(actor=call.actor, reason=reason, now=api.now, client=client)
+    return Answer(value=await _manage(api, call, order))
 
 
-async def _manage(api: Api, order: ClientOrder) -> ClientDone:
-    done = await api.gateway.database.write(lambda tx: manage_client(tx, order))
+async def _manage(api: Api, call: Call, order: ClientOrder) -> ClientDone:
+    """``order`` carried out, if the caller may do so then: two administrators may act at once."""
+
+    def unit(tx: Transaction) -> ClientDone:
+        _judge(tx, call, order)
+        return manage_client(tx, order)
+
+    done = await api.gateway.database.write(unit)
     api.access.forget(done.client)
     return done
 
 
-def _require_own(call: Call, scopes: frozenset[Scope], what: str) -> None:
+def _judge(transaction: Transaction, call: Call, order: ClientOrder) -> None:
+    """Refused (403) for a caller that may not do this any more, or would get at more than it has."""
+    if call.principal is None:
+        raise TypeError("nobody is known to have called; the row has no scope")
+    name = order.new.id if isinstance(order, AddClient) else order.client
+    own, found = client_now(transaction, call.principal, name)
+    if Scope.CLIENTS_MANAGE not in own:
+        raise Refused(
+            "forbidden", f"{call.client} may not decide about clients any more; nothing was changed"
+        )
+    match order:
+        case AddClient(new=new):
+            _require_own(call, own, new.allowed, f"give client {name}")
+        case RotateClient():
+            taken = frozenset() if found is None else found.scopes
+            _require_own(call, own, taken, f"take the key of client {name}, which has")
+        case DisableClient():
+            return
+        case _:
+            assert_never(order)
+
+
+def _require_own(call: Call, own: frozenset[Scope], scopes: frozenset[Scope], what: str) -> None:
     """Refuse (403) to hand out what the caller does not have itself."""
-    own = frozenset() if call.principal is None else call.principal.scopes
     missing = sorted(scopes - own)
     if missing:
         raise Refused(

@@ -227,10 +227,16 @@ def has_name(transaction: Transaction, name: str) -> bool:
 
 def require_account(transaction: Transaction, name: str) -> Account:
     """The account, locked until the end of the transaction. NotFoundError: there is none."""
-    row = transaction.one(_ONE, {"name": name})
-    if row is None:
+    found = lock_account(transaction, name)
+    if found is None:
         raise NotFoundError(f"there is no account {name!r}")
-    return account_of(row)
+    return found
+
+
+def lock_account(transaction: Transaction, name: str) -> Account | None:
+    """The account if there is one, locked until the end of the transaction."""
+    row = transaction.one(_ONE, {"name": name})
+    return None if row is None else account_of(row)
 
 
 def set_password(transaction: Transaction, name: str, hashed: str, *, must_change: bool) -> None:

@@ -71,6 +71,14 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
 
 
+class LockedClient(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client may do, as long as the transaction lasts that has locked it."""
+
+    id: str
+    scopes: frozenset[Scope]
+    disabled: bool
+
+
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A bearer token to store: its hash, whose it is, what it allows, until when."""
 
@@ -101,7 +109,7 @@ def new_token() -> str:
 
 
 _ADD = insert("client", ("id", "name", "secret_hash", "scopes", "rate", "created_at"))
-_EXISTS = Statement("SELECT id FROM client WHERE id = :id FOR_UPDATE")
+_EXISTS = Statement("SELECT id, scopes, disabled_at FROM client WHERE id = :id FOR_UPDATE")
 _ROTATE = Statement("UPDATE client SET secret_hash = :secret_hash, disabled_at = NULL WHERE id = :id")
 _DISABLE = Statement("UPDATE client SET disabled_at = :now WHERE id = :id AND disabled_at IS NULL")
 _DROP_TOKENS = Statement("DELETE FROM token WHERE client = :id")
@@ -154,6 +162,16 @@ def disable_client(transaction: Transaction, client_id: str, now: datetime) -> b
     changed = transaction.run(_DISABLE, {"id": client_id, "now": to_micros(now)})
     transaction.run(_DROP_TOKENS, {"id": client_id})
     return changed > 0
+
+
+def lock_client(transaction: Transaction, client_id: str) -> LockedClient | None:
+    """The client if there is one, locked until the end of the transaction."""
+    row = transaction.one(_EXISTS, {"id": client_id})
+    return (
+        None
+        if row is None
+        else LockedClient(id=str(row[0]), scopes=_split(str(row[1])), disabled=row[2] is not None)
+    )
 
 
 def _require(transaction: Transaction, client_id: str) -> None:
