@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 REMEMBERED_SECONDS = 60.0
+WARM_SECONDS = 2.0
 LAG_DAYS = 7
 FIRST_AT_RISK = 5
 
@@ -75,6 +76,11 @@ class GlanceMemory:
         if self._old and not self._reading.locked():
             api.keep(asyncio.create_task(self._renew(api)))
         return self._known
+
+    async def warm(self, api: Api) -> None:
+        """Count it a moment after the start, so that nobody has to wait for it."""
+        await asyncio.sleep(WARM_SECONDS)
+        await self._renew(api)
 
     @property
     def _old(self) -> bool:

@@ -131,7 +131,7 @@ def _page(what: str, query: FigureQuery | ListQuery) -> Page:
 
 
 async def _listed(api: Api, query: FigureQuery | ListQuery, wish: Wish) -> Answer:
-    what = f"dossiers of {wish.kind}"
+    what = f"{wish.kind} {wish.page.order}"  # a file lists more of them, in another order
     found: Listed = await _computed(api, query, what, functools.partial(list_dossiers, wish=wish))
     if query.format != "json":
         return await answer_as(found, query.format, found.what)
@@ -151,7 +151,10 @@ async def _computed(api: Api, query: ReportQuery, name: str, report: Callable[..
         strict=query.strict,
     )
     question = functools.partial(report, asked=asked, terms=rules, now=api.now)
-    same = (name, msgspec.structs.replace(query, max_age=0))
+    same = (
+        name,
+        msgspec.structs.replace(query, max_age=0, format="json"),
+    )  # a file has the figures of its page
     return await api.recent.get(same, query.max_age, functools.partial(api.compute, question))
 
 

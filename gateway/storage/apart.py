@@ -12,9 +12,10 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection as channels
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from gateway.storage.reading import ReadingDatabase
 
 T = TypeVar("T")
 Question = Callable[[sa.Connection], T]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class ReadingProcess:
@@ -44,8 +46,9 @@ class ReadingProcess:
         for _ in range(2):
             pool = self._pool = self._pool or self._started()
             try:
-                loop = asyncio.get_running_loop()
-                answer: T = await loop.run_in_executor(pool, _answer, question)
+                with _signals_blocked():
+                    asked = asyncio.get_running_loop().run_in_executor(pool, _answer, question)
+                answer: T = await asked
             except BrokenProcessPool:
                 self._died()
                 if self._pool is pool:
@@ -67,13 +70,24 @@ class ReadingProcess:
         return ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin, initargs=(self._url,))
 
 
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A process that is started in the block is told nothing by the terminal before it can leave that to its parent."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _OPENED: list[ReadingDatabase] = []  # of the process that reads: a pool hands its tasks nothing else
 
 
 def _begin(url: str) -> None:
     """Open the database once, and end with the parent, however that ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the parent says when
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     _OPENED.append(ReadingDatabase(url))
 

@@ -218,7 +218,9 @@ async def save(visit: Visit) -> Response:
         document = await _whole(visit, routes[what], asked, form=form)
         content = msgspec.json.format(msgspec.json.encode(document), indent=2)
         return Download(content=content, media_type="application/json", filename=f"{what}.json")
-    answer = await answered(visit, routes[what], query={**asked, "format": query.format})
+    answer = await answered(
+        visit, routes[what], query={**asked, "format": query.format, **(RECENT if form else {})}
+    )
     name = dict(answer.headers)["content-disposition"].partition('filename="')[2].rstrip('"')
     return Download(content=answer.content or b"", media_type=answer.media_type, filename=name)
 
