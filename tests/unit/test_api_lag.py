@@ -180,3 +180,28 @@ async def test_timeline_shows_how_long_a_delivery_took(world):
 
 def _fields(row: LagRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+async def test_report_and_list_of_a_moment_ago_are_one_judgement_where_that_is_accepted(world, three_late):
+    report = (await world.call("GET", "/v1/sync/lag?max_age=60")).json()
+    await keep(world, await told(world, "H99-4", hours_ago=47, number=4))
+
+    late = (await world.call("GET", "/v1/sync/lag/dossiers?max_age=60")).json()
+    anew = (await world.call("GET", "/v1/sync/lag/dossiers")).json()
+
+    assert late["as_of"] == report["as_of"] < anew["as_of"]
+    assert [item["dossier"] for item in late["items"]] == ["H99-1", "H99-2", "H99-3"]
+    assert [item["dossier"] for item in anew["items"]] == ["H99-1", "H99-2", "H99-3", "H99-4"]
+    assert violations(await world.call("GET", "/v1/sync/lag?max_age=3601")) == ["/query/max_age"]
+
+
+async def test_where_the_api_computes_apart_it_answers_the_same(world, three_late):
+    here = (await world.call("GET", "/v1/sync/lag")).json()
+    world.api.compute_apart()
+    apart = (await world.call("GET", "/v1/sync/lag")).json()
+    reports = [await world.call("GET", f"/v1/reports/{path}") for path in ("06a", "766", "overdue")]
+    risky = await world.call("GET", "/v1/dossiers/at-risk")
+    await world.api.close()
+
+    assert {**apart, "as_of": None} == {**here, "as_of": None}
+    assert [answer.status_code for answer in (*reports, risky)] == [200, 200, 200, 200]

@@ -12,13 +12,14 @@ class Sums:
 
     def __init__(self):
         self.count = 0
-        self.go = asyncio.Event()
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
         self.go.set()
         self.fault = None
 
     async def __call__(self):
         self.count += 1
         mine = self.count
+        self.begun.set()
         await self.go.wait()
         if self.fault is not None:
             raise self.fault
@@ -67,8 +68,7 @@ async def test_age_counts_from_the_beginning_of_the_computation():
     sums.go.clear()
     recent = Recent(clock)
     asked = asyncio.create_task(recent.get("q", 60, sums))
-    while not sums.count:
-        await asyncio.sleep(0)
+    await sums.begun.wait()
     clock.now += 50
     sums.go.set()
     assert await asked == 1

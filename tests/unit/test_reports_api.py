@@ -157,3 +157,13 @@ async def test_every_report_is_a_file_too(world, path):
 async def test_file_of_a_figure_holds_every_dossier_of_it(world):
     table = await world.call("GET", f"/v1/reports/06a/dossiers?{MARCH}&column=3&limit=5&format=csv")
     assert len(table.content.decode("utf-8-sig").splitlines()) == 1 + 12
+
+
+async def test_report_of_a_minute_ago_is_given_again_where_that_will_do(world):
+    page = await read(world, "06a?period=2026-03&max_age=60")
+    again = await read(world, "06a?period=2026-03&max_age=60&by=total")
+    anew = await read(world, "06a?period=2026-03")
+    other = await read(world, "06a?period=2026-03&max_age=60&by=agency")
+    assert page == again
+    assert page["stamp"]["computed_at"] < anew["stamp"]["computed_at"]
+    assert page["rows"] != other["rows"]
