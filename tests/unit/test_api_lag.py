@@ -192,7 +192,7 @@ async def test_report_and_list_of_a_moment_ago_are_one_judgement_where_that_is_a
     assert late["as_of"] == report["as_of"] < anew["as_of"]
     assert [item["dossier"] for item in late["items"]] == ["H99-1", "H99-2", "H99-3"]
     assert [item["dossier"] for item in anew["items"]] == ["H99-1", "H99-2", "H99-3", "H99-4"]
-    assert violations(await world.call("GET", "/v1/sync/lag?max_age=3601")) == ["/query/max_age"]
+    assert set(violations(await world.call("GET", "/v1/sync/lag?max_age=3601"))) == {"/query/max_age"}
 
 
 async def test_where_the_api_computes_apart_it_answers_the_same(world, three_late):
