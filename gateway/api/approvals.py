@@ -76,11 +76,6 @@ async def list_approvals(api: Api, call: Call) -> Answer:
     return Answer(value=ApprovalPage(items=items, next=next_cursor(_LIST, items, query.limit, last)))
 
 
-async def get_approval(api: Api, call: Call) -> Answer:
-    """One of them."""
-    return Answer(value=await api.gateway.approvals.find(int(call.path["approval"])))
-
-
 async def approve(api: Api, call: Call) -> Answer:
     """The second person says yes."""
     return await _say(api, call, "approved")

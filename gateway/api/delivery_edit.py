@@ -146,7 +146,7 @@ async def get_delivery_edit(api: Api, call: Call) -> Answer:
     query = call.query_as(PersonalQuery)
     content = await _content(api, int(call.path["delivery"]))
     desk = await _Desk.of(api, content)
-    clear = await sees_people(api, call, _sight(content), personal=query.personal, reason=query.reason)
+    clear = await sees_people(api, call, sight_of(content), personal=query.personal, reason=query.reason)
     kept = await api.gateway.database.read(functools.partial(edits_of, delivery_id=content.id, now=api.now))
     fields = [desk.field(leaf, clear=clear) for leaf in leaves(desk.document, desk.spot)]
     open_fields = any(each.locked is None for each in fields)
@@ -179,7 +179,7 @@ async def edit_one(api: Api, call: Call) -> Answer:
         )
     desk = await _Desk.of(api, content)
     _require_shown(order, content)
-    clear = await sees_people(api, call, _sight(content), personal=order.personal, reason=order.reason)
+    clear = await sees_people(api, call, sight_of(content), personal=order.personal, reason=order.reason)
     payload, request = await desk.encoded(order, clear=clear)
     found = differences(desk.document, read_content(payload))
     result = EditResult(
@@ -230,7 +230,13 @@ def _require_shown(order: EditOrder, content: StoredContent) -> None:
         )
 
 
-def _sight(content: StoredContent) -> Sight:
+def correction(api: Api, content: StoredContent, kept: KeptEdit, *, clear: bool) -> KeptCorrection:
+    """One kept correction of ``content`` as it may be shown; ``clear``: with its persons."""
+    return _Desk(content, api.gateway.destinations.get(content.destination), {}).kept(kept, clear=clear)
+
+
+def sight_of(content: StoredContent) -> Sight:
+    """What the log says of whoever reads the persons in ``content``."""
     return Sight(
         verb="read_delivery",
         dossier=content.dossier,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from gateway.api.approval_detail import ApprovalDetail, get_approval
 from gateway.api.approvals import (
     ApprovalPage,
     ApprovalQuery,
@@ -12,17 +13,28 @@ from gateway.api.approvals import (
     approve_grant,
     decline,
     decline_grant,
-    get_approval,
     list_approvals,
 )
+from gateway.api.delivery_edit import FieldDifference
+from gateway.api.privacy import PersonalQuery
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_operations import action
+from gateway.domain.delivery import DeliveryState
 from gateway.oversight.approvals import Decided
 from gateway.storage.approvals import Approval, digest_of
 from gateway.storage.clients import Scope
+from gateway.storage.queries_approval_subjects import ToldDelivery
 
 _AT = datetime(2026, 9, 28, 1, 5, tzinfo=UTC)
 _PARAMETERS = {"delivery": "250228600404447232", "state": "parked", "attempts": 7}
+_EDIT = {
+    "delivery": "250228600404447232",
+    "state": "rejected",
+    "attempts": 3,
+    "shown": "a" * 64,
+    "edit": "b" * 64,
+    "pointers": ["/applicant/phone", "/channel"],
+}
 _TARGET = "national_portal/H99.14-260928-0007"
 _EXAMPLE = Approval(
     id="250367648418762752",
@@ -35,6 +47,34 @@ _EXAMPLE = Approval(
     reason="the paper was handed over by post",
     requested_at=_AT,
     expires_at=_AT + timedelta(days=3),
+)
+_DETAIL = ApprovalDetail(
+    id="250367648418762753",
+    action="delivery.edit",
+    target=_TARGET,
+    parameters=_EDIT,
+    digest=digest_of("delivery.edit", _TARGET, _EDIT),
+    state="requested",
+    requested_by="console/tran.thi.mau",
+    reason="the applicant has corrected the number at the counter",
+    requested_at=_AT,
+    expires_at=_AT + timedelta(days=3),
+    changes=[
+        FieldDifference(pointer="/applicant/phone", before="•••", after="•••", masked=True),
+        FieldDifference(pointer="/channel", before="counter", after="online", masked=False),
+    ],
+    deliveries=[
+        ToldDelivery(
+            id="250228600404447232",
+            destination="national_portal",
+            dossier="H99.14-260928-0007",
+            operation="dossier",
+            key="v2",
+            position=1,
+            state=DeliveryState.REJECTED,
+            content="a" * 64,
+        )
+    ],
 )
 _WORD = Body(kind=SecondWord, example={"reason": "seen in the post book, line 14", "digest": _EXAMPLE.digest})
 _GRANT_WORD = Body(kind=SecondWord, example={"reason": "she begins on Monday, decision 12/QĐ-VP"})
@@ -74,9 +114,14 @@ APPROVALS: tuple[Route, ...] = (
         tag="approvals",
         scope=Scope.APPROVALS_READ,
         summary="Read what needs a second person",
-        description="With exactly the parameters that it is about.",
+        description=(
+            "With exactly the parameters that it is about, and what exactly would be done: the changes of a correction "
+            "(`delivery.edit`) field by field, deliveries, differences and money as they stand now, each for whoever may read "
+            "them where they stand. Personal values are masked unless `personal` asks for them, with a reason."
+        ),
         handler=get_approval,
-        successes=(Success(status=200, description="It.", kind=Approval, example=_EXAMPLE),),
+        query=PersonalQuery,
+        successes=(Success(status=200, description="It.", kind=ApprovalDetail, example=_DETAIL),),
     ),
     action(
         "/v1/approvals/{approval}/approve",

@@ -140,7 +140,14 @@ def _of_decision(row: sa.Row[Any]) -> Approval:
     about = {
         name.removesuffix("_id"): str(getattr(row, name)) for name in named if getattr(row, name) is not None
     }
-    parameters = {**about, "amount": row.amount, "document": row.document, "transaction": row.transaction_no}
+    said = {"bank": row.bank, "claimed_at": row.claimed_at}
+    parameters = {
+        **about,
+        "amount": row.amount,
+        "document": row.document,
+        "transaction": row.transaction_no,
+        **{name: value for name, value in said.items() if value},
+    }
     states: dict[str, ApprovalState] = {
         "requested": "requested",
         "approved": "carried_out",

@@ -15,6 +15,7 @@ from gateway.domain.reconciliation import Kind, Repair
 from gateway.storage.queries_payments import PaymentTroubles
 from tests.console_world import CSRF, ConsoleClient, text_of
 from tests.payment_books_world import NAME, open_books
+from tests.payment_gateway import Context
 
 DAY = "2026-09-28"
 LIST = "/console/payments"
@@ -176,6 +177,31 @@ async def test_payment_tells_its_story_and_both_sides(small):
     assert "250.000 VND" in english
 
 
+async def test_receipt_is_read_for_a_reason_that_is_logged(small):
+    page, reference = await small.payment()
+    small.books.press(reference, "pay", "bill_pdf")
+    await small.books.hear()
+    await small.books.gateway.payments.receipts.run(Context())
+    path = f"{page}/receipt"
+
+    shown = await small.read(page)
+    assert f'action="{path}"' in shown.text
+    assert f'href="{path}"' not in shown.text
+    assert (await small.browser.get(path)).status_code == 405
+    assert (await small.browser.post(path)).status_code == 422
+    assert (await small.browser.post(path, reason="x")).status_code == 422
+    assert small.one("SELECT count(*) FROM message WHERE channel = 'access'") == 0
+
+    auditor = small.as_("auditor", "kiem")
+    found = await auditor.post(path, reason="kiểm toán tháng 9")
+
+    assert (found.status_code, found.content[:5]) == (200, b"%PDF-")
+    assert found.headers["content-disposition"].startswith("attachment")
+    assert small.one("SELECT operation FROM message WHERE channel = 'access'") == "read_receipt"
+    english = text_of(await small.read(page, small.as_("auditor", language="en")))
+    assert "Download the receipt (PDF)" in english
+
+
 async def test_list_is_found_by_what_people_know(small):
     _, first = await small.heard(1)
     _, second = await small.payment(2, 100_000)
@@ -206,7 +232,7 @@ def test_amount_is_read_as_people_write_it(given, meant):
 
 
 async def test_refund_is_shown_before_it_is_asked_for_and_waits_for_another_person(desk):
-    page, _ = await desk.heard()
+    page, reference = await desk.heard()
     shown = await desk.read(page)
     wish = {
         "attempt": attempt_of(shown),
@@ -223,6 +249,7 @@ async def test_refund_is_shown_before_it_is_asked_for_and_waits_for_another_pers
     assert approval.startswith("/console/approvals/")
     mine = await desk.read(approval)
     assert "bạn không duyệt được" in text_of(mine)
+    assert re.search(rf"Số tiền phải nộp 250\.000 đ .*Đã hoàn trả đến nay 0 đ .*{reference}", text_of(mine))
     assert "/approve" not in mine.text
     digest = link(
         await desk.read(approval, desk.as_(name="le.van.thu")), r'(?<=name="digest" value=")[0-9a-f]{64}'
@@ -320,6 +347,7 @@ async def test_money_without_a_dossier_is_given_to_a_payment_by_two_people(small
     fields = {"other": reference, "document": "Sao kê 1", "reason": "người nộp ghi sai mã"}
     approval = await small.sent(f"{orphan}/adopt", **fields)
     assert "Gán khoản tiền chưa rõ hồ sơ" in text_of(await small.read(approval))
+    assert re.search(rf"{reference} .*PGFOREIGN0001 77\.000 đ", text_of(await small.read(approval)))
     item = link(await small.read(f"{LEDGER}&kind=orphan"), rf"{HOME}/items/\d+")
     assert f"{LIST}/orphans?reference=PGFOREIGN0001" in (await small.read(item)).text
     assert (await small.browser.get(f"{LIST}/orphans/12345")).status_code == 404

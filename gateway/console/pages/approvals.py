@@ -6,15 +6,19 @@ said why.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
+from gateway.api.approval_detail import ApprovalDetail
 from gateway.api.approvals import ApprovalPage
 from gateway.console.asking import ask
 from gateway.console.links import chosen, link
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
+from gateway.console.pages.delivery_edit import Sight
+from gateway.console.pages.drift import spoken_value
 from gateway.oversight.approvals import Decided
 from gateway.storage.approvals import Approval, not_a_second_person
 from gateway.storage.clients import Scope
@@ -44,6 +48,8 @@ LINKS = {
     "dossier": "/console/dossiers/{}",
     "account": "/console/accounts/{}",
 }
+# by parameter, what of the detail shows it in full
+SHOWN_BENEATH = {"pointers": "changes", "drifts": "drifts", "deliveries": "deliveries"}
 MONEY_FIELDS = frozenset({"amount"})
 ROLE_FIELDS = frozenset({"roles", "before"})
 
@@ -86,17 +92,26 @@ def own(visit: Visit, about: Approval) -> bool:
     return bool(not_a_second_person(about, visit.viewer.principal.client))
 
 
-def facts(about: Approval) -> list[Fact]:
-    """The parameters, one by one, in words as far as there are any."""
-    found = []
+def facts(about: ApprovalDetail) -> list[Fact]:
+    """The parameters, one by one, in words as far as there are any; what is shown in full beneath is left out."""
+    found, names = [], _names(about)
+    beneath = {name for name, shown in SHOWN_BENEATH.items() if getattr(about, shown)}
     for name, value in about.parameters.items():
+        if name in beneath:
+            continue
         href = LINKS[name].format(value) if name in LINKS and value else ""
-        plain = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        plain = names.get(name) or value if isinstance(value, str) else msgspec.json.encode(value).decode()
         amount = value if name in MONEY_FIELDS and isinstance(value, int) else None
         if plain not in {"", "null"}:
             roles = tuple(value) if name in ROLE_FIELDS and isinstance(value, list) else ()
             found.append(Fact(name=name, value=plain, amount=amount, href=href, roles=roles))
     return found
+
+
+def _names(about: ApprovalDetail) -> dict[str, str | None]:
+    """What people call the things that the parameters number."""
+    money = about.money
+    return {} if money is None else {"attempt": money.reference, "orphan": money.orphan}
 
 
 async def approvals(visit: Visit) -> Response:
@@ -125,9 +140,10 @@ async def approvals(visit: Visit) -> Response:
 
 
 async def approval(visit: Visit) -> Response:
-    """One of them."""
-    number = int(visit.path["approval"])
-    found = await ask(visit, "get_approval", Approval, path={"approval": number})
+    """One of them, with what exactly would be done."""
+    number, query = int(visit.path["approval"]), visit.query_as(Sight)
+    wanted: dict[str, object] = {"personal": True, "reason": query.reason} if query.personal else {}
+    found = await ask(visit, "get_approval", ApprovalDetail, path={"approval": number}, query=wanted)
     waits = found.state == "requested"
     return Shown(
         template="approvals/one.html",
@@ -143,9 +159,18 @@ async def approval(visit: Visit) -> Response:
             "reaches": may_decide(visit, found),
             "dossier": dossier_of(found.target),
             "waits": waits,
+            "hidden": visit.viewer.may(Scope.PERSONAL_READ) and _hides(found),
+            "corrects": found.action == Dangerous.EDIT and visit.viewer.may(Scope.DELIVERIES_READ),
+            "erases": found.action == Dangerous.ERASE,
+            "said": partial(spoken_value, visit.language),
             "target": _GRANT if found.action == Dangerous.GRANT else LIST,
         },
     )
+
+
+def _hides(found: ApprovalDetail) -> bool:
+    """Whether a change of a person's data stands there that is masked."""
+    return any(each.masked for each in found.changes or ())
 
 
 async def approve(visit: Visit) -> Response:
@@ -196,6 +221,7 @@ PAGES = (
         title="approvals.one",
         scope=Scope.APPROVALS_READ,
         view=approval,
+        query=Sight,
     ),
 )
 ACTIONS = (

@@ -83,7 +83,7 @@ async def list_drift(visit: Visit) -> Response:
     query = {**asked, "cursor": which.cursor, "limit": _SHOWN}
     page = await ask(visit, "list_drift", DriftPage, query=query)
     values = {
-        "said": functools.partial(_said, visit.language),
+        "said": functools.partial(spoken_value, visit.language),
         "summary": summary,
         "states": _by_state(summary),
         "page": page,
@@ -104,7 +104,7 @@ def _by_state(summary: DriftSummary) -> dict[str, int]:
     return found
 
 
-def _said(language: Language, text: str) -> str:
+def spoken_value(language: Language, text: str) -> str:
     """A status, an instant or a step in words; anything else as it stands."""
     parts = text.split(" ")
     return ", ".join(_word(language, part) for part in parts) if len(parts) <= _PARTS else text
@@ -125,7 +125,7 @@ async def show_drift(visit: Visit) -> Response:
     sent = await ask(visit, "list_deliveries", DeliveryPage, query=question)
     repairs = [item for item in sent.items if item.key.startswith(_REPAIR)]
     values = {
-        "said": functools.partial(_said, visit.language),
+        "said": functools.partial(spoken_value, visit.language),
         "drift": drift,
         "repairs": repairs,
         "may_operate": visit.viewer.may(Scope.DELIVERIES_OPERATE),
