@@ -17,7 +17,15 @@ from gateway.api.inputs import HIGHEST_IDENTIFIER, Word
 from gateway.api.once import once
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.preview import EncodedRequest, encoded
-from gateway.api.privacy import PersonalQuery, Sight, masked_payer, sees_people, writes
+from gateway.api.privacy import (
+    PersonalQuery,
+    Sight,
+    masked_payer,
+    note_reader,
+    require_reader,
+    sees_people,
+    writes,
+)
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call, Operator
 from gateway.api.service import Api
@@ -274,6 +282,7 @@ async def get_payment(api: Api, call: Call) -> Answer:
 async def get_receipt(api: Api, call: Call) -> Answer:
     """The receipt's own bytes."""
     identifier = int(call.path["payment"])
+    require_reader(call)
     question = functools.partial(queries_payment.kept_receipt, identifier=identifier)
     found = await api.gateway.database.read(question)
     if found is None:
@@ -281,6 +290,8 @@ async def get_receipt(api: Api, call: Call) -> Answer:
         raise NotFoundError(
             f"payment {identifier} has no receipt here (yet); its field receipts says how far that is"
         )
+    told = {"payment": str(identifier), "sha256": found.sha256}
+    await note_reader(api, call, Sight(verb="read_receipt", dossier=found.dossier, detail=told))
     return Answer(
         content=found.body,
         media_type=PDF,

@@ -41,6 +41,13 @@ class PersonalQuery(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
 
 
+class PaperQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a file of a person is read: it cannot be masked, so it is read whole, with scope personal:read, and for a reason
+    that is logged with who asks. Neither is needed by whoever may hand dossiers over (dossiers:write)."""
+
+    reason: Reason | None = None
+
+
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked at: ``verb`` of the entry in the log, of which dossier, and what exactly."""
 
@@ -63,24 +70,42 @@ async def sees_people(api: Api, call: Call, sight: Sight, *, personal: bool, rea
     """Whether the caller is shown persons; where it has to ask for that, it is in the log afterwards."""
     if not personal:
         return writes(call.principal)
+    why = _require_reason(call, reason, "give a reason, or leave personal out")
+    await _note(api, call, sight, why)
+    return True
+
+
+def require_reader(call: Call) -> None:
+    """Refuse (403, 422) whoever may not read a file of a person, before it is looked for."""
+    if not writes(call.principal):
+        _require_reason(call, call.query_as(PaperQuery).reason, "give a reason")
+
+
+async def note_reader(api: Api, call: Call, sight: Sight) -> None:
+    """Write down who is about to be given a file of a person, and why; nobody's word is needed for what came from it."""
+    reason = call.query_as(PaperQuery).reason
+    if reason is not None:
+        await _note(api, call, sight, reason)
+
+
+def _require_reason(call: Call, reason: str | None, advice: str) -> str:
     if call.principal is not None:
         require_scope(call.principal, Scope.PERSONAL_READ)
-    if reason is None:
-        raise invalid(
-            "personal data is read for a reason, which is logged",
-            Violation(
-                pointer="/query/reason",
-                code="required",
-                got="nothing",
-                expected="why it is read",
-                advice="give a reason, or leave personal out",
-            ),
-        )
+    if reason is not None:
+        return reason
+    raise invalid(
+        "personal data is read for a reason, which is logged",
+        Violation(
+            pointer="/query/reason", code="required", got="nothing", expected="why it is read", advice=advice
+        ),
+    )
+
+
+async def _note(api: Api, call: Call, sight: Sight, reason: str) -> None:
     note = AccessNote(
         actor=call.actor, reason=reason, now=api.now, dossier=sight.dossier, detail=sight.detail
     )
     await api.gateway.database.write(partial(note_access, verb=sight.verb, note=note))
-    return True
 
 
 def masked_record(record: Dossier) -> Dossier:

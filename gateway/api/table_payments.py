@@ -22,7 +22,7 @@ from gateway.api.payments import (
     list_payments,
     preview_payment,
 )
-from gateway.api.privacy import PersonalQuery
+from gateway.api.privacy import PaperQuery, PersonalQuery
 from gateway.api.route import Body, Route, Success
 from gateway.payments.views import OrphanView, PaymentView
 from gateway.storage.clients import Scope
@@ -122,8 +122,13 @@ PAYMENTS: tuple[Route, ...] = (
         tag=TAG,
         scope=Scope.PAYMENTS_READ,
         summary="Read a payment's receipt",
-        description="The file as it was fetched. Not found as long as there is none; `receipts` says how far that is.",
+        description=(
+            "The file as it was fetched. Not found as long as there is none; `receipts` says how far that is. It names the "
+            "payer: whoever may not hand dossiers over (dossiers:write) needs scope personal:read and a `reason`, which is "
+            "logged."
+        ),
         handler=get_receipt,
+        query=PaperQuery,
         successes=(
             Success(
                 status=200,

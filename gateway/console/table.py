@@ -72,6 +72,7 @@ ACTIONS: tuple[Action, ...] = (
     *reconciliation.ACTIONS,
     *reconciliation_runs.ACTIONS,
     *orphans.ACTIONS,
+    *payments.ACTIONS,
     *payment_orders.ACTIONS,
     *approvals.ACTIONS,
     *jobs.ACTIONS,

@@ -44,6 +44,7 @@ class ReceiptFile(msgspec.Struct, frozen=True, kw_only=True):
     """A receipt's file, and whose it is."""
 
     attempt: str
+    dossier: str
     sha256: str
     body: bytes
 
@@ -256,20 +257,24 @@ def kept_receipt(connection: sa.Connection, identifier: int) -> ReceiptFile | No
     """The receipt of a payment's newest attempt that has one; None: there is no payment, or no file yet."""
     columns = receipt.c
     row = connection.execute(
-        sa.select(columns.attempt_id, receipt_file.c.sha256, receipt_file.c.body)
-        .join(receipt_file, receipt_file.c.sha256 == columns.sha256)
-        .where(
-            columns.attempt_id.in_(
-                sa.select(payment_attempt.c.id).where(payment_attempt.c.request_id == identifier)
-            ),
-            columns.state == "kept",
+        sa.select(
+            columns.attempt_id, payment_request.c.dossier_code, receipt_file.c.sha256, receipt_file.c.body
         )
+        .join(receipt_file, receipt_file.c.sha256 == columns.sha256)
+        .join(payment_attempt, payment_attempt.c.id == columns.attempt_id)
+        .join(payment_request, payment_request.c.id == payment_attempt.c.request_id)
+        .where(payment_attempt.c.request_id == identifier, columns.state == "kept")
         .order_by(columns.attempt_id.desc())
         .limit(1)
     ).one_or_none()
     if row is None:
         return None
-    return ReceiptFile(attempt=str(row.attempt_id), sha256=bytes(row.sha256).hex(), body=bytes(row.body))
+    return ReceiptFile(
+        attempt=str(row.attempt_id),
+        dossier=row.dossier_code,
+        sha256=bytes(row.sha256).hex(),
+        body=bytes(row.body),
+    )
 
 
 def text_of(number: int | None) -> str | None:

@@ -32,7 +32,6 @@ DOWNLOADS = frozenset(
         "/console/evidence/files/{export}",
         "/console/actions/file",
         "/console/reports/{what}/file",
-        "/console/payments/{payment}/receipt",
     }
 )
 PEOPLE = {"kind": "citizen", "name": "Nguyễn Văn Thí Dụ"}

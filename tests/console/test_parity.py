@@ -45,6 +45,7 @@ BY_ACTION: dict[str, tuple[str, str]] = {
     "/payments/orphans/{orphan}/adopt": ("propose_decision", "payments propose"),
     "/payments/orphans/{orphan}/given-back": ("propose_decision", "payments propose"),
     "/payments/{payment}/ask": ("ask_payment", "payments ask"),
+    "/payments/{payment}/receipt": ("get_receipt", "payments receipt"),
     "/payments/{payment}/receipt/fetch": ("fetch_receipt", "payments fetch-receipt"),
     "/payments/{payment}/cancel": ("cancel_payment", "payments cancel"),
     "/payments/{payment}/refund": ("request_refund", "payments refund"),
@@ -168,7 +169,7 @@ READING = {
         "sync lag",
     ),
     *("reconcile ledger", "reconcile list", "reconcile summary", "reconcile show", "payments list"),
-    *("payments show", "payments receipt", "payments orphans", "payments waiting", "deadline explain"),
+    *("payments show", "payments orphans", "payments waiting", "deadline explain"),
     *("deadline at-risk", "deadline compute", "deadline classify", "deadline calendar show"),
     *("deadline calendar diff", "deadline calendar check", "report 06a", "report 766", "report overdue"),
     *(

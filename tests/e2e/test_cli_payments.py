@@ -189,7 +189,9 @@ async def test_a_running_gateway_is_worked_through_its_api(place):
 MEANT_WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("show", "4711"), 1, "there is no payment 4711"),
     (("ask", "4711"), 1, "there is no payment 4711"),
-    (("receipt", "4711"), 1, "no receipt here"),
+    (("receipt", "4711", *WHY), 1, "no receipt here"),
+    (("receipt", "4711"), 2, "--reason"),
+    (("receipt", "4711", "--reason", "x"), 2, "--reason"),
     (("create", "H99-none"), 1, "there is no dossier H99-none"),
     (("create", CODE, "--destination", "elsewhere"), 1, "there is no payment platform"),
     (("refund", "4711", "--amount", "1", "--document", "x", *WHY), 1, "4711"),

@@ -1,11 +1,13 @@
-"""Files over HTTP: by their digest, to those who may read dossiers."""
+"""Files over HTTP: by their digest, to whom they come from, and to others for a reason."""
 
 import hashlib
+import json
 
 import pytest
 
+from gateway.storage.clients import Scope
 from gateway.storage.files import KeptFile, keep_files
-from tests.api_world import open_world
+from tests.api_world import open_world, violations
 
 BODY = b"<script>alert(1)</script>"
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -35,6 +37,46 @@ async def test_what_is_not_kept_or_no_digest_is_not_found(world, digest):
     found = await world.call("GET", f"/v1/files/{digest}")
 
     assert found.status_code == 404
+
+
+async def test_whoever_does_not_hand_dossiers_over_reads_for_a_reason_that_is_logged_first(world):
+    await world.add_client("auditor", Scope.DOSSIERS_READ, Scope.PERSONAL_READ)
+    await world.add_client("reader", Scope.DOSSIERS_READ)
+
+    silent = await world.call("GET", f"/v1/files/{SHA}", client="auditor")
+    short = await world.call("GET", f"/v1/files/{SHA}?reason=x", client="auditor")
+    unfit = await world.call("GET", f"/v1/files/{SHA}?reason=đơn+số+12", client="reader")
+    absent = await world.call("GET", f"/v1/files/{'0' * 64}?reason=đơn+số+12", client="auditor")
+
+    assert (silent.status_code, violations(silent)) == (422, {"/query/reason": "required"})
+    assert (short.status_code, unfit.status_code, absent.status_code) == (422, 403, 404)
+    assert "personal:read" in unfit.headers["www-authenticate"]
+    assert await logged(world) == []
+
+    named = {"X-Operator": "le.thi.kiem"}
+    found = await world.call("GET", f"/v1/files/{SHA}?reason=đơn+số+12", client="auditor", headers=named)
+
+    assert (found.status_code, found.content) == (200, BODY)
+    [note] = await logged(world)
+    assert note["actor"] == "auditor/le.thi.kiem"
+    assert (note["reason"], note["detail"]) == ("đơn số 12", {"sha256": SHA})
+
+
+async def test_one_door_system_reads_what_it_was_sent_without_a_reason(world):
+    await world.add_client("one-door", Scope.DOSSIERS_READ, Scope.DOSSIERS_WRITE)
+
+    assert (await world.call("GET", f"/v1/files/{SHA}", client="one-door")).status_code == 200
+    assert await logged(world) == []
+
+
+async def logged(world):
+    """Who has read what, and why."""
+    items = (await world.call("GET", "/v1/messages?channel=access")).json()["items"]
+    assert {each["operation"] for each in items} <= {"read_file"}
+    path = "/v1/messages/{}?personal=true&reason=who+was+it"
+    return [
+        json.loads((await world.call("GET", path.format(each["id"]))).json()["body_text"]) for each in items
+    ]
 
 
 async def test_nobody_reads_a_file_without_a_key(world):

@@ -289,6 +289,17 @@ async def test_receipt_is_given_as_it_was_kept(door, sqlite_url):
     assert found.headers["etag"] == f'"{digest.hex()}"'
     assert found.headers["content-disposition"].startswith("attachment")
 
+    readers = (READ, Scope.PERSONAL_READ)
+    assert (await door.call("GET", address, READ)).status_code == 403
+    silent = await door.call("GET", address, *readers)
+    assert (silent.status_code, places(silent)) == (422, ["/query/reason"])
+    told = {"params": {"reason": "kiểm toán tháng 9"}, "headers": {"X-Operator": "le.thi.kiem"}}
+    assert (await door.call("GET", address, *readers, **told)).content == body
+    [note] = (await door.call("GET", "/v1/messages", params={"channel": "access"})).json()["items"]
+    assert (note["operation"], note["dossier"]) == ("read_receipt", DOSSIER)
+    entry = await door.call("GET", f"/v1/messages/{note['id']}", params={"reason": "ai đã đọc"})
+    assert json.loads(entry.json()["body_text"])["actor"].endswith("/le.thi.kiem")
+
 
 async def test_what_is_not_paid_has_no_receipt_to_fetch(door):
     made = (await door.ask()).json()

@@ -39,6 +39,7 @@ ORDERS = {
     "payments create": ("H99-1",),
     "payments cancel": (ONE, *WHY),
     "payments fetch-receipt": (ONE, *WHY),
+    "payments receipt": (ONE, *WHY),
     "payments refund": (ONE, "--amount", "1000", "--document", "UNC-1", *WHY),
     "payments propose": ("settle", ONE, "--document", "UNC-1", *WHY),
     "payments approve": (ONE, *WHY),

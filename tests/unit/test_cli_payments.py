@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
 from typing import get_args
@@ -14,6 +15,7 @@ from gateway.cli.paying import words
 from gateway.domain import payment
 from gateway.domain.payment import AttemptState, RequestState, Source
 from gateway.storage.payment_orders import DecisionKind
+from tests.storage.payment_rows import Book
 
 CODE = "H99.14-261102-0007"
 WHY = ("--reason", "sao kê ngân hàng")
@@ -63,3 +65,28 @@ def test_every_alarm_of_the_rule_has_its_words():
 )
 def test_amounts_are_written_as_in_viet_nam(amount, told):
     assert words.dong(amount) == told
+
+
+def test_receipt_is_read_on_the_database_after_its_reading_was_logged(sqlite_url, tmp_path, monkeypatch):
+    book, body = Book(sqlite_url), b"%PDF-1.7 \x00\xff"
+    request = book.request(1, destination="board", dossier_code="H99-1", state="paid")
+    attempt = book.attempt(101, request, destination="board", state="paid", transaction_no="PP100")
+    digest = hashlib.sha256(body).digest()
+    book.put("receipt_file", {"sha256": digest, "size": len(body), "body": body, "at": 1})
+    book.put("receipt", {"attempt_id": attempt, "state": "kept", "tries": 1, "sha256": digest})
+    config = tmp_path / "lienthong.toml"
+    config.write_text(f'[database]\nurl = "{sqlite_url}"\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    order = ["payments", "receipt", str(request), "--as", "mai", "-c", str(config)]
+
+    silent = typer.testing.CliRunner().invoke(app, order)
+    ran = typer.testing.CliRunner().invoke(app, [*order, "--reason", "kiểm toán tháng 9"])
+
+    assert (silent.exit_code, ran.exit_code) == (2, 0), ran.output
+    assert (tmp_path / f"receipt-{request}.pdf").read_bytes() == body
+    with book.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT operation, dossier_code FROM message WHERE channel = 'access'"
+        )
+        assert rows.all() == [("read_receipt", "H99-1")]
+    book.close()

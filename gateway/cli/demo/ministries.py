@@ -307,7 +307,8 @@ async def _fetched(gateway: Gateway, dossiers: Iterable[Dossier]) -> frozenset[s
     """Fetch every result over the API, as the one-door system does; the digests of what really came."""
     client = HttpClient(Capacity(max_response_bytes=32 * 1024 * 1024))
     name = f"{_CLIENT}-{secrets.token_hex(3)}"
-    new = NewClient(id=name, name="demo", scopes=frozenset({Scope.DOSSIERS_READ}))
+    scopes = frozenset({Scope.DOSSIERS_READ, Scope.DOSSIERS_WRITE})
+    new = NewClient(id=name, name="demo", scopes=scopes)
     issued = await gateway.database.write(partial(create_client, new=new, now=gateway.hub.clock()))
     headers = (("authorization", f"Bearer {issued.secret}"),)
     found = set()

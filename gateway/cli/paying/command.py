@@ -6,6 +6,7 @@ and names who does it.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.options import Actor, AsJson, Config, DryRun, Limit, Way, examples, group, spread
+from gateway.cli.options import Actor, AsJson, Config, DryRun, Limit, Reason, Way, examples, group, spread
 from gateway.cli.paying import deciding
 from gateway.cli.paying.asked import Asked
 
@@ -203,34 +204,34 @@ def ask_(payment: PaymentId, *, way: Way, as_json: AsJson = False) -> None:
 @app.command(
     "receipt",
     epilog=examples(
-        "lienthong payments receipt 250228600404447232 --output receipt.pdf",
-        "lienthong payments receipt 250228600404447232 --output - | sha256sum",
+        "lienthong payments receipt 250228600404447232 --reason 'the applicant asks for it' --output receipt.pdf",
+        "lienthong payments receipt 250228600404447232 --reason 'audit of March' --output - | sha256sum",
     ),
 )
+@spread
 def receipt(
     payment: PaymentId,
     *,
-    config: Config = None,
+    reason: Reason,
+    actor: Actor = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to; '-' prints it.", show_default=False),
     ] = None,
+    way: Way,
 ) -> None:
-    """Write the receipt's file (PDF), as it was fetched. Exit code 1: there is none (yet)."""
-    from gateway.cli.opening import ask
-    from gateway.domain.errors import NotFoundError
-    from gateway.storage.queries_payment import kept_receipt
+    """Write the receipt's file (PDF), as it was fetched; who reads it and why is logged. Exit code 1: there is none."""
+    from gateway.cli.opening import run
+    from gateway.cli.paying.receipt import receipt_of
 
-    found = ask(config, partial(kept_receipt, identifier=payment))
-    if found is None:
-        raise NotFoundError(f"payment {payment} has no receipt here; see: lienthong payments show {payment}")
+    found = run(receipt_of(way, payment, reason, actor))
     if output == "-":
-        sys.stdout.buffer.write(found.body)
+        sys.stdout.buffer.write(found)
         sys.stdout.flush()
         return
-    path = Path(output or f"receipt-{found.attempt}.pdf")
-    path.write_bytes(found.body)
-    print(f"{path}: {len(found.body):,} bytes, SHA-256 {found.sha256}")
+    path = Path(output or f"receipt-{payment}.pdf")
+    path.write_bytes(found)
+    print(f"{path}: {len(found):,} bytes, SHA-256 {hashlib.sha256(found).hexdigest()}")
 
 
 @app.command(

@@ -8,12 +8,13 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.actions import ActionPage
+from gateway.api.deliveries import Reason
 from gateway.api.messages import MessagePage
 from gateway.api.payments import PaymentPage
 from gateway.api.reconciliation import ItemPage
 from gateway.console.asking import answered, ask
 from gateway.console.links import chosen, day_of, link, morning
-from gateway.console.page import Download, Page, Response, Shown, Visit
+from gateway.console.page import Action, Download, Page, Response, Shown, Visit
 from gateway.console.payment_story import Told, both_sides, story
 from gateway.domain.payment import ABANDONABLE, SETTLED, AttemptState, RequestState
 from gateway.domain.reconciliation import Item
@@ -133,6 +134,7 @@ async def payment(visit: Visit) -> Response:
             "reads_log": visit.viewer.may(Scope.MESSAGES_READ),
             "decisions": decisions_for(found),
             "refundable": [each for each in found.attempts if each.state in SETTLED],
+            "reads_people": visit.viewer.may(Scope.PERSONAL_READ),
             "receipt": next((each for each in found.receipts if each.state == "kept"), None),
         },
     )
@@ -174,10 +176,17 @@ async def _actions(visit: Visit, found: PaymentView) -> ActionPage | None:
     return await ask(visit, "list_actions", ActionPage, query=query)
 
 
+class ReadForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a receipt is read."""
+
+    reason: Reason
+
+
 async def receipt(visit: Visit) -> Response:
-    """The receipt's file."""
+    """The receipt's file, for a reason."""
     number = int(visit.path["payment"])
-    answer = await answered(visit, "get_receipt", path={"payment": number})
+    why = {"reason": visit.form_as(ReadForm).reason}
+    answer = await answered(visit, "get_receipt", path={"payment": number}, query=why)
     return Download(
         content=answer.content or b"", media_type=answer.media_type, filename=f"bien-lai-{number}.pdf"
     )
@@ -202,11 +211,13 @@ LAST_PAGES = (
         scope=Scope.PAYMENTS_READ,
         view=payment,
     ),
-    Page(
+)
+ACTIONS = (
+    Action(
         path=LIST + "/{payment}/receipt",
-        name="payment_receipt",
-        title="payments.receipt",
+        name="payment",
         scope=Scope.PAYMENTS_READ,
         view=receipt,
+        form=ReadForm,
     ),
 )
