@@ -53,7 +53,7 @@ async def list_at_risk(api: Api, call: Call) -> Answer:
         limit=query.limit,
         upcoming=query.upcoming,
     )
-    found = await api.compute(functools.partial(at_risk, question=question, rules=desk.rules))
+    found = await api.gateway.database.read(functools.partial(at_risk, question=question, rules=desk.rules))
     last = found[-1][0] if found else None
     items = [entry for _, entry in found]
     return Answer(value=AtRiskPage(items=items, next=next_cursor(_LIST, items, query.limit, last)))

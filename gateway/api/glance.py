@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import structlog
 
+from gateway.api.lag_judged import judged_lag
 from gateway.api.route import Answer, Call
 from gateway.deadlines.instants import to_micros
 from gateway.domain.errors import StorageUnavailable
@@ -23,7 +24,7 @@ from gateway.reports.progress import compute_766
 from gateway.reports.ratios import Ratio
 from gateway.reports.terms import Asked, ReportStamp
 from gateway.statussync.at_risk import AtRisk, Question, at_risk
-from gateway.statussync.lag_report import query_of, report
+from gateway.statussync.lag_report import query_of
 from gateway.statussync.lag_troubles import policy_of
 from gateway.statussync.lag_views import LagReport
 from gateway.storage import urgency
@@ -36,6 +37,7 @@ REMEMBERED_SECONDS = 60.0
 WARM_SECONDS = 2.0
 LAG_DAYS = 7
 FIRST_AT_RISK = 5
+_ANEW = 1.0  # and kept for the page of the lag
 
 
 class OnTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +118,7 @@ async def _counted(api: Api) -> Glance:
     return Glance(
         at=now,
         on_time=await _on_time(api),
-        lag=await api.compute(functools.partial(report, query=query)),
+        lag=(await judged_lag(api, query, max_age=_ANEW)).report,
         at_risk={name: counts.get(name, 0) for name in names},
         first=[entry for _, entry in found],
     )

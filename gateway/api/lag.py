@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -11,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.inputs import Word
+from gateway.api.lag_judged import judged_lag
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
 from gateway.api.problem import invalid
 from gateway.api.recent import MaxAge
@@ -19,7 +19,7 @@ from gateway.api.service import Api
 from gateway.domain.errors import NotFoundError
 from gateway.domain.violation import Violation
 from gateway.statussync.lag import Cause, Shown
-from gateway.statussync.lag_report import lag_of, query_of
+from gateway.statussync.lag_report import query_of
 from gateway.statussync.lag_troubles import policy_of
 from gateway.statussync.lag_views import Lag, LateDossier, Query
 
@@ -84,12 +84,8 @@ async def list_late(api: Api, call: Call) -> Answer:
 
 
 async def _lag(api: Api, query: LagQuery | LateQuery) -> Lag:
-    """The report and the list are two looks at one judgement, which takes half a second in a province's year."""
     question = _question(api, query.destination, query.first, query.last)
-    same = (_LIST, *question.destinations, question.first, question.last)
-    compute = functools.partial(api.compute, functools.partial(lag_of, query=question))
-    found: Lag = await api.recent.get(same, query.max_age, compute)
-    return found
+    return await judged_lag(api, question, max_age=query.max_age)
 
 
 def _key(item: LateDossier) -> tuple[str, str, str]:

@@ -146,8 +146,8 @@ def told_before(connection: Connection, dossiers: Iterable[str]) -> Told:
         ).where(columns.dossier_code.in_(list(dossiers)))
     ).all()
     return Told(
-        events={(*row[:3], row.event_at) for row in rows if row.event_at is not None},
-        ends={(*row[:3], row.ended_at) for row in rows if row.ended_at is not None},
+        events={(name, code, operation, at) for name, code, operation, at, _ in rows if at is not None},
+        ends={(name, code, operation, at) for name, code, operation, _, at in rows if at is not None},
     )
 
 

@@ -84,8 +84,9 @@ def late_ends(connection: Connection, days: Days) -> list[LateEnd]:
             columns.destination.in_(list(days.destinations)),
         )
         .order_by(columns.acknowledged_at, columns.delivery_id)
-    ).mappings()
-    return [LateEnd(**row) for row in rows]
+    )
+    names = [*(field.name for field in fields), "agency_code"]
+    return [LateEnd(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 # CROSS JOIN: few deliveries are open, and from them to their dossiers is the only cheap way (SQLite keeps the order)
