@@ -44,7 +44,6 @@ _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 SIGNATURES = frozenset(
     f"{_MORE}{name}" for name in ("rsa-sha256", "ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512")
 )
-SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
 SKEW, OLDEST = timedelta(seconds=60), timedelta(seconds=300)
 BASE64 = f"{_OASIS}-soap-message-security-1.0#Base64Binary"
 X509_V3 = f"{_OASIS}-x509-token-profile-1.0#X509v3"

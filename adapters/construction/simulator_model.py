@@ -20,7 +20,6 @@ from adapters.construction.simulator_words import STATES, instant, leaf, local_d
 from gateway.access import Access, OpenAccess
 from gateway.codec.tree import Tree
 
-FINAL = frozenset({"3", "7", "8", "9", "10"})
 WITHDRAWABLE = frozenset({"1", "2", "4", "5", "6"})
 PERMIT, PLANNING = "permit", "planning"
 OUTCOMES = ("permit", "supplement", "unsatisfied", "refusal", "late", "reception", "stop", "fee")

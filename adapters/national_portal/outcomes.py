@@ -20,7 +20,7 @@ from gateway.domain.outcome import Accepted, Actor, Deferred, InDoubt, Outcome, 
 from gateway.mapping import Answer, Row
 from mappings.national_portal.responses import Verdict
 
-CREATE, UPDATE, STEPS, REPORT = "create", "update", "step", "status"
+CREATE, UPDATE, STEPS = "create", "update", "step"
 _SHOWN = 300
 
 # Verdicts that refuse what was sent, and who can do something about it.

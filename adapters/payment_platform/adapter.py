@@ -173,7 +173,6 @@ class PaymentPlatformAdapter:
             receipt_hosts=settings.receipt_hosts,
             plain_http_hosts=settings.plain_http_hosts,
             url_rewrites=settings.url_rewrites,
-            max_receipt_bytes=settings.max_bill_bytes,
         )
 
     def name_attempt(self, now: datetime, chance: int) -> AttemptName:

@@ -21,7 +21,6 @@ FORMAT = "lienthong-backup/1"
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 SQLITE_FILE, POSTGRESQL_FILE = "database.sqlite", "database.pgdump"
 UNFINISHED = ".unfinished-"
-_BLOCK = 1 << 20
 
 Told: TypeAlias = Callable[[str, int, int], None]
 """Told how far it is: what, bytes (or pages) done, of how many; 0: not known."""

@@ -114,14 +114,6 @@ def form_column(verdict: Verdict, *, strict: bool = False) -> int | None:
     return _COLUMN[verdict]
 
 
-def mask_of(flags: Iterable[Flag]) -> int:
-    """``flags`` as bits."""
-    mask = 0
-    for flag in flags:
-        mask |= BIT[flag]
-    return mask
-
-
 def flags_of(mask: int) -> frozenset[Flag]:
     """The flags whose bits are set."""
     return frozenset(flag for flag, bit in BIT.items() if mask & bit) if mask else frozenset()

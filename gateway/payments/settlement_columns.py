@@ -19,9 +19,8 @@ from gateway.domain.payment import CURRENCY, MOST_VND
 from gateway.domain.violation import shown
 
 Claim: TypeAlias = Literal["paid", "failed", "pending", "refunded"]
-LONGEST_NUMBER = 15  # a spreadsheet keeps no more digits than these
 _WORD = re.compile(r"[^\s|=+@'\"<>\x00-\x1f][^\s|\x00-\x1f]{0,254}")
-_MONEY = re.compile(r"[0-9]{1,15}")
+_MONEY = re.compile(r"[0-9]{1,15}")  # a spreadsheet keeps no more digits than these
 
 
 class Wrong(ValueError):

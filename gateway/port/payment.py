@@ -104,7 +104,7 @@ class PaymentTerms(msgspec.Struct, frozen=True, kw_only=True):
     attempt; any other says nothing about it.
 
     ``receipt_hosts``: hosts that a receipt may be fetched from; ``plain_http_hosts``: those for which http is enough;
-    ``url_rewrites``: prefix of an address to the prefix that is reachable here; ``max_receipt_bytes``: the largest.
+    ``url_rewrites``: prefix of an address to the prefix that is reachable here.
     """
 
     partner: str
@@ -117,7 +117,6 @@ class PaymentTerms(msgspec.Struct, frozen=True, kw_only=True):
     receipt_hosts: tuple[str, ...] = ()
     plain_http_hosts: tuple[str, ...] = ()
     url_rewrites: Mapping[str, str] = {}
-    max_receipt_bytes: int = 10 * 1024 * 1024
 
 
 class AttemptName(msgspec.Struct, frozen=True, kw_only=True):

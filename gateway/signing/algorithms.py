@@ -24,7 +24,6 @@ PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519
 SHORTEST_RSA = 2048
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
-_DSIG = "http://www.w3.org/2000/09/xmldsig#"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _PSS = "http://www.w3.org/2007/05/xmldsig-more#"
 _ENC = "http://www.w3.org/2001/04/xmlenc#"

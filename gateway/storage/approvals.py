@@ -111,7 +111,6 @@ _USE = Statement("""
     UPDATE approval SET state = 'carried_out', carried_out_by = :actor, carried_out_at = :now
     WHERE id = :approval AND state = 'approved'
 """)
-_TARGET = "approval:{}"
 
 
 def digest_of(action: str, target: str, parameters: dict[str, Any]) -> str:

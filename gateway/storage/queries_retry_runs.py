@@ -79,13 +79,6 @@ def retry_runs(
     return [_view(connection, row) for row in connection.execute(question).all()]
 
 
-def open_retry_runs(connection: sa.Connection) -> list[RetryRunView]:
-    """Every run that goes on or is paused, the newest first."""
-    is_open = sa.text(one_of("state", ("running", "paused")))
-    question = sa.select(retry_run).where(is_open).order_by(retry_run.c.id.desc()).limit(_DUE_AT_ONCE)
-    return [_view(connection, row) for row in connection.execute(question).all()]
-
-
 def retry_run_view(connection: sa.Connection, run: int) -> RetryRunView | None:
     """One run; None when there is none."""
     row = connection.execute(sa.select(retry_run).where(retry_run.c.id == run)).one_or_none()

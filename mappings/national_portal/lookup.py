@@ -18,7 +18,6 @@ Item: TypeAlias = Mapping[str, Any]
 PROGRESS = "TienDo"
 # §2.9: what makes two steps the same step.
 STEP_PARTS = ("ThoiDiemXuLy", "TrangThai", "NguoiXuLy", "NoiDungXuLy")
-_STATUS = "TrangThaiHoSo"
 # §2.9: attachments are merged by their id, so the portal may have more of them than the last message.
 MERGED = {"TaiLieuNop": "TepDinhKemId"}
 REMOVED = "IsDeleted"
@@ -40,12 +39,6 @@ def stored(entries: Iterable[object], code: str) -> Item | None:
 def same_dossier(sent: Item, kept: Item) -> bool:
     """Whether every element of the message stands in the portal's record as we sent it."""
     return all(_same(name, value, kept.get(name)) for name, value in sent.items())
-
-
-def same_status(sent: Item, kept: Item) -> bool:
-    """Whether the portal's record is in the state that a status report told; a refusal is 3 there and 11 here."""
-    told, known = plain(sent.get("TrangThai")), plain(kept.get(_STATUS))
-    return told == known or (told == "11" and known == "3")
 
 
 def step_keys(kept: Item) -> set[StepKey] | None:

@@ -52,8 +52,7 @@ WORD_LISTS = (
     *("transient_phrases", "configuration_phrases", "validation_codes"),
 )
 
-_OK = ((200, 200),)
-_CREATE, _UPDATE, _STEP = frozenset({"create"}), frozenset({"update"}), frozenset({"step"})
+_CREATE, _UPDATE = frozenset({"create"}), frozenset({"update"})
 
 _TRANSPORT = (
     Row(

@@ -25,7 +25,7 @@ from tests.payment_gateway import Context
 
 _WORD = re.compile(r'name="csrf" value="([^"]+)"')
 CODE = "H99.14-260928-{:04}"
-LATE, REFUSED, DOUBTED, HELD, FINE = (CODE.format(number) for number in (7, 11, 15, 16, 1))
+LATE, REFUSED, DOUBTED, HELD = (CODE.format(number) for number in (7, 11, 15, 16))
 DOWNLOADS = frozenset(
     {
         "/console/evidence/keys",

@@ -42,7 +42,6 @@ README = TEXT["README.md"]
 FENCE = re.compile(
     r"(?:<!-- (?P<mark>[^>]*?) -->\n)?^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
 )
-SHELL = {"bash", "console", "sh", ""}
 RUNNING = ("sandbox", "serve")
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 STOP_SECONDS = 20.0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-import msgspec
-
 from gateway.deadlines.account import (
     Account,
     ReappointmentAccount,
@@ -148,7 +146,3 @@ def causes(assessments: Sequence[Assessment]) -> list[tuple[str, bool]]:
             if change.cause != "first":
                 seen.setdefault(change.key, (str(change.cause), change.applied))
     return list(seen.values())
-
-
-def with_days(calendar, **changes):
-    return msgspec.structs.replace(calendar, **changes)

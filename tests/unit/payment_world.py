@@ -27,7 +27,6 @@ from gateway.port import CallbackRequest, Context, Secret, WireRequest, WireResp
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 SECRET = "S3cret-DEMO-2026"
-OLD_SECRET = "S3cret-DEMO-2025"
 REFERENCE = "PG2609280000A7K3M9QX"
 NOW = datetime(2026, 9, 28, 7, 30, 15, tzinfo=UTC)
 ASKED_AT = "20260928143015"

@@ -19,13 +19,6 @@ from gateway.port import SimulatedRequest
 from tests.ministry_world import NAME, NOW, NUMBER, SPACE, Q, house, ministry, paper, question
 from tests.unit.test_construction_simulator_refusals import SPEC, code, common, told, wrapped
 
-ORDERS = {
-    "NopHoSo": {"HoSo": house()},
-    "TraCuuTrangThai": {"MaHoSo": [NUMBER]},
-    "LayDanhSachThayDoi": {},
-    "LayKetQua": {"MaHoSo": NUMBER},
-    "LayDanhMuc": {"LoaiDanhMuc": "2"},
-}
 READS = ("LayDanhMuc", "TraCuuTrangThai", "LayDanhSachThayDoi", "LayKetQua")
 SILENT = {
     "clock_skew",

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import datetime
 from itertools import pairwise
 
 from examples import contents, generate
@@ -18,7 +18,6 @@ from tests.unit.example_files import COUNTS, LINES, NEWEST, README, RECORDS, TOD
 FIRST = datetime(2026, 1, 5, 0, 0, tzinfo=VIETNAM)
 LAST = datetime(2026, 10, 30, 17, 0, tzinfo=VIETNAM)
 LAST_PROMISE = datetime(2026, 12, 31, 0, 0, tzinfo=VIETNAM)
-TET = (date(2026, 2, 16), date(2026, 2, 22))
 
 
 def histories() -> dict[str, list[Dossier]]:

@@ -88,7 +88,6 @@ def test_what_is_not_acknowledged_is_not_shown_late_before_the_promise_has_passe
     assert shown(told, Grain.INSTANT, now=DUE + 1) is Shown.SYNC_LATE
 
 
-MORNING = at(28, 8)
 # heard at, what stood in the way, through whom; told at 08:00 on the next day, by instant
 CAUSES: list[tuple[str, int, list[Trouble], Cause]] = [
     ("nothing stood in the way", at(28, 16, 1), [], Cause.GATEWAY),

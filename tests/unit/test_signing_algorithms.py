@@ -14,8 +14,7 @@ from gateway.signing.algorithms import (
     verifies,
     weakness,
 )
-from gateway.signing.digests import sha256_of, verify_file
-from tests.unit.signing_world import bad, good, private
+from tests.unit.signing_world import private
 
 KINDS = {
     "rsa": Family.RSA,
@@ -92,13 +91,3 @@ def test_weak_keys_are_known():
     assert "secp256k1" in weakness(private("secp256k1").public_key())
     assert "DSA" in weakness(dsa.generate_private_key(2048).public_key())
     assert not any(weakness(private(kind).public_key()) for kind in KINDS)
-
-
-def test_a_file_is_what_its_digest_says_or_is_refused():
-    digest = sha256_of([b"gi", b"\xe1\xba\xa5y ph\xc3\xa9p"])
-
-    assert good(verify_file("giấy phép".encode(), digest.upper())).content == "giấy phép".encode()
-    assert (
-        digest in bad(verify_file("giấy phep".encode(), digest, name="permit.pdf"), "digest_mismatch").reason
-    )
-    bad(verify_file(b"", "không phải mã băm"), "digest_mismatch")
