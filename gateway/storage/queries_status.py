@@ -103,6 +103,10 @@ def backlogs(connection: sa.Connection) -> dict[str, Backlog]:
     return found
 
 
+# an expression, or SQLite groups leased lanes by walking all of them in the order of destinations
+_NAME: sa.ColumnElement[str] = sa.literal_column("lane.destination || ''")
+
+
 def lane_counts(connection: sa.Connection) -> dict[str, dict[LaneState, int]]:
     """Lanes that are not idle, by destination and state; one partial index for each state."""
     found: dict[str, dict[LaneState, int]] = {}
@@ -114,9 +118,7 @@ def lane_counts(connection: sa.Connection) -> dict[str, dict[LaneState, int]]:
             where = sa.and_(
                 where, lane.c.state.in_([sa.literal_column(f"'{s}'") for s in ("blocked", "held")])
             )
-        rows = connection.execute(
-            sa.select(lane.c.destination, sa.func.count()).where(where).group_by(lane.c.destination)
-        )
+        rows = connection.execute(sa.select(_NAME, sa.func.count()).where(where).group_by(_NAME))
         for name, count in rows:
             found.setdefault(name, {})[state] = count
     return found
