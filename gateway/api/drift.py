@@ -1,28 +1,34 @@
 """Drift over HTTP: what partners have otherwise than they were told, and having it mended.
 
-Invariant: nothing is planned without ``dry_run: false``; the bodies of a dry run are shown only to who may read dossiers.
+Invariant: nothing is planned without ``dry_run: false``; the bodies of a dry run are shown only to who may read dossiers,
+and the people in them as ``gateway.api.privacy`` shows people.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from gateway.api.access import require_scope
 from gateway.api.deliveries import Reason
 from gateway.api.inputs import Identifier, Word
 from gateway.api.paging import Cursor, Limit, key_of, next_cursor
+from gateway.api.privacy import Sight, masked_request, sees_people
 from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
+from gateway.delivery.destination import Destination
 from gateway.domain.dossier import NO_NUL, DossierCode, Instant
 from gateway.domain.errors import NotFoundError
 from gateway.domain.violation import Violation
 from gateway.statussync.compare import DriftKind
 from gateway.statussync.drift_phrases import ExplainedDrift, explained
 from gateway.statussync.repair import DossierRepair, RepairDone, RepairRequest
+from gateway.statussync.repair_preview import EncodedCall
 from gateway.storage.clients import Scope
 from gateway.storage.drift import DriftFilter, DriftState, DriftView, drift_by_id, drifts
 from gateway.storage.drift_figures import Pass, Place, last_pass, places
@@ -72,7 +78,8 @@ class RepairOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Which differences to mend: ``ids``, or all open ones that fit the other fields, at least one of them.
 
     ``dry_run`` (the default) only says what would be sent. ``allow_backwards``: a status that the partner has may be
-    taken back. ``after``: `next` of the answer before, to mend many in portions of ``limit``.
+    taken back. ``after``: `next` of the answer before, to mend many in portions of ``limit``. ``personal``: show personal
+    data in what would be sent; needs scope personal:read, and is logged with the reason.
     """
 
     reason: Reason
@@ -85,6 +92,7 @@ class RepairOrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     allow_backwards: bool = False
     dry_run: bool = True
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
+    personal: bool = False
 
 
 async def list_drift(api: Api, call: Call) -> Answer:
@@ -150,9 +158,49 @@ async def apply_repairs(api: Api, call: Call) -> Answer:
         dry_run=body.dry_run,
         limit=body.limit,
     )
+    if body.personal and call.principal is not None:
+        require_scope(call.principal, Scope.PERSONAL_READ)
     done = await api.gateway.repairs.carry_out(request)
-    readable = call.principal is not None and Scope.DOSSIERS_READ in call.principal.scopes
-    return Answer(value=done if readable else _without_bodies(done))
+    if call.principal is None or Scope.DOSSIERS_READ not in call.principal.scopes:
+        return Answer(value=_without_bodies(done))
+    return Answer(value=await _sighted(api, call, body, done))
+
+
+async def _sighted(api: Api, call: Call, body: RepairOrderBody, done: RepairDone) -> RepairDone:
+    """``done`` with the people whom the caller is shown; where it asks for them, one entry in the log of each dossier."""
+    seen = [repair_sight(each) for each in done.dossiers if each.requests]
+    shown = [
+        await sees_people(api, call, sight, personal=body.personal, reason=body.reason) for sight in seen
+    ]
+    return done if all(shown) else masked_repairs(api.gateway.destinations, done)
+
+
+def repair_sight(repair: DossierRepair) -> Sight:
+    """What of a dossier is looked at in a dry run."""
+    detail = {"destination": repair.destination, "dossier": repair.dossier}
+    return Sight(verb="read_repair", dossier=repair.dossier, detail=detail)
+
+
+def masked_repairs(destinations: Mapping[str, Destination], done: RepairDone) -> RepairDone:
+    """``done`` without the people in what would be sent."""
+    return msgspec.structs.replace(
+        done,
+        dossiers=[
+            msgspec.structs.replace(
+                each,
+                requests=[
+                    _masked(destinations[each.destination].scope.personal_fields, one)
+                    for one in each.requests
+                ],
+            )
+            for each in done.dossiers
+        ],
+    )
+
+
+def _masked(names: tuple[str, ...], call: EncodedCall) -> EncodedCall:
+    url, body = masked_request(names, call.url, call.body.encode())
+    return msgspec.structs.replace(call, url=url, body=body.decode(), body_size=len(body))
 
 
 async def tolerate_drift(api: Api, call: Call) -> Answer:

@@ -61,7 +61,9 @@ DRIFT: tuple[Route, ...] = (
         description=(
             "Asks the partner anew and plans again, in the dossier's lane and in the right order, what it still lacks; "
             "what it has by now is not sent twice. A status moves backwards only with `allow_backwards`. Without "
-            "`dry_run: false` it only says what would be sent, with the exact messages for who may read dossiers."
+            "`dry_run: false` it only says what would be sent, with the exact messages for who may read dossiers. Personal "
+            "data in them is masked unless the client may hand dossiers over (dossiers:write), or `personal` asks for it: with "
+            "scope personal:read, and the `reason` is logged for each dossier."
         ),
         handler=apply_repairs,
         body=Body(

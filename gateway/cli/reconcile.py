@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -19,7 +19,7 @@ from gateway.cli.options import Actor, AsJson, Changing, Config, DryRun, Limit, 
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.statussync.drift_phrases import ExplainedDrift
-    from gateway.statussync.repair import DossierRepair, RepairDone, RepairRequest, Tolerated
+    from gateway.statussync.repair import Tolerated
     from gateway.storage.drift import DriftFilter, DriftView
 
 app = group(
@@ -233,6 +233,7 @@ def run(
     "apply",
     epilog=examples(
         "lienthong reconcile apply --dossier H99.14-260928-0007 --dry-run --reason 'the portal lost a step'",
+        "lienthong reconcile apply --dossier H99.14-260928-0007 --dry-run --personal --reason 'compared with the paper'",
         "lienthong reconcile apply 250265610090795008 --reason 'the portal lost a step'",
         "lienthong reconcile apply --kind END_MISSING --reason 'the portal was restored from a backup'",
     ),
@@ -256,10 +257,15 @@ def apply(
             metavar="ID", min=1, help="Only those behind this one, to go on in portions.", show_default=False
         ),
     ] = None,
+    personal: Annotated[
+        bool,
+        typer.Option("--personal", help="With --dry-run: show personal data; who looks and why is logged."),
+    ] = False,
     by: Changing,
 ) -> None:
     """Ask the partner anew and send again what it lacks. Exit code 1: something is left to a person."""
     from gateway.cli.exits import NO
+    from gateway.cli.mending import carried_out, lines_of
     from gateway.cli.opening import run as complete
     from gateway.cli.screen import print_json
     from gateway.statussync.repair import RepairRequest
@@ -280,69 +286,13 @@ def apply(
         limit=limit,
         after=after,
     )
-    done = complete(_carried_out(by, request))
+    done = complete(carried_out(by, request, personal=personal))
     if by.as_json:
         print_json(done)
     else:
-        print("\n".join(_lines(done)))
+        print("\n".join(lines_of(done)))
     if any(each.outcome in {"held_back", "not_possible"} or each.held_back for each in done.dossiers):
         raise typer.Exit(NO)
-
-
-async def _carried_out(by: Changing, request: RepairRequest) -> RepairDone:
-    from gateway.cli.giving import give
-    from gateway.statussync.repair import RepairDone
-
-    body: dict[str, Any] = {
-        name: getattr(request, name)
-        for name in (
-            "reason",
-            "destination",
-            "dossier",
-            "kind",
-            "field",
-            "allow_backwards",
-            "dry_run",
-            "limit",
-        )
-    }
-    body["after"] = None if request.after is None else str(request.after)
-    body["ids"] = [str(each) for each in request.ids]
-    return await give(
-        by.way,
-        lambda gateway: gateway.repairs.carry_out(request),
-        "/v1/drift/apply",
-        body,
-        RepairDone,
-        operator=by.actor,
-    )
-
-
-def _lines(done: RepairDone) -> list[str]:
-    """What a person reads about an order for repairs."""
-    if not done.dossiers:
-        return ["there is no open difference like that"]
-    lines = [line for each in done.dossiers for line in _dossier_lines(each)]
-    return lines + ([f"there are more: go on with --after {done.next}"] if done.more else [])
-
-
-def _dossier_lines(each: DossierRepair) -> list[str]:
-    from gateway.cli.screen import pretty
-
-    words = {
-        "ordered": "will be sent again, in this order",
-        "would_order": "would be sent again, in this order",
-        "nothing_to_do": "nothing to do",
-        "held_back": "nothing was ordered",
-        "not_possible": f"not possible: {each.reason}",
-    }
-    lines = [f"{each.dossier} at {each.destination}: {words[each.outcome]}"]
-    lines += [f"  {part.operation} {part.key}" for part in each.deliveries]
-    lines += [f"  left: {left.kind} {left.field} ({left.why})" for left in each.held_back]
-    for call in each.requests:
-        lines += ["", f"{call.method} {call.url}", *(f"{name}: {value}" for name, value in call.headers), ""]
-        lines += [pretty(call.body.encode())]
-    return lines
 
 
 @app.command(

@@ -1,6 +1,7 @@
 """The exact messages of a repair, before it is ordered. Nothing is sent.
 
-Invariant: every credential and secret field reads ``[redacted]``; everything else is what would leave.
+Invariant: every credential and secret field reads ``[redacted]``; everything else is what would leave, so whoever shows it
+decides about the people in it (``gateway.api.drift``).
 """
 
 from __future__ import annotations

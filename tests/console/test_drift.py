@@ -78,6 +78,14 @@ async def test_repair_is_shown_before_and_writes_nothing(world, browser):
     assert (await only(world, "END_MISSING")).state is DriftState.OPEN
 
 
+async def test_people_in_what_would_be_sent_are_masked(browser):
+    page = await browser.post("/console/drift", destination=PORTAL, kind="DUE_DIFFERS", reason=WHY)
+
+    assert "DongBoHoSoMC" in page.text
+    assert "Nguyễn Văn Thử" not in page.text
+    assert "đã che dữ liệu cá nhân" in text_of(page)
+
+
 async def test_confirmed_repair_is_sent_and_a_later_pass_proves_it(world, browser):
     row = await only(world, "END_MISSING")
     page = await browser.post("/console/drift", ids=[row.id], reason=WHY, confirmed="true")

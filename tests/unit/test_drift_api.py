@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from gateway.api.app import application, build_api
+from gateway.cli.mending import lines_of, looked_at
+from gateway.cli.options import Changing
+from gateway.messagelog.masking import MASK
+from gateway.statussync.repair import RepairRequest
 from gateway.storage.clients import NewClient, Scope, create_client
 from tests.drift_world import PORTAL, World, code_of, dossier, drift_world
 
@@ -34,7 +39,7 @@ class Door:
                 lambda tx: create_client(tx, new, self.world.gateway.hub.clock())
             )
             self._keys[wanted] = issued.secret
-        headers = {"authorization": f"Bearer {self._keys[wanted]}"}
+        headers = {"authorization": f"Bearer {self._keys[wanted]}", **options.pop("headers", {})}
         return await self._http.request(method, path, headers=headers, **options)
 
     async def close(self) -> None:
@@ -98,6 +103,74 @@ async def test_bodies_are_for_who_may_read_dossiers(door):
     answer = await door.call("POST", "/v1/drift/apply", Scope.DELIVERIES_OPERATE, json=order)
     (told,) = answer.json()["dossiers"]
     assert (told["outcome"], told["requests"]) == ("would_order", [])
+
+
+READS = (Scope.DELIVERIES_OPERATE, Scope.DOSSIERS_READ)
+PERSON = "Nguyễn Văn Thử"
+
+
+async def test_people_in_what_would_be_sent_are_masked_unless_they_are_asked_for_with_the_right_to_see_them(
+    door,
+):
+    order = {"dossier": code_of(8), **WHY}
+    source = await door.call("POST", "/v1/drift/apply", json=order)
+    masked = await door.call("POST", "/v1/drift/apply", *READS, json=order)
+    unfit = await door.call("POST", "/v1/drift/apply", *READS, json={**order, "personal": True})
+
+    assert (masked.status_code, unfit.status_code) == (200, 403)
+    [before], [after] = (one(answer)["requests"] for answer in (source, masked))
+    assert PERSON in before["body"]
+    assert PERSON not in after["body"]
+    assert MASK in after["body"]
+    assert code_of(8) in after["body"]
+    assert after["body_size"] == len(after["body"].encode())
+    assert await logged(door) == []
+
+    readers = (*READS, Scope.PERSONAL_READ)
+    unasked = await door.call("POST", "/v1/drift/apply", *readers, json=order)
+    asked = await door.call(
+        "POST",
+        "/v1/drift/apply",
+        *readers,
+        json={**order, "personal": True},
+        headers={"X-Operator": "le.thi.kiem"},
+    )
+
+    assert PERSON not in unasked.text
+    assert PERSON in one(asked)["requests"][0]["body"]
+    [note] = await logged(door)
+    assert (note["actor"].rpartition("/")[2], note["reason"]) == ("le.thi.kiem", WHY["reason"])
+    assert note["detail"] == {"destination": PORTAL, "dossier": code_of(8)}
+
+
+async def test_command_line_masks_people_unless_it_is_asked_for_them_and_then_logs_who_looks(door):
+    request = RepairRequest(actor="cli:mai", reason=WHY["reason"], dossier=code_of(8))
+    done = await door.world.gateway.repairs.carry_out(request)
+    by = Changing(reason=WHY["reason"], actor="mai")
+
+    masked = "\n".join(lines_of(await looked_at(door.world.gateway, done, by, personal=False)))
+
+    assert PERSON not in masked
+    assert MASK in masked
+    assert await logged(door) == []
+    shown = "\n".join(lines_of(await looked_at(door.world.gateway, done, by, personal=True)))
+    assert PERSON in shown
+    [note] = await logged(door)
+    assert note["actor"] == "cli:mai"
+
+
+def one(answer: httpx.Response) -> dict[str, Any]:
+    (told,) = answer.json()["dossiers"]
+    return dict(told)
+
+
+async def logged(door: Door) -> list[dict[str, Any]]:
+    """Who has looked at people, and why."""
+    items = (await door.call("GET", "/v1/messages", params={"channel": "access"})).json()["items"]
+    assert {each["operation"] for each in items} <= {"read_repair"}
+    query = {"reason": "who was it", "personal": "true"}
+    entries = [await door.call("GET", f"/v1/messages/{each['id']}", params=query) for each in items]
+    return [json.loads(entry.json()["body_text"]) for entry in entries]
 
 
 async def test_order_is_carried_out_in_the_clients_name(door):
