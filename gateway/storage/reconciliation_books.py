@@ -6,14 +6,14 @@ settlement, further payments that were recorded, refunds that two people signed,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from gateway.deadlines.instants import DAY, day_number_of, start_of_day
-from gateway.domain.payment import AttemptState
+from gateway.domain.payment import SETTLED, AttemptState
 from gateway.domain.reconciliation import Ours, Paid
 from gateway.storage.reconciliation_orphans import WHOLE_FILES, Adopted, adopted
 from gateway.storage.schema import event
@@ -109,55 +109,76 @@ def _named_strangely(destination: str, day: int) -> sa.Select[Any]:
 
 
 def _paid_since(destination: str, day: int) -> sa.Select[Any]:
-    """Attempts that were settled, or paid once more, on ``day``, or given money by two persons on any day, and not looked
-    at since.
+    """Attempts that were settled, or paid once more, on ``day``, or came to strange money on any day, and that nobody
+    has looked at since.
 
     Their items were in order without that money, and nothing else would bring them up again.
     """
-    attempts, items, orphans, decisions, callbacks = (
-        payment_attempt.c,
-        reconciliation.c,
-        payment_orphan.c,
-        payment_decision.c,
-        payment_callback.c,
-    )
-    start = start_of_day(day)
-    again = payment_attempt.alias("again")
+    attempts, items = payment_attempt.c, reconciliation.c
     paid = sa.union_all(
-        sa.select(settlement.c.attempt_id, settlement.c.at.label("at")).where(
-            settlement.c.at >= start, settlement.c.at < start + DAY
-        ),
-        sa.select(orphans.attempt_id, orphans.matched_at).where(
-            orphans.destination == destination, orphans.matched_at.is_not(None)
-        ),
-        sa.select(decisions.attempt_id, decisions.decided_at).where(
-            decisions.destination == destination,
-            decisions.kind == "excess",
-            decisions.state == "approved",
-        ),
-        sa.select(again.c.id, callbacks.at)
+        *_on_day(destination, start_of_day(day)), *_strange_since_ever(destination)
+    ).subquery()
+    attempt, at = paid.c
+    seen = sa.exists().where(
+        items.destination == attempts.destination,
+        items.reference == attempts.reference,
+        items.attempt_id == attempts.id,
+        items.at > at,
+    )
+    return (
+        sa.select(attempts.id)
+        .join(paid, attempt == attempts.id)
+        .where(attempts.destination == destination, ~seen)
+    )
+
+
+def _on_day(destination: str, start: int) -> Iterator[sa.Select[Any]]:
+    """Attempts that were settled or paid once more on the day that begins with ``start``, and when."""
+    attempts, callbacks = payment_attempt.c, payment_callback.c
+    yield sa.select(settlement.c.attempt_id, settlement.c.at).where(
+        settlement.c.at >= start, settlement.c.at < start + DAY
+    )
+    yield (
+        sa.select(attempts.id, callbacks.at)
         .join(
             payment_callback,
-            sa.and_(callbacks.partner == again.c.partner, callbacks.reference == again.c.reference),
+            sa.and_(callbacks.partner == attempts.partner, callbacks.reference == attempts.reference),
         )
         .where(
             callbacks.destination == destination,
             callbacks.alarm == "second_transaction",
             callbacks.at >= start,
             callbacks.at < start + DAY,
-        ),
-    ).subquery()
-    seen = sa.exists().where(
-        items.destination == attempts.destination,
-        items.reference == attempts.reference,
-        items.attempt_id == attempts.id,
-        items.at > paid.c.at,
+        )
     )
-    return (
-        sa.select(attempts.id)
-        .join(paid, paid.c.attempt_id == attempts.id)
-        .where(attempts.destination == destination, ~seen)
+
+
+def _strange_since_ever(destination: str) -> Iterator[sa.Select[Any]]:
+    """Attempts to which orphans were given, or further payments counted, or whose number an orphan has; and when. There
+    are few orphans and few decisions."""
+    attempts, orphans, decisions = payment_attempt.c, payment_orphan.c, payment_decision.c
+    yield sa.select(orphans.attempt_id, orphans.matched_at).where(
+        orphans.destination == destination, orphans.matched_at.is_not(None)
     )
+    yield sa.select(decisions.attempt_id, decisions.decided_at).where(
+        decisions.destination == destination, decisions.kind == "excess", decisions.state == "approved"
+    )
+    same = sa.and_(
+        attempts.transaction_no == orphans.transaction_no,
+        attempts.partner == orphans.partner,
+        attempts.destination == orphans.destination,
+    )
+    for moment in (attempts.ended_at, orphans.at):
+        yield (
+            sa.select(attempts.id, moment)
+            .select_from(payment_orphan)
+            .join(payment_attempt, same)
+            .where(
+                orphans.destination == destination,
+                orphans.refunded_at.is_(None),
+                attempts.state.in_([state.value for state in SETTLED]),
+            )
+        )
 
 
 def _booked(connection: sa.Connection, question: sa.Select[Any]) -> list[Booked]:

@@ -164,6 +164,7 @@ class BadDay(RuleBasedStateMachine):
     def _propose(self, reference: str, **words: Any) -> None:
         """One person proposes, another approves."""
         office, about = self.office, {"reason": "sao kê ngân hàng", "now": self.office.now}
+        self._decline_what_waits(reference, words["kind"])
         proposal = Proposal(
             actor="one-door/chi.an",
             attempt=office.attempt(reference)["id"],
@@ -185,6 +186,17 @@ class BadDay(RuleBasedStateMachine):
             declined = {**answer, "verdict": "declined"}
             self._run(office.desk.answer(Answer(actor="one-door/anh.binh", **declined)))
             raise
+
+    def _decline_what_waits(self, reference: str, kind: str) -> None:
+        """A process that died between two people has left a proposal, which stands in the way of any other."""
+        left = self.office.rows(
+            "SELECT id FROM payment_decision WHERE attempt_id = :id AND state = 'requested' AND kind <> :kind",
+            id=self.office.attempt(reference)["id"],
+            kind=kind,
+        )
+        about = {"reason": "không còn đúng", "now": self.office.now, "verdict": "declined"}
+        for (waiting,) in left:
+            self._run(self.office.desk.answer(Answer(actor="one-door/anh.binh", target=waiting, **about)))
 
     @precondition(lambda self: self.office.platform._state.payments)
     @rule(which=number)
@@ -455,9 +467,18 @@ class BadDay(RuleBasedStateMachine):
             if due is not None:
                 self.office.now = max(self.office.now, from_micros(due) + timedelta(seconds=1))
             self._run(self.office.sweep())
+            self._whoever_is_told_asks()
             if not any(money.state in OPEN for money in self._books().values()):
                 break
         self.both_ledgers_agree()
+
+    def _whoever_is_told_asks(self) -> None:
+        """After three days the schedule is over (payment_platform §11.6: then manual), and a person has been told."""
+        for _, told in self.office.events("payment.unresolved"):
+            row = self.office.attempt(told["reference"])
+            is_over = self.office.now >= from_micros(row["created_at"]) + payment.PATIENCE
+            if is_over and row["next_question_at"] is None and row["state"] in OPEN:
+                self._run(self.office.inquire(told["reference"]))
 
     def both_ledgers_agree(self) -> None:
         """To the đồng; what was set aside waits for a person and is counted by what the platform took."""
@@ -504,6 +525,46 @@ def play(template: Path, examples: int, **options: Any) -> None:
 
 def test_a_bad_day_ends_with_equal_ledgers(migrated_sqlite_file):
     play(migrated_sqlite_file, DEFAULT)
+
+
+@pytest.fixture
+def day(migrated_sqlite_file: Path) -> Iterator[BadDay]:
+    """One day, step by step; it ends with equal ledgers."""
+    made = BadDay(migrated_sqlite_file)
+    yield made
+    made.teardown()
+
+
+def test_a_proposal_that_a_crash_has_left_is_decided_before_the_next(day):
+    code = CODES[0]
+    day.ask(code)
+    day.settle_up()
+    day.lie(0, {"MaGiaoDich": ""})
+    day.next_fate("QUERY", Fate.CRASH_BEFORE)
+    day.decide_about_what_was_set_aside(0)
+    day.give_up(0)
+    left = day.office.rows("SELECT kind, state FROM payment_decision ORDER BY id")
+    assert left[-1] == ("give_up", "requested"), "the process died while the platform was asked once more"
+    day.lie(0, {"SoTien": 7})
+    day.decide_about_what_was_set_aside(0)
+    assert [
+        row[0] for row in day.office.rows("SELECT state FROM payment_decision WHERE kind = 'give_up'")
+    ] == ["declined"]
+
+
+def test_what_was_not_asked_about_for_three_days_is_told_and_settled_when_somebody_asks(day):
+    """Nobody was there meanwhile, and the first answer of the platform is that it does not know yet."""
+    day.ask(CODES[0])
+    day.work()
+    day.press(0, "pay", ["query_pending(2)"])
+    day.office.move(hours=73)
+    day.learn()
+    day.office.move(minutes=10)
+    day.sweep()
+    assert [kind for kind, _ in day.office.events("payment.unresolved")] == ["payment.unresolved"]
+    assert {money.state for money in day._books().values()} == {AttemptState.PENDING}
+    day.settle_up()
+    assert {money.state for money in day._books().values()} == {AttemptState.PAID}
 
 
 @pytest.mark.payments_long
