@@ -276,11 +276,11 @@ async def _on_database(settings: Settings, order: AccountOrder) -> AccountDone:
 async def _through_api(
     way: Way, order: AccountOrder, secret: str | None, operator: str | None
 ) -> AccountDone:
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
     from gateway.storage.account_orders import AccountDone
 
     path, body = _call(order, secret)
-    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
+    async with api_of(way, operator) as remote:
         return await remote.post(path, body, AccountDone)
 
 
@@ -315,10 +315,9 @@ def _call(order: AccountOrder, secret: str | None) -> tuple[str, dict[str, Any]]
 
 async def _listed(way: Way) -> list[Account]:
     from gateway.api.accounts import AccountList
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import get_from
 
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        return (await remote.get(PATH, AccountList)).items
+    return (await get_from(way, PATH, AccountList)).items
 
 
 def _stored_sessions(way: Way, account: str) -> list[Session]:
@@ -338,7 +337,6 @@ def _stored_sessions(way: Way, account: str) -> list[Session]:
 
 async def _remote_sessions(way: Way, account: str) -> list[Session]:
     from gateway.api.accounts import SessionList
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import get_from
 
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        return (await remote.get(f"{PATH}/{quote(account, safe='')}/sessions", SessionList)).items
+    return (await get_from(way, f"{PATH}/{quote(account, safe='')}/sessions", SessionList)).items

@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
-from urllib.parse import urlencode
 
 import typer
 
@@ -114,7 +113,7 @@ def _here(way: Way, which: Which, limit: int) -> list[ActionView]:
 
 async def _through(way: Way, which: Which, limit: int) -> list[ActionView]:
     from gateway.api.actions import ActionPage
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
 
     since, until = _aware(which.since), _aware(which.until)
     given = {
@@ -125,13 +124,5 @@ async def _through(way: Way, which: Which, limit: int) -> list[ActionView]:
         "from": None if since is None else since.isoformat(),
         "to": None if until is None else until.isoformat(),
     }
-    query = {name: value for name, value in given.items() if value is not None}
-    found: list[ActionView] = []
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        while len(found) < limit:
-            page = await remote.get(f"{PATH}?{urlencode({**query, 'limit': min(limit, 500)})}", ActionPage)
-            found += page.items
-            if page.next is None:
-                break
-            query["cursor"] = page.next
-    return found[:limit]
+    async with api_of(way) as remote:
+        return await remote.gather(PATH, given, ActionPage, most=limit)

@@ -37,14 +37,14 @@ def answer(way: Way, asked: Asked, kind: type[T], *, operator: str | None = None
 
 
 async def _remotely(way: Way, asked: Asked, kind: type[T], operator: str | None) -> T:
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
 
     row = _row(asked.route)
     path = row.path
     for name, value in asked.path.items():
         path = path.replace("{" + name + "}", quote(value, safe=""))
     given = {name: value for name, value in asked.query.items() if value is not None}
-    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
+    async with api_of(way, operator) as remote:
         if asked.body is None:
             return await remote.get(path + (f"?{urlencode(given)}" if given else ""), kind)
         return await remote.post(path, asked.body, kind)

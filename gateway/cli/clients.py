@@ -5,7 +5,6 @@ Invariant: a key is shown once, on standard output, and stored as its hash only.
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -15,7 +14,6 @@ import typer
 from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, spread
 
 if TYPE_CHECKING:
-    from gateway.cli.remote import Remote
     from gateway.settings import Settings
     from gateway.storage.client_orders import ClientDone, ClientOrder
     from gateway.storage.clients import Client, Scope
@@ -111,9 +109,9 @@ def list_(*, way: Way, as_json: AsJson = False) -> None:
 
 async def _listed(way: Way) -> list[Client]:
     from gateway.api.clients import ClientList
+    from gateway.cli.remote import get_from
 
-    async with _remote(way) as remote:
-        return (await remote.get(PATH, ClientList)).items
+    return (await get_from(way, PATH, ClientList)).items
 
 
 def _row(each: Client) -> tuple[object, ...]:
@@ -175,10 +173,11 @@ async def _on_database(settings: Settings, order: ClientOrder) -> ClientDone:
 
 
 async def _through_api(way: Way, order: ClientOrder, operator: str | None) -> ClientDone:
+    from gateway.cli.remote import api_of
     from gateway.storage.client_orders import AddClient, ClientDisabled, RotateClient
     from gateway.storage.clients import Issued
 
-    async with _remote(way, operator) as remote:
+    async with api_of(way, operator) as remote:
         if isinstance(order, AddClient):
             new = order.new
             body: dict[str, Any] = {"id": new.id, "name": new.name, "scopes": sorted(new.scopes)}
@@ -188,9 +187,3 @@ async def _through_api(way: Way, order: ClientOrder, operator: str | None) -> Cl
         if isinstance(order, RotateClient):
             return await remote.post(f"{path}/rotate", reason, Issued)
         return await remote.post(f"{path}/disable", reason, ClientDisabled)
-
-
-def _remote(way: Way, operator: str | None = None) -> AbstractAsyncContextManager[Remote]:
-    from gateway.cli.remote import connected, read_key
-
-    return connected(str(way.url), read_key(way.key, way.key_file), operator)

@@ -122,13 +122,13 @@ def _export_there(way: Way, dossier: str, output: Path, wish: _Wish, *, as_json:
     from gateway.cli.exits import complain
     from gateway.cli.opening import run
     from gateway.cli.orders import require_reason
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
     from gateway.cli.screen import print_json
     from gateway.evidence.desk import Exported
 
     async def made() -> tuple[Exported, bytes]:
         body = {"dossier": dossier, "reason": require_reason(wish.reason or ""), "redact": wish.redact}
-        async with connected(str(way.url), read_key(way.key, way.key_file), wish.actor) as remote:
+        async with api_of(way, wish.actor) as remote:
             found = await remote.post("/v1/evidence/exports", body, Exported)
             return found, await remote.fetch(f"/v1/evidence/exports/{found.id}")
 

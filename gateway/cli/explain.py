@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import typer
 
@@ -37,7 +37,6 @@ _UNITS = {
     "calendar_months": "tháng",
     "same_day": "trong ngày",
 }
-_PAGE = 500
 
 
 @spread
@@ -91,9 +90,10 @@ def _explanation(way: Way, code: str) -> Explanation:
     from gateway.statussync.explain import Asked, explain
 
     if way.url is not None:
+        from gateway.cli.remote import get_from
         from gateway.statussync.explain_views import Explanation
 
-        return run(_get(way, f"/v1/dossiers/{quote(code, safe='')}/deadline", Explanation))
+        return run(get_from(way, f"/v1/dossiers/{quote(code, safe='')}/deadline", Explanation))
     from gateway.statussync.rules import load_rules
 
     settings = way.settings
@@ -106,7 +106,7 @@ def _list(way: Way, destination: str | None, *, upcoming: bool, limit: int) -> l
     from gateway.statussync.at_risk import Question, at_risk
 
     if way.url is not None:
-        return run(_pages(way, {"destination": destination, "upcoming": upcoming or None}, limit))
+        return run(_pages(way, {"destination": destination, "upcoming": "true" if upcoming else None}, limit))
     from gateway.statussync.rules import load_rules
 
     settings = way.settings
@@ -122,25 +122,10 @@ def _list(way: Way, destination: str | None, *, upcoming: bool, limit: int) -> l
 
 async def _pages(way: Way, asked: dict[str, Any], limit: int) -> list[AtRisk]:
     from gateway.api.deadlines import AtRiskPage
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
 
-    found: list[AtRisk] = []
-    given = {name: str(value).lower() for name, value in asked.items() if value is not None}
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        while True:
-            query = urlencode({**given, "limit": min(_PAGE, limit - len(found))})
-            page = await remote.get(f"/v1/dossiers/at-risk?{query}", AtRiskPage)
-            found += page.items
-            if page.next is None or len(found) >= limit:
-                return found
-            given["cursor"] = page.next
-
-
-async def _get(way: Way, path: str, kind: type[Explanation]) -> Explanation:
-    from gateway.cli.remote import connected, read_key
-
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        return await remote.get(path, kind)
+    async with api_of(way) as remote:
+        return await remote.gather("/v1/dossiers/at-risk", asked, AtRiskPage, most=limit)
 
 
 def _enabled(settings: Settings) -> frozenset[str]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway.cli.opening import opened, require_free
-from gateway.cli.remote import connected, read_key
+from gateway.cli.remote import api_of
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Gateway
@@ -33,5 +33,5 @@ async def give(
         require_free(way.settings, instead=INSTEAD)
         async with opened(way.settings) as gateway:
             return await here(gateway)
-    async with connected(way.url, read_key(way.key, way.key_file), operator) as remote:
+    async with api_of(way, operator) as remote:
         return await remote.post(path, body, kind)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 import typer
@@ -33,9 +33,7 @@ EXAMPLES = examples(
     "lienthong sync lag --dossiers --cause gateway",
     "lienthong sync lag --last 2026-09-30 --days 30 --json",
 )
-T = TypeVar("T")
 CAUSES = ("gateway", "source", "partner", "before_start")
-_PAGE = 500
 
 
 @spread
@@ -84,12 +82,13 @@ def _through(item: LateDossier, cause: str | None) -> bool:
 
 def _report(way: Way, asked: dict[str, Any]) -> LagReport:
     from gateway.cli.opening import ask, run
+    from gateway.cli.remote import get_from
     from gateway.statussync.lag_report import report
     from gateway.statussync.lag_views import LagReport
 
     if way.url is None:
         return ask(way.config, partial(report, query=_query(way.settings, asked)))
-    return run(_asked(way, f"/v1/sync/lag?{_days(asked)}", LagReport))
+    return run(get_from(way, f"/v1/sync/lag?{urlencode(_days(asked))}", LagReport))
 
 
 def _dossiers(way: Way, asked: dict[str, Any]) -> list[LateDossier]:
@@ -120,7 +119,7 @@ def _query(settings: Settings, asked: dict[str, Any]) -> Query:
     return msgspec.structs.replace(usual, first=end - timedelta(days=asked["days"] - 1), last=end)
 
 
-def _days(asked: dict[str, Any]) -> str:
+def _days(asked: dict[str, Any]) -> dict[str, Any]:
     from gateway.cli.screen import VIETNAM
 
     end = datetime.now(VIETNAM).date() if asked["last"] is None else asked["last"].date()
@@ -129,30 +128,15 @@ def _days(asked: dict[str, Any]) -> str:
         "last": end,
         "destination": asked["destination"],
     }
-    return urlencode({name: value for name, value in given.items() if value is not None})
-
-
-async def _asked(way: Way, path: str, kind: type[T]) -> T:
-    from gateway.cli.remote import connected, read_key
-
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        return await remote.get(path, kind)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 async def _pages(way: Way, asked: dict[str, Any]) -> list[LateDossier]:
     from gateway.api.lag import LatePage
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
 
-    found: list[LateDossier] = []
-    cursor = ""
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        while True:
-            path = f"/v1/sync/lag/dossiers?{_days(asked)}&limit={_PAGE}{cursor}"
-            page = await remote.get(path, LatePage)
-            found += page.items
-            if page.next is None:
-                return found
-            cursor = f"&cursor={page.next}"
+    async with api_of(way) as remote:
+        return await remote.gather("/v1/sync/lag/dossiers", _days(asked), LatePage)
 
 
 def _print_report(told: LagReport, *, agencies: bool) -> None:

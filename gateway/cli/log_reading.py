@@ -14,7 +14,7 @@ from gateway.api.messages import MessageDetail
 from gateway.cli.opening import reading, writing
 from gateway.cli.options import Way
 from gateway.cli.orders import actor_of, require_reason
-from gateway.cli.remote import connected, read_key
+from gateway.cli.remote import api_of
 from gateway.messagelog.search import LogEntry, MessageLog, Reading, without_body
 
 INSTEAD = "read it through its API: --url URL --key-file FILE"
@@ -49,7 +49,7 @@ async def entry_of(way: Way, asked: Asked) -> LogEntry:
 async def _through_api(way: Way, asked: Asked) -> LogEntry:
     query = {"body": "false"} if asked.reason is None else {"reason": asked.reason}
     query |= {"personal": "true"} if asked.personal else {}
-    async with connected(str(way.url), read_key(way.key, way.key_file), asked.actor) as remote:
+    async with api_of(way, asked.actor) as remote:
         found = await remote.get(f"/v1/messages/{asked.entry}?{urlencode(query)}", MessageDetail)
     body = None if found.body_text is None else found.body_text.encode()
     if found.body_base64 is not None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gateway.cli.opening import actor_name, run, writing
 from gateway.cli.options import Changing, Way
-from gateway.cli.remote import connected, read_key
+from gateway.cli.remote import api_of
 from gateway.cli.screen import print_json
 from gateway.domain.errors import ConfigurationError
 from gateway.settings import Settings
@@ -92,7 +92,7 @@ def _call(order: Order) -> _Call:
 
 async def _through_api(way: Way, order: Order, operator: str | None) -> Done:
     call = _call(order)
-    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
+    async with api_of(way, operator) as remote:
         return await remote.post(call.path, call.body, call.kind)
 
 

@@ -88,7 +88,7 @@ def _row(each: DayTotal) -> tuple[Any, ...]:
 
 async def _found(way: Way, first: date, last: date, destination: str | None) -> Ledger:
     from gateway.cli.opening import opened
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import get_from
     from gateway.domain.ledger import Ledger
 
     if way.url is None:
@@ -96,5 +96,4 @@ async def _found(way: Way, first: date, last: date, destination: str | None) -> 
             return await gateway.payments.reconciliation.ledger(first, last, destination)
     query = {"from": first.isoformat(), "to": last.isoformat()}
     query |= {"destination": destination} if destination else {}
-    async with connected(way.url, read_key(way.key, way.key_file)) as remote:
-        return await remote.get(f"/v1/payment-reconciliations/ledger?{urlencode(query)}", Ledger)
+    return await get_from(way, f"/v1/payment-reconciliations/ledger?{urlencode(query)}", Ledger)

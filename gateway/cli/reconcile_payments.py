@@ -181,7 +181,7 @@ class _Task:
     async def _through(self) -> Statement:
         import msgspec
 
-        from gateway.cli.remote import connected, read_key
+        from gateway.cli.remote import get_from
         from gateway.cli.sync.running import run_through
         from gateway.domain.reconciliation import Heading, Item, Statement, statement_of
 
@@ -199,15 +199,14 @@ class _Task:
         query = f"date={self._day.isoformat()}" + (
             f"&destination={wish.destination}" if wish.destination else ""
         )
-        async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-            return await remote.get(f"/v1/payment-reconciliations/statement?{query}", Statement)
+        return await get_from(way, f"/v1/payment-reconciliations/statement?{query}", Statement)
 
     async def _upload(self) -> None:
         from urllib.parse import quote
 
         import msgspec
 
-        from gateway.cli.remote import connected, read_key
+        from gateway.cli.remote import api_of
         from gateway.payments.settlement_import import TakenIn
 
         way, wish = self._way, self._wish
@@ -217,7 +216,7 @@ class _Task:
             raise typer.BadParameter("--file with --url needs --destination")
         query = f"date={self._day.isoformat()}&destination={quote(wish.destination, safe='')}"
         path = f"/v1/payment-reconciliations/files?{query}&name={quote(wish.file.name, safe='')}"
-        async with connected(str(way.url), read_key(way.key, way.key_file), self._operator) as remote:
+        async with api_of(way, self._operator) as remote:
             answer = await remote.send(path, wish.file.read_bytes(), "application/octet-stream")
         taken = msgspec.json.decode(answer.body, type=TakenIn)
         self.bad, self.unread = taken.bad, taken.unread

@@ -5,10 +5,11 @@ Invariant: a problem document comes back as the same error that working on the d
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -24,8 +25,13 @@ from gateway.domain.violation import Violation
 from gateway.port import Capacity, WireRequest, WireResponse
 from gateway.wire.client import Answered, HttpClient
 
+if TYPE_CHECKING:
+    from gateway.cli.options import Way
+
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 READ_SECONDS = 300.0
+_ON_A_PAGE = 500
 _ANSWER_BYTES = 256 * 1024 * 1024
 _FAULTS: dict[int, type[GatewayError]] = {
     401: ConfigurationError,
@@ -42,6 +48,18 @@ class _Problem(msgspec.Struct):
     title: str = ""
     detail: str = ""
     violations: list[Violation] = []
+
+
+class _Page(Protocol[T_co]):
+    """A page of a list of the API."""
+
+    @property
+    def items(self) -> Sequence[T_co]:
+        """What it has."""
+
+    @property
+    def next(self) -> str | None:
+        """The cursor of the next page; None when this was the last."""
 
 
 class Remote:
@@ -69,6 +87,20 @@ class Remote:
         """What stands at ``path``, as ``kind``."""
         answer = await self._answered(WireRequest(method="GET", url=self._url + path, headers=self._who))
         return msgspec.json.decode(answer.body, type=kind)
+
+    async def gather(
+        self, path: str, asked: Mapping[str, object], kind: type[_Page[T]], *, most: int | None = None
+    ) -> list[T]:
+        """The items of every page of the list at ``path``, at most ``most``; what of ``asked`` is None is left out."""
+        given = {name: value for name, value in asked.items() if value is not None}
+        found: list[T] = []
+        while True:
+            given["limit"] = _ON_A_PAGE if most is None else min(_ON_A_PAGE, most - len(found))
+            page = await self.get(f"{path}?{urlencode(given)}", kind)
+            found += page.items
+            if page.next is None or (most is not None and len(found) >= most):
+                return found
+            given["cursor"] = page.next
 
     async def fetch(self, path: str) -> bytes:
         """The bytes at ``path``."""
@@ -109,6 +141,17 @@ async def connected(url: str, key: str, operator: str | None = None) -> AsyncIte
         yield remote
     finally:
         await remote.close()
+
+
+def api_of(way: Way, operator: str | None = None) -> AbstractAsyncContextManager[Remote]:
+    """The API that ``way`` leads to, with the key that it names."""
+    return connected(str(way.url), read_key(way.key, way.key_file), operator)
+
+
+async def get_from(way: Way, path: str, kind: type[T]) -> T:
+    """What stands at ``path`` of the API that ``way`` leads to."""
+    async with api_of(way) as remote:
+        return await remote.get(path, kind)
 
 
 def read_key(key: str | None, key_file: Path | None) -> str:

@@ -66,23 +66,22 @@ def erase(
 
 async def _planned(way: Way, dossier: str) -> ErasurePlan:
     from gateway.cli.opening import reading
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import get_from
     from gateway.messagelog.erasure import ErasurePlan, plan
 
     if way.url is not None:
-        async with connected(way.url, read_key(way.key, way.key_file)) as remote:
-            return await remote.get(_address(dossier), ErasurePlan)
+        return await get_from(way, _address(dossier), ErasurePlan)
     with reading(way.settings) as database:
         return await plan(database, dossier, datetime.now(UTC))
 
 
 async def _erased(way: Way, order: Erase, operator: str | None) -> Erased:
     from gateway.cli.opening import writing
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
     from gateway.messagelog import erasure
 
     if way.url is not None:
-        async with connected(way.url, read_key(way.key, way.key_file), operator) as remote:
+        async with api_of(way, operator) as remote:
             return await remote.post(_address(order.dossier), {"reason": order.reason}, erasure.Erased)
     with writing(way.settings, instead=_STOP) as database:
         return await erasure.erase(database, order)

@@ -20,7 +20,7 @@ from gateway.cli.opening import actor_name, opened, require_free
 from gateway.cli.options import Way
 from gateway.cli.orders import actor_of
 from gateway.cli.paying.asked import Asked
-from gateway.cli.remote import Remote, connected, read_key
+from gateway.cli.remote import Remote, api_of
 from gateway.domain.errors import NotFoundError
 from gateway.payments.cashier import PaymentWish
 from gateway.payments.questions import Questioned
@@ -34,7 +34,7 @@ INSTEAD = "give the order through its API: --url URL --key-file FILE"
 async def reached(way: Way, *, reading: bool = False) -> AsyncIterator[Gateway | Remote]:
     """A gateway opened here, or the API of a running one. ``reading``: nothing is written, so it may be beside it."""
     if way.url is not None:
-        async with connected(way.url, read_key(way.key, way.key_file)) as remote:
+        async with api_of(way) as remote:
             yield remote
         return
     if not reading:

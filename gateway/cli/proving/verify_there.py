@@ -36,10 +36,10 @@ def verify_there(way: Way, scope: Literal["new", "all"], operator: str | None, *
 
 
 async def _followed(way: Way, scope: str, operator: str | None) -> RunView:
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
     from gateway.storage.queries_jobs import RunView
 
-    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
+    async with api_of(way, operator) as remote:
         found = await remote.post(PATH, {"scope": scope}, RunView)
         while found.state in {"queued", "running"}:
             await asyncio.sleep(_EACH)

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
 from gateway.api.jobs import JobList, RunPage
 from gateway.cli.opening import configured, opened, require_free
 from gateway.cli.options import Way
-from gateway.cli.remote import Remote, connected, read_key
+from gateway.cli.remote import Remote, api_of
 from gateway.jobs.service import Jobs, JobView, NewSchedule, RunOrder
 from gateway.storage.queries_jobs import RunFilter, RunView
 
 INSTEAD = "work through its API: --url URL --key-file FILE"
-_PAGE = 500
 
 
 class Door(Protocol):
@@ -61,16 +60,8 @@ class Through:
 
     async def runs(self, wanted: RunFilter) -> list[RunView]:
         """Some runs, the newest first; page by page."""
-        asked: dict[str, Any] = {"job": wanted.job, "state": wanted.state}
-        found: list[RunView] = []
-        while True:
-            asked["limit"] = min(wanted.limit - len(found), _PAGE)
-            query = urlencode({name: value for name, value in asked.items() if value is not None})
-            page = await self._remote.get(f"/v1/runs?{query}", RunPage)
-            found += page.items
-            asked["cursor"] = page.next
-            if page.next is None or len(found) >= wanted.limit:
-                return found
+        asked = {"job": wanted.job, "state": wanted.state}
+        return await self._remote.gather("/v1/runs", asked, RunPage, most=wanted.limit)
 
     async def run_view(self, run: int) -> RunView:
         """One run; NotFoundError."""
@@ -104,7 +95,7 @@ def _job(name: str) -> str:
 @asynccontextmanager
 async def through(way: Way, operator: str | None = None) -> AsyncIterator[Through]:
     """The API at the way's address, in the name of ``operator``."""
-    async with connected(str(way.url), read_key(way.key, way.key_file), operator) as remote:
+    async with api_of(way, operator) as remote:
         yield Through(remote)
 
 
