@@ -76,7 +76,7 @@ _INSERT_ITEM = insert(
 _COUNT = Statement("SELECT COUNT(*) FROM retry_item WHERE run_id = :run")
 _SET_TOTAL = Statement("UPDATE retry_run SET total = :total WHERE id = :run")
 _DUE = Statement("""
-    SELECT actor, reason, per_minute, created_at, COALESCE(resumed_at, created_at) FROM retry_run
+    SELECT actor, reason, per_minute, created_at, COALESCE(resumed_at, created_at), destination FROM retry_run
     WHERE id = :run AND state = 'running' AND next_at <= :now SKIP_LOCKED
 """)
 _NEXT = Statement("""
@@ -261,11 +261,12 @@ def step_retry_run(transaction: Transaction, run: int, now: datetime) -> bool:
     due = transaction.one(_DUE, {"run": run, "now": to_micros(now)})
     if due is None:
         return False
-    actor, reason, per_minute, created_at, watched_since = due
+    actor, reason, per_minute, created_at, watched_since, destination = due
     count = max(1, math.ceil(per_minute * LONGEST_STEP_SECONDS / 60))
     items = transaction.all(_NEXT, {"run": run, "most": count})
-    if items and _is_failing(transaction, run, items[0][0], since=watched_since):
-        _set(transaction, run, now, _Standing("paused", GATEWAY, FAILING))
+    failed = _failed(transaction, run, items[0][0], since=watched_since) if items else 0
+    if failed:
+        _pause_itself(transaction, _Failing(now=now, run=run, destination=destination, failed=failed))
         return True
     if items:
         step = RetryStep(actor=actor, reason=reason, now=now, run=run, since=from_micros(created_at))
@@ -283,13 +284,34 @@ def step_retry_run(transaction: Transaction, run: int, now: datetime) -> bool:
     return True
 
 
-def _is_failing(transaction: Transaction, run: int, place: int, *, since: int) -> bool:
-    """Whether what was sent last, ``since`` (microseconds), has all come back: then the cause is still there, and more
-    would only fail, too."""
+class _Failing(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of which everything comes back: ``failed`` deliveries in a row."""
+
+    now: datetime
+    run: int
+    destination: str
+    failed: int
+
+
+def _pause_itself(transaction: Transaction, found: _Failing) -> None:
+    """Pause the run, and write down who did, as for anybody else."""
+    _set(transaction, found.run, found.now, _Standing("paused", GATEWAY, FAILING))
+    order = Instruction(
+        actor=GATEWAY,
+        reason=f"the last {found.failed} that were sent again have all failed again",
+        now=found.now,
+    )
+    detail = {"run": str(found.run), "note": FAILING, "failed": found.failed}
+    _write_down(transaction, order, found.destination, "retry_run.pause", detail)
+
+
+def _failed(transaction: Transaction, run: int, place: int, *, since: int) -> int:
+    """How many of those that were sent last, ``since`` (microseconds), have come back, if all have: then the cause is still
+    there, and more would only fail, too. 0 while there is hope."""
     rows = transaction.all(_LATEST, {"run": run, "place": place, "most": _WATCHED, "since": since})
     states = {str(row[0]): int(row[1]) for row in rows}
     failed = states.get("rejected", 0) + states.get("parked", 0)
-    return failed >= _FAILED_IN_A_ROW and not states.get("delivered")
+    return failed if failed >= _FAILED_IN_A_ROW and not states.get("delivered") else 0
 
 
 def change_retry_run(transaction: Transaction, order: ChangeRun) -> None:

@@ -1,6 +1,7 @@
 """Retry runs, on both engines: what they take, their pace, who may interfere, and what is written down."""
 
 import asyncio
+import json
 from functools import partial
 
 import msgspec
@@ -268,6 +269,18 @@ async def test_run_pauses_itself_when_everything_comes_back(province):
     found = await view(province, plan.run)
     assert (found.state, found.changed_by, found.note) == ("paused", "gateway", "failing")
     assert (found.failed, found.waiting) == (25, 5)
+    written = await pauses(province)
+    assert [(row.actor, row.target) for row in written] == [("gateway", "stub")]
+    assert written[0].reason == "the last 25 that were sent again have all failed again"
+    assert json.loads(written[0].detail) == {"run": plan.run, "note": "failing", "failed": 25}
+    assert written[0].message_id is not None or province.database.oversight.entry is None
+    await step(province, plan.run)
+    assert len(await pauses(province)) == 1
+
+
+async def pauses(province):
+    question = sa.select(operator_action).where(operator_action.c.action == "retry_run.pause")
+    return await province.database.read(lambda connection: connection.execute(question).all())
 
 
 async def test_run_that_somebody_resumes_goes_on_until_everything_comes_back_again(province):

@@ -22,7 +22,7 @@ LIST = "/console/actions"
 Text = Annotated[str, Meta(max_length=300)]
 VERBS = (
     *("retry", "edit", "skip", "resolve", "hold", "release", "pause", "resume"),
-    *("retry_run.start", "retry_run.pause", "retry_run.resume", "retry_run.stop"),
+    *("retry_run.begin", "retry_run.pause", "retry_run.resume", "retry_run.stop"),
     *("repair", "tolerate", "reschedule", "stop"),
     *("payment.propose", "payment.approve", "payment.decline", "payment.cancel"),
     *("refund.request", "refund.approve", "refund.decline", "receipt.ask_again"),
