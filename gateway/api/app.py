@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import msgspec
@@ -31,6 +32,7 @@ def build_api(gateway: Gateway) -> Api:
     return Api(gateway, documents())
 
 
+@functools.cache  # they follow from the table alone
 def documents() -> Documents:
     """The description of the API, for programs and for readers."""
     document = describe(ROUTES, version=version())

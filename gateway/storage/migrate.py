@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def revision_of(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@functools.cache
 def newest_revision() -> str:
     """The revision of this release."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
