@@ -184,3 +184,40 @@ async def test_the_story_of_the_dossier_marks_the_correction_and_names_who_made_
     assert "sửa rồi gửi lại" in story
     history = text_of(await desk.browser.get("/console/actions?action=edit"))
     assert WHY in history
+
+
+@pytest.mark.parametrize(
+    ("pointer", "typed", "vietnamese"),
+    [
+        ("/channel", "pigeon", "Không thuộc các giá trị cho phép"),
+        ("/code", "H99-2", "không được sửa tay"),
+        ("/nothing", "x", "Nội dung gửi không có ô này"),
+        ("/summary", "cannot be encoded", "không lập được bản tin"),
+    ],
+)
+async def test_findings_are_said_in_the_reader_s_language(desk, pointer, typed, vietnamese):
+    delivery = await desk.failed()
+    page = await desk.send(delivery, **{f"field.{pointer}": typed})
+    assert page.status_code == 422
+    assert vietnamese in text_of(page)
+    english = await desk.send(
+        delivery, ConsoleClient(desk.world.api, language="en"), **{f"field.{pointer}": typed}
+    )
+    assert vietnamese not in text_of(english)
+
+
+async def test_our_own_reasons_are_said_in_vietnamese_and_the_partners_stay(desk):
+    ours, theirs = await desk.failed(), await desk.failed("H99-2")
+    sql = Statement("UPDATE delivery SET reason = :reason, code = 'brand_new' WHERE id = :id")
+    for delivery, reason in ((ours, "no answer within the read timeout"), (theirs, "Mã thủ tục sai <b>")):
+        told = {"reason": reason, "id": delivery}
+        await desk.world.gateway.database.write(lambda tx, told=told: tx.run(sql, told))
+    listed = await desk.browser.get(
+        "/console/failures/deliveries?destination=board&state=rejected&code=brand_new"
+    )
+    for page in (listed, await desk.browser.get("/console/failures")):
+        assert "no answer within" not in page.text
+    assert "đối tác không trả lời kịp" in text_of(listed)
+    assert "Mã thủ tục sai <b>" in text_of(listed)
+    english = ConsoleClient(desk.world.api, language="en")
+    assert "no answer within the read timeout" in text_of(await english.get(f"/console/deliveries/{ours}"))

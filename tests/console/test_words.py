@@ -1,5 +1,6 @@
 """The words of the console: complete in both languages, all used, with the same placeholders; English phrases in Vietnamese."""
 
+import ast
 import itertools
 import re
 import string
@@ -10,6 +11,7 @@ import pytest
 
 import gateway.console
 from gateway.api.problem import KINDS
+from gateway.codec.record import _ADVICE as ADVICE_BY_KEYWORD
 from gateway.console.phrases import PHRASES, foreign, told
 from gateway.console.words import LANGUAGES, catalogue, say
 from gateway.deadlines.policy import shipped_policies
@@ -148,6 +150,16 @@ def test_every_refusal_says_what_to_do():
         ("until 2026-12-22T18:20:54+00:00", "đến hết 23/12/2026"),
         ("the dossier is not over: it is processing", "hồ sơ chưa kết thúc (đang ở trạng thái "),
         ("no connection: ConnectionRefusedError: [Errno 111] Connection refused", "không kết nối được"),
+        ("no connection: [Errno 101] Network is unreachable", "không kết nối được ([Errno 101] Network"),
+        ("no answer within the read timeout", "đối tác không trả lời kịp"),
+        ("sent, effect unknown; the partner has no question for it", "đã gửi, chưa rõ kết quả"),
+        ("KeyError while interpreting", "lỗi của bộ kết nối (KeyError)"),
+        ("the portal has an older state of the dossier", "Cổng đang giữ trạng thái cũ hơn"),
+        ("HTTP 503", "mã HTTP 503"),
+        (
+            "delivery 7 is delivered; only what was rejected or parked can be corrected",
+            "Bản tin 7 không ở tình trạng sửa được",
+        ),
         ("approval 12 is declined already, by console/binh", "Yêu cầu số 12 đã có kết quả: không đồng ý."),
     ],
 )
@@ -166,6 +178,39 @@ def test_what_nobody_has_translated_is_marked_as_english():
     assert told("vi", "something quite new") == "something quite new"
     assert not foreign("en", "something quite new")
     assert not foreign("vi", "đã xong")
+
+
+def codes_of_findings():
+    """Every code that reading, correcting and encoding a dossier may find fault with, from the sources themselves."""
+    root = FOLDER.parent.parent
+    folders = [root / "adapters", root / "mappings", root / "gateway" / "mapping"]
+    files = [each for folder in folders for each in folder.rglob("*.py")]
+    files += [
+        root / "gateway" / each for each in ("codec/record.py", "delivery/editable.py", "delivery/editing.py")
+    ]
+    for file in files:
+        if not re.search("simulator|stand_in|sandbox", str(file)):
+            for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call):
+                    yield from _code_in(call)
+
+
+def _code_in(call):
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    place = {"Unfit": 0, "_violation": 1}.get(name)
+    given = [each.value for each in call.keywords if name == "Violation" and each.arg == "code"]
+    given += [] if place is None else call.args[place : place + 1]
+    yield from (each.value for each in given if isinstance(each, ast.Constant))
+
+
+def test_every_finding_of_a_correction_is_said_in_vietnamese():
+    codes = {*codes_of_findings(), *ADVICE_BY_KEYWORD}
+    assert len(codes) > 40
+    of_a_rule = re.compile(r"R\d+")  # the construction ministry's own numbers, shown with its own text
+    unsaid = {
+        code for code in codes if not of_a_rule.fullmatch(code) and f"findings.{code}" not in catalogue()
+    }
+    assert unsaid == set()
 
 
 @pytest.mark.parametrize("phrase", PHRASES, ids=lambda each: each.key)
