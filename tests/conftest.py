@@ -124,6 +124,9 @@ def name_of(url: str) -> str:
 def _program_log() -> None:
     """What another test, or a module at its import, has configured of the program's log is not inherited."""
     structlog.reset_defaults()
+    *before, _ = structlog.get_config()["processors"]
+    told = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, told])  # the usual one paints tracebacks for tenths of a second
 
 
 @pytest.fixture(scope="session")

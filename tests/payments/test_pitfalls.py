@@ -485,11 +485,11 @@ async def test_05_one_reference_everywhere(office):
 
 @without
 def without_one_reference_for_init(patch):
-    real = PaymentPlatformAdapter._order
+    real = Requests.init
     patch.setattr(
-        PaymentPlatformAdapter,
-        "_order",
-        lambda self, delivery: msgspec.structs.replace(real(self, delivery), reference="PGMADEAGAIN"),
+        Requests,
+        "init",
+        lambda self, order: real(self, msgspec.structs.replace(order, reference="PGMADEAGAIN")),
     )
 
 
