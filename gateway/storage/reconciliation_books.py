@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.deadlines.instants import DAY, day_number_of, start_of_day
-from gateway.domain.payment import SETTLED, AttemptState
+from gateway.domain.payment import AttemptState
 from gateway.domain.reconciliation import Ours, Paid
 from gateway.storage.reconciliation_orphans import WHOLE_FILES, Adopted, adopted
 from gateway.storage.schema import event
@@ -95,16 +95,11 @@ def attempts_elsewhere(connection: sa.Connection, destination: str, day: int) ->
 def _named_strangely(destination: str, day: int) -> sa.Select[Any]:
     """Attempts whose adopted money the files of ``day`` name, which they do by its own reference."""
     orphans, lines = payment_orphan.c, settlement_line.c
-    return (
-        sa.select(orphans.attempt_id)
-        .join(settlement_line, lines.reference == orphans.reference)
-        .where(
-            orphans.destination == destination,
-            orphans.matched_at.is_not(None),
-            lines.destination == destination,
-            lines.day == day,
-            lines.file_id.in_(WHOLE_FILES),
-        )
+    named = sa.select(lines.reference).where(
+        lines.destination == destination, lines.day == day, lines.file_id.in_(WHOLE_FILES)
+    )
+    return sa.select(orphans.attempt_id).where(
+        orphans.destination == destination, orphans.matched_at.is_not(None), orphans.reference.in_(named)
     )
 
 
@@ -163,21 +158,18 @@ def _strange_since_ever(destination: str) -> Iterator[sa.Select[Any]]:
     yield sa.select(decisions.attempt_id, decisions.decided_at).where(
         decisions.destination == destination, decisions.kind == "excess", decisions.state == "approved"
     )
-    same = sa.and_(
-        attempts.transaction_no == orphans.transaction_no,
-        attempts.partner == orphans.partner,
-        attempts.destination == orphans.destination,
+    # a list and a value, not a join: SQLite would begin with every attempt
+    numbers = sa.select(orphans.transaction_no).where(
+        orphans.destination == destination, orphans.refunded_at.is_(None)
     )
-    for moment in (attempts.ended_at, orphans.at):
-        yield (
-            sa.select(attempts.id, moment)
-            .select_from(payment_orphan)
-            .join(payment_attempt, same)
-            .where(
-                orphans.destination == destination,
-                orphans.refunded_at.is_(None),
-                attempts.state.in_([state.value for state in SETTLED]),
-            )
+    came = (
+        sa.select(sa.func.max(orphans.at))
+        .where(orphans.partner == attempts.partner, orphans.transaction_no == attempts.transaction_no)
+        .scalar_subquery()
+    )
+    for moment in (attempts.ended_at, came):
+        yield sa.select(attempts.id, sa.func.coalesce(moment, 0)).where(
+            attempts.destination == destination, attempts.transaction_no.in_(numbers)
         )
 
 

@@ -126,13 +126,14 @@ def _has_owner() -> sa.ColumnElement[bool]:
         attempts.state.in_(_SETTLED),
     )
     exceeding, owner = payment_decision.alias("exceeding").c, payment_attempt.alias("owner").c
+    # a value, not a join: SQLite would begin with every attempt of the partner
+    whose = sa.select(owner.partner).where(owner.id == exceeding.attempt_id).scalar_subquery()
     more = sa.exists().where(
         exceeding.kind == "excess",
         exceeding.state == "approved",
         exceeding.transaction_no == columns.transaction_no,
         exceeding.destination == columns.destination,
-        owner.id == exceeding.attempt_id,
-        owner.partner == columns.partner,
+        whose == columns.partner,
     )
     return sa.or_(settles, more)
 
