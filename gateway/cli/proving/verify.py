@@ -29,7 +29,6 @@ EXAMPLES = examples(
     "lienthong log verify --keys pinned.json --witnesses 2",
     "lienthong log verify --all --url https://gateway.h99.example --key-file auditor.key",
 )
-MOST_SHOWN = 50
 _EACH_SECOND = 1.0
 
 
@@ -259,30 +258,17 @@ def _print_json(report: Report) -> None:
 
 
 def _print(report: Report) -> None:
-    from gateway.cli.screen import console, table
+    from gateway.cli.proving.faults import print_faults
 
-    if report.faults:
-        rows = [
-            (
-                f"{each.seq}" if each.upto == each.seq else f"{each.seq}-{each.upto}",
-                each.id or "",
-                each.kind,
-                each.detail,
-            )
-            for each in report.faults[:MOST_SHOWN]
-        ]
-        console().print(table(("no.", "entry", "kind", "what was seen"), rows))
-        if len(report.faults) > MOST_SHOWN:
-            print(f"… and {len(report.faults) - MOST_SHOWN:,} more; --json tells them all")
-        kinds = dict.fromkeys(each.kind for each in report.faults)
-        explained = [(kind, *next(f for f in report.faults if f.kind is kind).explanation) for kind in kinds]
-        console().print(table(("kind", "explanation", "what to do"), explained))
+    print_faults(report.faults)
     if report.note:
         print(report.note)
     print("\n".join(_summary(report)))
 
 
 def _summary(report: Report) -> Iterator[str]:
+    from gateway.cli.proving.faults import conclusion
+
     begun = f", {report.begun:,} before them were verified earlier" if report.begun else ""
     yield f"{report.checked:,} entries verified{begun}; {report.proven:,} of {report.last:,} are under a checkpoint"
     counted = {
@@ -301,7 +287,4 @@ def _summary(report: Report) -> Iterator[str]:
         yield f"{report.witnessed:,} of {report.last:,} entries have been seen by as many witnesses as are needed"
     if not report.pinned:
         yield "no key was pinned: the log was verified against its own key alone (--keys, --state)"
-    if report.first is None:
-        yield "nothing wrong was found"
-    else:
-        yield f"{len(report.faults):,} faults; the first wrong entry is no. {report.first.seq} ({report.first.kind})"
+    yield conclusion(report.faults)
