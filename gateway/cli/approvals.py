@@ -14,6 +14,7 @@ import typer
 from gateway.cli.options import AsJson, Changing, Limit, Way, examples, group, spread
 
 if TYPE_CHECKING:
+    from gateway.api.approval_detail import ApprovalDetail
     from gateway.bootstrap import Gateway
     from gateway.oversight.approvals import Decided
     from gateway.storage.approvals import Approval, ApprovalState, Decision
@@ -28,6 +29,13 @@ DigestOption = Annotated[
     str | None,
     typer.Option("--digest", help="Of what you have seen; anything else is refused.", show_default=False),
 ]
+_SUBJECT = {
+    "changes": ("pointer", "before", "after"),
+    "deliveries": ("id", "operation", "key", "state", "content"),
+    "drifts": ("id", "kind", "field", "ours", "theirs"),
+    "money": ("asked", "refunded", "reference", "state", "transaction", "orphan", "orphan_amount"),
+}
+"""What is shown of what it is about, beneath the approval itself."""
 STATES = ("requested", "approved", "declined", "expired", "carried_out")
 
 
@@ -77,18 +85,10 @@ def _here(way: Way, state: ApprovalState | None, limit: int) -> list[Approval]:
 
 async def _listed(way: Way, state: ApprovalState | None, limit: int) -> list[Approval]:
     from gateway.api.approvals import ApprovalPage
-    from gateway.cli.remote import connected, read_key
+    from gateway.cli.remote import api_of
 
-    found: list[Approval] = []
-    most, only, after = min(limit, 100), f"&state={state}" if state else "", ""
-    async with connected(str(way.url), read_key(way.key, way.key_file)) as remote:
-        while len(found) < limit:
-            page = await remote.get(f"{PATH}?limit={most}{only}{after}", ApprovalPage)
-            found += page.items
-            if page.next is None:
-                break
-            after = f"&cursor={page.next}"
-    return found[:limit]
+    async with api_of(way) as remote:
+        return await remote.gather(PATH, {"state": state}, ApprovalPage, most=limit)
 
 
 def _row(each: Approval) -> tuple[Any, ...]:
@@ -104,45 +104,62 @@ def _by_one_person(way: Way) -> list[str]:
     return sorted(set(Dangerous) - set(way.settings.approvals.required))
 
 
-@app.command("show", epilog=examples("lienthong approvals show 250367648418762752"))
+@app.command(
+    "show",
+    epilog=examples(
+        "lienthong approvals show 250367648418762752",
+        "lienthong approvals show 250367648418762752 --personal --reason 'compared with the paper'",
+    ),
+)
 @spread
-def show(approval: ApprovalId, *, way: Way, as_json: AsJson = False) -> None:
-    """Show one, with exactly the parameters that it is about."""
-    from gateway.cli.opening import run
+def show(
+    approval: ApprovalId,
+    *,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="Show personal values; who asks and why is logged.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why personal values are read.", show_default=False)
+    ] = None,
+    way: Way,
+    as_json: AsJson = False,
+) -> None:
+    """Show one, with exactly what would be done: its parameters, and before and after of every corrected field."""
     from gateway.cli.screen import print_json
 
-    found = run(_found(way, approval))
+    if personal and reason is None:
+        raise typer.BadParameter("--personal needs --reason: who reads personal values, and why, is logged")
+    found = _found(way, approval, {"personal": "true", "reason": reason} if personal else {})
     if as_json:
         print_json(found)
     else:
         _print(found)
 
 
-async def _found(way: Way, number: int, operator: str | None = None) -> Approval:
-    from gateway.cli.opening import configured, reading
-    from gateway.cli.remote import connected, read_key
-    from gateway.domain.errors import NotFoundError
-    from gateway.storage.approvals import Approval
-    from gateway.storage.queries_approvals import find_approval
+def _found(
+    way: Way, number: int, query: dict[str, Any] | None = None, operator: str | None = None
+) -> ApprovalDetail:
+    from gateway.api.approval_detail import ApprovalDetail
+    from gateway.cli.calling import Asked, answer
 
-    if way.url is not None:
-        async with connected(way.url, read_key(way.key, way.key_file), operator) as remote:
-            return await remote.get(f"{PATH}/{number}", Approval)
-    with reading(configured(way.config)) as database:
-        found = database.ask(partial(find_approval, identifier=number, now=datetime.now(UTC)))
-    if found is None:
-        raise NotFoundError(f"there is no approval {number}")
-    return found
+    asked = Asked("get_approval", path={"approval": str(number)}, query=query or {})
+    return answer(way, asked, ApprovalDetail, operator=operator)
 
 
-def _print(found: Approval) -> None:
+def _print(found: ApprovalDetail) -> None:
     import json
 
     from gateway.cli.screen import console, table
 
-    fields = {name: getattr(found, name) for name in found.__struct_fields__}
+    fields = {name: getattr(found, name) for name in found.__struct_fields__ if name not in _SUBJECT}
     fields["parameters"] = json.dumps(found.parameters, ensure_ascii=False, indent=1)
     console().print(table(("approval", ""), fields.items()))
+    for name, headings in _SUBJECT.items():
+        if about := getattr(found, name):
+            rows = about if isinstance(about, list) else [about]
+            console().print(
+                table(headings, [tuple(getattr(each, part) for part in headings) for each in rows])
+            )
 
 
 @app.command(
@@ -196,7 +213,7 @@ def _say(by: Changing, number: int, verdict: Decision, digest: str | None) -> No
 
     body: dict[str, Any] = {"reason": word.reason} | ({"digest": digest} if digest else {})
     verb = "approve" if verdict == "approved" else "decline"
-    path = PATH if by.way.url is None else _path_of(run(_found(by.way, number, by.actor)))
+    path = PATH if by.way.url is None else _path_of(_found(by.way, number, operator=by.actor))
     decided = run(give(by.way, here, f"{path}/{number}/{verb}", body, Decided, operator=by.actor))
     if by.as_json:
         print_json(decided)

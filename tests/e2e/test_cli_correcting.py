@@ -50,6 +50,14 @@ def test_a_delivery_is_looked_at_corrected_by_two_and_stays_so(stuck):
     asked = lienthong("deliveries", "edit", delivery, *change, *WHY, "--as", "mai", "-c", config)
     assert (asked.code, "needs a second person" in asked.err) == (1, True)
     [(approval,)] = rows(folder, "SELECT id FROM approval")
+    seen = lienthong("approvals", "show", str(approval), "--json", "-c", config).json
+    [change] = seen["changes"]
+    assert (change["pointer"], change["after"]) == ("/summary", "Đề nghị đã sửa")
+    assert [each["id"] for each in seen["deliveries"]] == [delivery]
+    told = lienthong("approvals", "show", str(approval), "-c", config)
+    assert (told.code, "/summary" in told.out, "Đề nghị đã sửa" in told.out) == (0, True, True), told.err
+    why_not = lienthong("approvals", "show", str(approval), "--personal", "-c", config)
+    assert (why_not.code, "--reason" in why_not.err) == (2, True)
     approved = lienthong("approvals", "approve", str(approval), *WHY, "--as", "binh", "-c", config)
     assert approved.code == 0, approved.err
 
