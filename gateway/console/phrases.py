@@ -76,6 +76,7 @@ PHRASES = _table(
         "lacks": r"client console/(?P<name>[^ ]+) lacks scope (?P<scope>[a-z:]+); .*",
         "foreign_cursor": r"the cursor does not belong to this list.*|begin again without a cursor",
         "nowhere": r"there is no destination '?(?P<name>[\w.-]+)'?(?:; there are: .*)?",
+        "all_back": r"the last (?P<count>\d+) that were sent again have all failed again",
         "no_delivery": r"there is no delivery (?P<number>\d+)",
         "unknown_dossier": r"there is no dossier (?P<code>\S+)",
         "no_account": r"there is no account '?(?P<name>[^' ]+)'?",

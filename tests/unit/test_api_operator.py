@@ -19,6 +19,7 @@ from gateway.api.perimeter import Perimeter
 from gateway.api.problem import Refused
 from gateway.api.route import Answer, Call, Route
 from gateway.api.table import ROUTES
+from gateway.console.pages.actions import VERBS
 from tests.acting_world import ACTOR, ACTS, BY_WHO_ASKED, NAMED, NO_HISTORY, scene_of
 from tests.api_world import World, open_world, violations
 
@@ -47,6 +48,8 @@ async def test_history_of_an_action_names_the_person_behind_the_client(name, sql
         left = await scene.history() - scene.before
         assert left, "it left no history"
         assert {actor for _, _, actor in left} - {BY_WHO_ASKED.get(name)} == {ACTOR}, left
+        page = (await scene.call("GET", "/v1/actions?limit=100"))["items"]
+        assert {each["action"] for each in page} <= set(VERBS)  # the console's page of the history knows it
 
 
 async def test_every_address_with_a_scope_takes_the_person_into_its_actor(world):

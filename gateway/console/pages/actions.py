@@ -21,7 +21,7 @@ from gateway.storage.queries_actions import ActionView
 LIST = "/console/actions"
 Text = Annotated[str, Meta(max_length=300)]
 VERBS = (
-    *("retry", "edit", "skip", "resolve", "hold", "release", "pause", "resume"),
+    *("retry", "ask", "edit", "skip", "resolve", "hold", "release", "pause", "resume", "test"),
     *("retry_run.begin", "retry_run.pause", "retry_run.resume", "retry_run.stop"),
     *("repair", "tolerate", "reschedule", "stop"),
     *("payment.propose", "payment.approve", "payment.decline", "payment.cancel"),
