@@ -14,15 +14,12 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, spread
+from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, roles_of, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gateway.settings import Settings
     from gateway.storage.account_orders import AccountDone, AccountOrder
     from gateway.storage.accounts import Account
-    from gateway.storage.scopes import Role
     from gateway.storage.sessions import Session
 
 app = group("People's accounts of the console: add, list, change, lock out, and their sessions.")
@@ -70,7 +67,11 @@ def add(
     password = _password(account, generate=generate)
     hashed = None if way.url is not None else _hashed(password)
     new = NewAccount(
-        name=account, display_name=name or account, roles=_roles(role), password_hash=hashed, must_change=True
+        name=account,
+        display_name=name or account,
+        roles=roles_of(role),
+        password_hash=hashed,
+        must_change=True,
     )
     order = AddAccount(actor=actor_of(actor), reason="", now=datetime.now(UTC), new=new)
     _show(_manage(way, order, password, operator=actor), password if generate else None, as_json=as_json)
@@ -111,7 +112,7 @@ def roles(account: Name, *, role: Roles, by: Changing) -> None:
     """Change what an account is for; its sessions go on with the new roles."""
     from gateway.storage.account_orders import SetRoles
 
-    _show_changed(by, SetRoles(account=account, roles=_roles(role), **by.instruction))
+    _show_changed(by, SetRoles(account=account, roles=roles_of(role), **by.instruction))
 
 
 @app.command(
@@ -196,15 +197,6 @@ def revoke(
     from gateway.storage.account_orders import RevokeSessions
 
     _show_changed(by, RevokeSessions(account=account, session=session, **by.instruction))
-
-
-def _roles(given: Sequence[str]) -> frozenset[Role]:
-    from gateway.storage.scopes import Role
-
-    unknown = sorted(set(given) - set(Role))
-    if unknown:
-        raise typer.BadParameter(f"--role: got {', '.join(unknown)}; there are: {', '.join(Role)}")
-    return frozenset(Role(each) for each in given)
 
 
 def _password(account: str, *, generate: bool) -> str:

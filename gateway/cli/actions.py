@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from gateway.cli.options import AsJson, Limit, Way, examples, spread
+from gateway.cli.times import in_vietnam
 
 if TYPE_CHECKING:
     from gateway.storage.queries_actions import ActionFilter, ActionView
@@ -83,12 +84,6 @@ def _row(each: ActionView) -> tuple[Any, ...]:
     return each.at, each.actor, each.action, each.target, each.reason[:60], each.message
 
 
-def _aware(given: datetime | None) -> datetime | None:
-    from gateway.cli.screen import VIETNAM
-
-    return given if given is None or given.tzinfo is not None else given.replace(tzinfo=VIETNAM)
-
-
 def _wanted(way: Way, which: Which) -> ActionFilter:
     from gateway.storage.queries_actions import ActionFilter
 
@@ -98,8 +93,8 @@ def _wanted(way: Way, which: Which) -> ActionFilter:
         dossier=which.dossier,
         target=which.target,
         destinations=tuple(way.settings.destination),
-        since=_aware(which.since),
-        until=_aware(which.until),
+        since=in_vietnam(which.since),
+        until=in_vietnam(which.until),
     )
 
 
@@ -115,7 +110,7 @@ async def _through(way: Way, which: Which, limit: int) -> list[ActionView]:
     from gateway.api.actions import ActionPage
     from gateway.cli.remote import api_of
 
-    since, until = _aware(which.since), _aware(which.until)
+    since, until = in_vietnam(which.since), in_vietnam(which.until)
     given = {
         "actor": which.by,
         "action": which.action,

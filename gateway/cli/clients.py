@@ -11,13 +11,12 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, spread
+from gateway.cli.options import Actor, AsJson, Changing, Way, examples, group, roles_of, spread
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.storage.client_orders import ClientDone, ClientOrder
     from gateway.storage.clients import Client, Scope
-    from gateway.storage.scopes import Role
 
 app = group("API clients: add, list, rotate and disable them.")
 PATH = "/v1/clients"
@@ -65,19 +64,10 @@ def add(
     from gateway.storage.clients import NewClient
 
     new = NewClient(
-        id=client, name=name or client, scopes=_scopes(scope or []), roles=_roles(role or []), rate=rate
+        id=client, name=name or client, scopes=_scopes(scope or []), roles=roles_of(role or []), rate=rate
     )
     order = AddClient(actor=actor_of(actor), reason="", now=datetime.now(UTC), new=new)
     _show(_manage(way, order, actor), as_json=as_json)
-
-
-def _roles(given: list[str]) -> frozenset[Role]:
-    from gateway.storage.scopes import Role
-
-    unknown = sorted(set(given) - set(Role))
-    if unknown:
-        raise typer.BadParameter(f"--role: got {', '.join(unknown)}; there are: {', '.join(Role)}")
-    return frozenset(Role(each) for each in given)
 
 
 def _scopes(given: list[str]) -> frozenset[Scope]:

@@ -6,7 +6,6 @@ Invariant: what is shown is what was stored.
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -17,6 +16,7 @@ from gateway.cli.keeping import archive, erase
 from gateway.cli.keeping import keys as content_keys
 from gateway.cli.options import Actor, AsJson, Config, Limit, Way, examples, group, spread
 from gateway.cli.proving import checkpoints, keys, verify, witness
+from gateway.cli.times import typed_instant
 
 if TYPE_CHECKING:
     from gateway.messagelog.search import LogEntry, LogPage
@@ -89,8 +89,8 @@ def list_(
         channel=channel,
         direction=_direction(direction),
         outcome=outcome,
-        since=_instant(since, "--since"),
-        before=_instant(until, "--until"),
+        since=typed_instant(since, "--since"),
+        before=typed_instant(until, "--until"),
     )
     page = run(_search(configured(config), wanted, before, limit))
     if as_json:
@@ -116,20 +116,6 @@ def _direction(given: str | None) -> Literal["in", "out"] | None:
             return given
         case _:
             raise typer.BadParameter(f"--direction: got {given}, expected in or out")
-
-
-def _instant(given: str | None, option: str) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(given)
-    except ValueError as fault:
-        raise typer.BadParameter(
-            f"{option}: got {given}, expected an instant like 2026-09-28T08:00:00+07:00"
-        ) from fault
-    if instant.tzinfo is None:
-        raise typer.BadParameter(f"{option}: {given} has no offset; write it like 2026-09-28T08:00:00+07:00")
-    return instant
 
 
 def _row(each: MessageView) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from inspect import Parameter
 from pathlib import Path
@@ -18,6 +18,7 @@ import typer
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
+    from gateway.storage.scopes import Role
 
 Config = Annotated[
     Path | None,
@@ -112,6 +113,16 @@ class Changing(NamedTuple):
             "reason": require_reason(self.reason),
             "now": datetime.now(UTC),
         }
+
+
+def roles_of(given: Sequence[str]) -> frozenset[Role]:
+    """Roles as ``--role`` names them; a usage error for one that there is not."""
+    from gateway.storage.scopes import Role
+
+    unknown = sorted(set(given) - set(Role))
+    if unknown:
+        raise typer.BadParameter(f"--role: got {', '.join(unknown)}; there are: {', '.join(Role)}")
+    return frozenset(Role(each) for each in given)
 
 
 def spread(function: Callable[..., None]) -> Callable[..., None]:

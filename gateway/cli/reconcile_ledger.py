@@ -5,13 +5,14 @@ Invariant: reading only, from what reconciliations found; exit code 1 as long as
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
 from gateway.cli.options import AsJson, Way, examples, spread
+from gateway.cli.times import typed_day, yesterday
 
 if TYPE_CHECKING:
     from gateway.domain.ledger import DayTotal, Ledger
@@ -54,8 +55,8 @@ def ledger(
     from gateway.cli.paying.words import dong
     from gateway.cli.screen import console, print_json, table
 
-    last = _day(end, "--to") or (datetime.now(UTC) + timedelta(hours=7)).date() - timedelta(days=1)
-    first = _day(start, "--from") or last - timedelta(days=USUAL_DAYS - 1)
+    last = typed_day(end, "--to") or yesterday()
+    first = typed_day(start, "--from") or last - timedelta(days=USUAL_DAYS - 1)
     if first > last:
         raise typer.BadParameter("--from is after --to")
     found = run(_found(way, first, last, destination))
@@ -66,15 +67,6 @@ def ledger(
         print(f"tổng: {dong(found.ours)} - {dong(found.theirs)} = {dong(found.difference)}")
     if found.open or found.unread or not found.sound:
         raise typer.Exit(NO)
-
-
-def _day(text: str | None, option: str) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as fault:
-        raise typer.BadParameter(f"{option}: got {text}, expected a day like 2026-09-28") from fault
 
 
 def _row(each: DayTotal) -> tuple[Any, ...]:

@@ -5,13 +5,14 @@ Invariant: nothing is settled without ``--apply``; a dry run writes nothing; exi
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from gateway.cli.options import Actor, AsJson, Changing, Way, examples, spread
+from gateway.cli.times import typed_day, yesterday
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Gateway
@@ -95,7 +96,7 @@ def payments(
     from gateway.cli.opening import run as complete
     from gateway.cli.report_screen import format_of
 
-    chosen = _day(day)
+    chosen = typed_day(day, "--date") or yesterday()
     try:
         shape = format_of(wish.format, wish.output, as_json=as_json)
     except ValueError as fault:
@@ -110,15 +111,6 @@ def payments(
     _put_out(statement, shape, wish.output)
     if statement.open or task.unread or not statement.sound:
         raise typer.Exit(NO)
-
-
-def _day(text: str | None) -> date:
-    if text is None:
-        return (datetime.now(UTC) + timedelta(hours=7)).date() - timedelta(days=1)
-    try:
-        return date.fromisoformat(text)
-    except ValueError as fault:
-        raise typer.BadParameter(f"--date: got {text}, expected a day like 2026-09-28") from fault
 
 
 class _Task:

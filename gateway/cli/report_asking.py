@@ -5,11 +5,12 @@ Invariant: what cannot be understood is a usage error that says what would be.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import typer
 
+from gateway.cli.times import typed_day, typed_instant
 from gateway.deadlines.instants import day_of
 from gateway.reports.dossiers import ListKind, Wish, place_after
 from gateway.reports.periods import PeriodError, Wanted, end_of, period_of
@@ -33,8 +34,8 @@ def asked_for(choice: Choice, settings: Settings, now: datetime) -> Asked:
     closing = settings.reports.closing_day if choice.closing is None else choice.closing
     wanted = Wanted(
         name=choice.period,
-        first=_day(choice.first, "--from"),
-        last=_day(choice.last, "--to"),
+        first=typed_day(choice.first, "--from"),
+        last=typed_day(choice.last, "--to"),
         cutoff=_cutoff(choice.as_of, now),
     )
     try:
@@ -45,31 +46,14 @@ def asked_for(choice: Choice, settings: Settings, now: datetime) -> Asked:
     return Asked(period=period, scope=scope, by=by, strict=choice.strict)
 
 
-def _day(text: str | None, option: str) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as fault:
-        raise typer.BadParameter(f"{option}: got {text}, expected a day like 2026-03-31") from fault
-
-
 def _cutoff(text: str | None, now: datetime) -> datetime | None:
     """The end of a day, or an instant; today's end is now."""
     if text is None:
         return None
     if len(text) == len("2026-03-31"):
-        day = _day(text, "--as-of")
+        day = typed_day(text, "--as-of")
         return now if day is None or day == day_of(now) else end_of(day)
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as fault:
-        raise typer.BadParameter(
-            f"--as-of: got {text}, expected a day or an instant like 2026-03-31T17:00:00+07:00"
-        ) from fault
-    if instant.tzinfo is None:
-        raise typer.BadParameter(f"--as-of: {text} has no offset; write it like 2026-03-31T17:00:00+07:00")
-    return instant
+    return typed_instant(text, "--as-of", expected="a day or an instant")
 
 
 def figure_wish(column: str, rule: str, after: str | None, limit: int | None) -> Wish:

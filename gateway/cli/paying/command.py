@@ -18,6 +18,7 @@ import typer
 from gateway.cli.options import Actor, AsJson, Config, DryRun, Limit, Reason, Way, examples, group, spread
 from gateway.cli.paying import deciding
 from gateway.cli.paying.asked import Asked
+from gateway.cli.times import in_vietnam
 
 if TYPE_CHECKING:
     from gateway.storage.payment_views import PaymentView
@@ -86,8 +87,8 @@ def list_(
         reference=reference,
         transaction=transaction,
         amount=amount,
-        created_from=_aware(since),
-        created_before=_aware(until),
+        created_from=in_vietnam(since),
+        created_before=in_vietnam(until),
     )
     found = ask(config, partial(payments, wanted=wanted, before=None, limit=limit))
     if as_json:
@@ -110,12 +111,6 @@ def _attempt(given: str | None) -> Any:
     if given is not None and given not in list(AttemptState):
         raise typer.BadParameter(f"--attempt: got {given}, expected {ATTEMPTS}")
     return None if given is None else AttemptState(given)
-
-
-def _aware(given: datetime | None) -> datetime | None:
-    from gateway.cli.screen import VIETNAM
-
-    return given if given is None or given.tzinfo is not None else given.replace(tzinfo=VIETNAM)
 
 
 @app.command("show", epilog=examples("lienthong payments show 250228600404447232"))
