@@ -14,6 +14,7 @@ from gateway.api.accounts import AccountList, AccountName, RoleList, SessionList
 from gateway.api.deliveries import Reason
 from gateway.console.asking import ask
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
+from gateway.console.reasons import Reasoned
 from gateway.domain.dossier import NO_NUL
 from gateway.domain.errors import NotFoundError
 from gateway.storage.account_orders import AccountDone
@@ -39,12 +40,6 @@ class RolesForm(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: Reason
     roles: RoleList = []
-
-
-class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something is changed."""
-
-    reason: Reason
 
 
 async def show_accounts(visit: Visit) -> Response:
@@ -139,7 +134,9 @@ async def revoke_session(visit: Visit) -> Response:
 
 
 async def _changed(visit: Visit, route: str) -> AccountDone:
-    return await ask(visit, route, AccountDone, path=visit.path, body={"reason": visit.form_as(Why).reason})
+    return await ask(
+        visit, route, AccountDone, path=visit.path, body={"reason": visit.form_as(Reasoned).reason}
+    )
 
 
 def _moved(visit: Visit, message: str, **values: int) -> Moved:
@@ -172,16 +169,16 @@ _MANAGE = Scope.CLIENTS_MANAGE
 ACTIONS: tuple[Action, ...] = (
     Action(path=_LIST, name="accounts", scope=_MANAGE, view=add_account, form=NewForm),
     Action(path=f"{_ONE}/roles", name="account", scope=_MANAGE, view=change_roles, form=RolesForm),
-    Action(path=f"{_ONE}/password", name="account", scope=_MANAGE, view=reset_password, form=Why),
-    Action(path=f"{_ONE}/unlock", name="account", scope=_MANAGE, view=unlock_account, form=Why),
-    Action(path=f"{_ONE}/disable", name="account", scope=_MANAGE, view=disable_account, form=Why),
-    Action(path=f"{_ONE}/enable", name="account", scope=_MANAGE, view=enable_account, form=Why),
-    Action(path=f"{_ONE}/revoke", name="account", scope=_MANAGE, view=revoke_sessions, form=Why),
+    Action(path=f"{_ONE}/password", name="account", scope=_MANAGE, view=reset_password, form=Reasoned),
+    Action(path=f"{_ONE}/unlock", name="account", scope=_MANAGE, view=unlock_account, form=Reasoned),
+    Action(path=f"{_ONE}/disable", name="account", scope=_MANAGE, view=disable_account, form=Reasoned),
+    Action(path=f"{_ONE}/enable", name="account", scope=_MANAGE, view=enable_account, form=Reasoned),
+    Action(path=f"{_ONE}/revoke", name="account", scope=_MANAGE, view=revoke_sessions, form=Reasoned),
     Action(
         path=f"{_ONE}/sessions/{{session}}/revoke",
         name="account",
         scope=_MANAGE,
         view=revoke_session,
-        form=Why,
+        form=Reasoned,
     ),
 )

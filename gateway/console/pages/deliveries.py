@@ -64,16 +64,12 @@ async def _values(visit: Visit) -> dict[str, object]:
 
 async def retry(visit: Visit) -> Response:
     """Send it again."""
-    body = {"reason": visit.form_as(Because).reason}
-    await ask(visit, "retry_delivery", DeliveryDone, path=visit.path, body=body)
-    return Moved(to=_here(visit), message="delivery.told_retry")
+    return await _act(visit, "retry_delivery", "delivery.told_retry")
 
 
 async def ask_partner(visit: Visit) -> Response:
     """Ask the partner again."""
-    body = {"reason": visit.form_as(Because).reason}
-    await ask(visit, "ask_partner", DeliveryDone, path=visit.path, body=body)
-    return Moved(to=_here(visit), message="delivery.told_ask")
+    return await _act(visit, "ask_partner", "delivery.told_ask")
 
 
 async def look_at_skip(visit: Visit) -> Response:
@@ -90,9 +86,12 @@ async def look_at_skip(visit: Visit) -> Response:
 
 async def skip(visit: Visit) -> Response:
     """Never send it."""
-    body = {"reason": visit.form_as(Because).reason}
-    await ask(visit, "skip_delivery", DeliveryDone, path=visit.path, body=body)
-    return Moved(to=_here(visit), message="delivery.told_skip")
+    return await _act(visit, "skip_delivery", "delivery.told_skip")
+
+
+async def _act(visit: Visit, route: str, message: str) -> Response:
+    await ask(visit, route, DeliveryDone, path=visit.path, body={"reason": visit.form_as(Because).reason})
+    return Moved(to=_here(visit), message=message)
 
 
 async def look_at_resolve(visit: Visit) -> Response:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import msgspec
 
 from gateway.api.alarms import BacklogTrends
-from gateway.api.deliveries import Reason
 from gateway.api.destination_desk import CertificateList, DestinationDesk
 from gateway.api.destinations import DestinationDetail, DestinationList
 from gateway.api.problem import invalid
@@ -16,6 +15,7 @@ from gateway.console.asking import ask
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
 from gateway.console.pages.overview import counts_of, points_of, state_of, title_of
 from gateway.console.plot import line
+from gateway.console.reasons import Confirmed, Reasoned
 from gateway.console.render import duration, number
 from gateway.console.words import said, say
 from gateway.delivery.catalogues import Refreshed
@@ -27,19 +27,6 @@ from gateway.storage.queries_pace import PauseEffect
 
 _ANSWER_DAYS = 7
 _HOURS = 24
-
-
-class Pausing(msgspec.Struct, frozen=True, kw_only=True):
-    """A pause. ``confirmed``: what it stops was seen."""
-
-    reason: Reason
-    confirmed: bool = False
-
-
-class Reasoned(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that needs nothing but its reason."""
-
-    reason: Reason
 
 
 class Refreshing(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +94,7 @@ def _trend(visit: Visit, trends: BacklogTrends) -> dict[str, object] | None:
 
 async def pause(visit: Visit) -> Response:
     """Show what a pause stops; the second time, pause."""
-    form, path = visit.form_as(Pausing), {"destination": visit.path["destination"]}
+    form, path = visit.form_as(Confirmed), {"destination": visit.path["destination"]}
     if not form.confirmed:
         effect = await ask(visit, "get_pause_effect", PauseEffect, path=path)
         detail = await ask(visit, "get_destination", DestinationDetail, path=path)
@@ -187,7 +174,7 @@ PAGES = (
 ACTIONS = tuple(
     Action(path=f"{_ONE}/{verb}", name=f"{verb}_destination", scope=scope, view=view, form=form)
     for verb, scope, view, form in (
-        ("pause", Scope.DESTINATIONS_OPERATE, pause, Pausing),
+        ("pause", Scope.DESTINATIONS_OPERATE, pause, Confirmed),
         ("resume", Scope.DESTINATIONS_OPERATE, resume, Reasoned),
         ("test", Scope.DESTINATIONS_OPERATE, test, Reasoned),
         ("refresh", Scope.DESTINATIONS_OPERATE, refresh, Refreshing),

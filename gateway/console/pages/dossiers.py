@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Meta
 
-from gateway.api.deliveries import Reason
 from gateway.api.dossiers import DossierPage, DossierView
 from gateway.api.drift import DriftPage
 from gateway.api.inputs import Word
@@ -21,6 +20,7 @@ from gateway.api.timeline import TimelinePage, goes_on_from
 from gateway.console.asking import BY_NAME, ask
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
 from gateway.console.pages.story import story
+from gateway.console.reasons import Reasoned
 from gateway.domain.dossier import NO_NUL
 from gateway.domain.errors import NotFoundError
 from gateway.domain.status import Status
@@ -57,12 +57,6 @@ class AskPartner(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asked."""
 
     destination: Word
-
-
-class People(msgspec.Struct, frozen=True, kw_only=True):
-    """Why persons are to be shown."""
-
-    reason: Reason
 
 
 async def list_dossiers(visit: Visit) -> Response:
@@ -103,7 +97,7 @@ async def show_dossier(visit: Visit) -> Response:
 
 async def show_people(visit: Visit) -> Response:
     """One dossier with its people, for a reason that is in the log now."""
-    code, reason = str(visit.path["code"]), visit.form_as(People).reason
+    code, reason = str(visit.path["code"]), visit.form_as(Reasoned).reason
     asked = {"personal": True, "reason": reason}
     view = await ask(visit, "get_dossier", DossierView, path={"code": code}, query=asked)
     return await _page(visit, view, None)
@@ -129,7 +123,7 @@ async def plan_erasure(visit: Visit) -> Response:
 
 async def erase(visit: Visit) -> Response:
     """Erase it, or put it before a second person."""
-    body = {"reason": visit.form_as(People).reason}
+    body = {"reason": visit.form_as(Reasoned).reason}
     done = await ask(visit, "erase_dossier", Erased, path=visit.path, body=body)
     return Moved(
         to=f"/console/dossiers/{quote(done.dossier, safe='')}",
@@ -230,7 +224,7 @@ PAGES: tuple[Page, ...] = (
     ),
 )
 ACTIONS: tuple[Action, ...] = (
-    Action(path="/console/dossiers/{code}", name="dossiers", scope=_READ, view=show_people, form=People),
+    Action(path="/console/dossiers/{code}", name="dossiers", scope=_READ, view=show_people, form=Reasoned),
     Action(
         path="/console/dossiers/{code}/ask",
         name="dossiers",
@@ -243,6 +237,6 @@ ACTIONS: tuple[Action, ...] = (
         name="dossiers",
         scope=Scope.DELIVERIES_OPERATE,
         view=erase,
-        form=People,
+        form=Reasoned,
     ),
 )

@@ -17,6 +17,7 @@ from gateway.api.paging import Cursor
 from gateway.console.asking import ask
 from gateway.console.cron import explain
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
+from gateway.console.reasons import Reasoned
 from gateway.domain.errors import RecordError
 from gateway.domain.violation import Violation
 from gateway.jobs.service import JobView
@@ -40,12 +41,6 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Value] = {}
     dry_run: bool = False
     from_start: bool = False
-
-
-class Stop(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a run is to end."""
-
-    reason: Reason
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +109,7 @@ async def show_run(visit: Visit) -> Response:
 
 async def stop_run(visit: Visit) -> Response:
     """Ask a run to end."""
-    reason = visit.form_as(Stop).reason
+    reason = visit.form_as(Reasoned).reason
     run = await ask(visit, "stop_run", RunView, path=visit.path, body={"reason": reason})
     return Moved(to=f"/console/runs/{run.id}", message="jobs.stopping", values={"job": run.job})
 
@@ -184,5 +179,5 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         path="/console/jobs/{job}/schedule", name="jobs", scope=_OPERATE, view=set_schedule, form=Schedule
     ),
-    Action(path="/console/runs/{run}", name="jobs", scope=_OPERATE, view=stop_run, form=Stop),
+    Action(path="/console/runs/{run}", name="jobs", scope=_OPERATE, view=stop_run, form=Reasoned),
 )

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.actions import ActionPage
-from gateway.api.deliveries import Reason
 from gateway.api.messages import MessagePage
 from gateway.api.payments import PaymentPage
 from gateway.api.reconciliation import ItemPage
@@ -16,6 +15,7 @@ from gateway.console.asking import answered, ask
 from gateway.console.links import chosen, day_of, link, morning
 from gateway.console.page import Action, Download, Page, Response, Shown, Visit
 from gateway.console.payment_story import Told, both_sides, story
+from gateway.console.reasons import Reasoned
 from gateway.domain.payment import ABANDONABLE, SETTLED, AttemptState, RequestState
 from gateway.domain.reconciliation import Item
 from gateway.payments.views import PaymentView
@@ -176,16 +176,10 @@ async def _actions(visit: Visit, found: PaymentView) -> ActionPage | None:
     return await ask(visit, "list_actions", ActionPage, query=query)
 
 
-class ReadForm(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a receipt is read."""
-
-    reason: Reason
-
-
 async def receipt(visit: Visit) -> Response:
     """The receipt's file, for a reason."""
     number = int(visit.path["payment"])
-    why = {"reason": visit.form_as(ReadForm).reason}
+    why = {"reason": visit.form_as(Reasoned).reason}
     answer = await answered(visit, "get_receipt", path={"payment": number}, query=why)
     return Download(
         content=answer.content or b"", media_type=answer.media_type, filename=f"bien-lai-{number}.pdf"
@@ -218,6 +212,6 @@ ACTIONS = (
         name="payment",
         scope=Scope.PAYMENTS_READ,
         view=receipt,
-        form=ReadForm,
+        form=Reasoned,
     ),
 )
