@@ -399,6 +399,7 @@ BOARD: dict[str, Act] = {
     "delete_webhook": delete_webhook,
     "enable_webhook": after(Scene.webhook, "enable"),
     "rotate_webhook": after(Scene.webhook, "rotate"),
+    "test_webhook": after(Scene.webhook, "test"),
     "create_client": post("/v1/clients", {"id": "one-door", "scopes": ["dossiers:read"]}),
     "rotate_client": after(Scene.client, "rotate"),
     "disable_client": after(Scene.client, "disable"),
@@ -434,7 +435,6 @@ NO_HISTORY = {
     "refresh_catalogue": "fetches what a schedule fetches anyway; the question is in the message log",
     "preview_payment": "writes nothing",
     "ask_payment": "asks what the sweep asks anyway; the question is in the message log",
-    "test_webhook": "sends one event that is in no feed, and changes nothing",
     "verify_evidence": "judges a file that is sent along, and keeps nothing",
     "add_cosignature": "a witness signs with its own key; nobody's word is needed",
 }

@@ -140,4 +140,4 @@ async def rotate_webhook(api: Api, call: Call) -> Answer:
 
 async def test_webhook(api: Api, call: Call) -> Answer:
     """Send one test event to an endpoint and tell what it answered."""
-    return Answer(value=await api.gateway.webhooks.test(str(call.path["webhook"])))
+    return Answer(value=await api.gateway.webhooks.test(str(call.path["webhook"]), actor=call.actor))

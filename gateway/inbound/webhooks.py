@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -166,8 +167,11 @@ class Webhooks:
             raise _unknown(endpoint)
         return _endpoint(await self._find(endpoint), newest)
 
-    async def test(self, endpoint: str) -> Tested:
-        """Send one event of kind ``webhook.test``, which is in no feed. NotFoundError: there is no such endpoint."""
+    async def test(self, endpoint: str, *, actor: str) -> Tested:
+        """Send one event of kind ``webhook.test``, which is in no feed; the history has who did and what was answered.
+
+        NotFoundError: there is no such endpoint.
+        """
         row = await self._find(endpoint)
         now, database = self._hub.clock(), self._hub.database
         event = FeedEvent(
@@ -185,8 +189,10 @@ class Webhooks:
         await database.write(lambda tx: insert_messages(tx, [request]))
         result = await self._courier.send(parcel)
         response = answered_entry(parcel, (answered, asked), self._hub.clock(), result)
-        await database.write(lambda tx: insert_messages(tx, [response]))
         verdict = judge(result)
+        detail = {"delivered": verdict.delivered, "answer": str(verdict.status or "no_answer")}
+        action = self._action(actor, "webhook.test", endpoint, "", detail)
+        await database.write(lambda tx: rows.note_test(tx, response, action))
         return Tested(delivered=verdict.delivered, status=verdict.status, reason=verdict.reason)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -256,10 +262,11 @@ class Webhooks:
             raise _unknown(endpoint)
         return row
 
-    def _action(self, actor: str, action: str, target: str, reason: str) -> Action:
-        return Action(
-            actor=actor, verb=action, target=target, reason=reason, now=self._hub.clock(), detail={}
-        )
+    def _action(
+        self, actor: str, action: str, target: str, reason: str, detail: dict[str, Any] | None = None
+    ) -> Action:
+        now = self._hub.clock()
+        return Action(actor=actor, verb=action, target=target, reason=reason, now=now, detail=detail or {})
 
 
 def _show(survey: Survey) -> None:

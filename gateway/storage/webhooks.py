@@ -174,6 +174,12 @@ def rotate_webhook(transaction: Transaction, action: Action, rotation: Rotation)
     return there
 
 
+def note_test(transaction: Transaction, answer: MessageRow, action: Action) -> None:
+    """Keep what an endpoint made of a test event, and who sent it."""
+    insert_messages(transaction, [answer])
+    write_action(transaction, action)
+
+
 def reseal_webhooks(transaction: Transaction, resealed: Sequence[Resealed]) -> None:
     """Keep secrets in another form; one that was rotated meanwhile is left alone."""
     transaction.many(_RESEAL, [msgspec.structs.asdict(item) for item in resealed])

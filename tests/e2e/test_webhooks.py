@@ -469,7 +469,7 @@ async def test_unknown_endpoint_is_not_found(world):
     for act in (
         world.webhooks.delete("wh_x", actor="o"),
         world.webhooks.enable("wh_x", actor="o"),
-        world.webhooks.test("wh_x"),
+        world.webhooks.test("wh_x", actor="an"),
     ):
         with pytest.raises(NotFoundError):
             await act
@@ -482,9 +482,9 @@ async def test_unreadable_certificates_stop_the_start(database, clock, tmp_path)
 
 async def test_test_event_says_whether_the_endpoint_works(world, receiver):
     created = await world.create(receiver)
-    works = await world.webhooks.test(created.endpoint.id)
+    works = await world.webhooks.test(created.endpoint.id, actor="an")
     receiver.answers = [401]
-    refused = await world.webhooks.test(created.endpoint.id)
+    refused = await world.webhooks.test(created.endpoint.id, actor="an")
     await receiver.stop()
 
     assert (works.delivered, works.status) == (True, 204)
@@ -494,12 +494,25 @@ async def test_test_event_says_whether_the_endpoint_works(world, receiver):
     assert await world.feed.read() == []
 
 
+async def test_history_says_who_sent_a_test_event_and_what_was_answered(world, receiver):
+    created = await world.create(receiver)
+    receiver.answers = [204, 503]
+    await world.webhooks.test(created.endpoint.id, actor="console/an")
+    await world.webhooks.test(created.endpoint.id, actor="console/an")
+
+    kept = "SELECT actor, target, detail FROM operator_action WHERE action = 'webhook.test' ORDER BY id"
+    assert [(actor, target, json.loads(detail)) for actor, target, detail in world.rows(kept)] == [
+        ("console/an", created.endpoint.id, {"delivered": True, "answer": "204"}),
+        ("console/an", created.endpoint.id, {"delivered": False, "answer": "503"}),
+    ]
+
+
 async def test_name_that_leads_to_a_private_address_is_not_connected_to(database, receiver, clock):
     """The text is harmless, the resolver's answer is not: judged again at the connection."""
     world = World(database, clock, allow=["10.0.0.0/8"], allow_http=["localhost"])
     created = await world.webhooks.create(f"http://localhost:{receiver.port}/", actor="operator")
 
-    refused = await world.webhooks.test(created.endpoint.id)
+    refused = await world.webhooks.test(created.endpoint.id, actor="an")
 
     assert not refused.delivered
     assert "webhooks.allow" in refused.reason
@@ -511,7 +524,7 @@ async def test_redirect_is_not_followed(world, receiver):
     created = await world.create(receiver)
     receiver.answers = [b"HTTP/1.1 307 X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"]
 
-    tested = await world.webhooks.test(created.endpoint.id)
+    tested = await world.webhooks.test(created.endpoint.id, actor="an")
 
     assert (tested.delivered, tested.status, len(receiver.received)) == (False, 307, 1)
 

@@ -29,7 +29,7 @@ VERBS = (
     *("approval.request", "approval.approve", "approval.decline"),
     *("erase", "rotate", "rotate_master", "database.restore"),
     *("client.create", "client.rotate", "client.disable"),
-    *("webhook.create", "webhook.rotate", "webhook.enable", "webhook.delete"),
+    *("webhook.create", "webhook.rotate", "webhook.enable", "webhook.test", "webhook.delete"),
     *("account.sign_in", "account.sign_out", "account.refuse", "account.lock", "account.unlock"),
     *("account.create", "account.roles", "account.password", "account.disable", "account.enable"),
     *("account.revoke",),
@@ -106,7 +106,11 @@ def target_link(action: ActionView) -> str:
             return f"/console/jobs/{name}"
         case "account":
             return f"/console/accounts/{name}" if name != "-" else ""
-        case _ if ":" in action.target or "/" in action.target or action.target.startswith("wh_"):
+        case "client":
+            return "/console/clients"
+        case _ if action.target.startswith("wh_"):
+            return "/console/webhooks"
+        case _ if ":" in action.target or "/" in action.target:
             return ""
         case _:
             return f"/console/destinations/{action.target}"
