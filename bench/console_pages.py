@@ -26,8 +26,6 @@ NUMBERS: dict[str, str] = {
     "checked": "SELECT id FROM job_run WHERE job = 'payment-reconciliation' ORDER BY id DESC LIMIT 1",
     "orphan": "SELECT id FROM payment_orphan ORDER BY id DESC LIMIT 1",
     "payment": "SELECT id FROM payment_request ORDER BY id DESC LIMIT 1",
-    "receipt": "SELECT a.request_id FROM receipt r JOIN payment_attempt a ON a.id = r.attempt_id WHERE r.state = 'kept' "
-    "ORDER BY a.id DESC LIMIT 1",
     "approval": "SELECT id FROM approval ORDER BY id DESC LIMIT 1",
     "run": "SELECT id FROM job_run WHERE job = 'drift' ORDER BY id DESC LIMIT 1",
     "drift": "SELECT id FROM drift WHERE state = 'open' ORDER BY id DESC LIMIT 1",
@@ -100,7 +98,6 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/console/payments/orphans": ("", "?state=matched"),
     "/console/payments/orphans/{orphan}": ("/console/payments/orphans/{orphan}",),
     "/console/payments/{payment}": ("/console/payments/{payment}",),
-    "/console/payments/{payment}/receipt": ("/console/payments/{receipt}/receipt",),
     "/console/approvals": ("", "?state=carried_out"),
     "/console/approvals/{approval}": ("/console/approvals/{approval}",),
     "/console/actions": (
@@ -114,6 +111,8 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/console/runs/{run}": ("/console/runs/{run}",),
     "/console/accounts": ("",),
     "/console/accounts/{account}": ("/console/accounts/can.bo.001",),
+    "/console/clients": ("",),
+    "/console/webhooks": ("",),
     "/console/me": ("",),
     "/console/reports": ("",),
     "/console/reports/06a": ("", "?period=this-year", "?by=procedure"),

@@ -29,6 +29,7 @@ from gateway.cli import (
     running,
     sandbox,
     status,
+    webhooks,
 )
 from gateway.cli.deadline import command as deadline
 from gateway.cli.demo import command as demo
@@ -98,6 +99,7 @@ for _name, _group in (
     ("evidence", evidence.app),
     ("adapters", adapters.app),
     ("clients", clients.app),
+    ("webhooks", webhooks.app),
     ("accounts", accounts.app),
     ("approvals", approvals.app),
 ):

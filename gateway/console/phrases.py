@@ -80,6 +80,8 @@ PHRASES = _table(
         "no_delivery": r"there is no delivery (?P<number>\d+)",
         "unknown_dossier": r"there is no dossier (?P<code>\S+)",
         "no_account": r"there is no account '?(?P<name>[^' ]+)'?",
+        "no_client": r"there is no client '?(?P<name>[^' ]+)'?",
+        "no_webhook": r"there is no webhook '?(?P<name>[^' ]+)'?",
         "no_approval": r"there is no approval (?P<number>\d+)",
         "no_run": r"there is no (?:retry )?run (?P<number>\d+)",
         "no_payment": r"there is no payment (?P<number>\d+)",

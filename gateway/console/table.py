@@ -12,6 +12,7 @@ from gateway.console.pages import (
     actions,
     approvals,
     at_risk,
+    clients,
     deliveries,
     delivery_edit,
     destinations,
@@ -31,6 +32,7 @@ from gateway.console.pages import (
     reconciliation,
     reconciliation_runs,
     reports,
+    webhooks,
 )
 
 GROUPS = ("work", "partners", "numbers", "evidence", "people")
@@ -54,6 +56,8 @@ PAGES: tuple[Page, ...] = (
     *actions.PAGES,
     *jobs.PAGES,
     *accounts.PAGES,
+    *clients.PAGES,
+    *webhooks.PAGES,
     *me.PAGES,
     *reports.PAGES,
     *drift.PAGES,
@@ -77,6 +81,8 @@ ACTIONS: tuple[Action, ...] = (
     *approvals.ACTIONS,
     *jobs.ACTIONS,
     *accounts.ACTIONS,
+    *clients.ACTIONS,
+    *webhooks.ACTIONS,
     *me.ACTIONS,
     *drift.ACTIONS,
 )

@@ -21,6 +21,9 @@ from gateway.wire.addresses import Address, Place, literal, place_of, plain_form
 Network: TypeAlias = IPv4Network | IPv6Network
 
 LONGEST_URL = 2000
+_LONGEST_PART = (
+    20  # a longer part of a path may be a key: some systems give each sender an address of its own
+)
 
 
 class AddressGuard:
@@ -85,6 +88,17 @@ class AddressGuard:
         if any(fnmatchcase(host.lower(), pattern) for pattern in self._patterns):
             return True
         return any(address in network for network in self._networks if network.version == address.version)
+
+
+def masked(url: str) -> str:
+    """``url`` for people: its host in full; its query, and parts of its path that may be keys, as dots."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "…"
+    path = "/".join("…" if len(part) > _LONGEST_PART else part for part in parts.path.split("/"))
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{path}{'?…' if parts.query else ''}"
 
 
 def _sorted_out(allow: Sequence[str]) -> tuple[list[Network], list[str]]:

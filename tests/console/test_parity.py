@@ -65,6 +65,9 @@ BY_ACTION: dict[str, tuple[str, str]] = {
     "/accounts/{account}/enable": ("enable_account", "accounts enable"),
     "/accounts/{account}/revoke": ("revoke_account_sessions", "accounts revoke"),
     "/accounts/{account}/sessions/{session}/revoke": ("revoke_account_session", "accounts revoke"),
+    "/clients/{client}/disable": ("disable_client", "clients disable"),
+    "/webhooks/{webhook}/test": ("test_webhook", "webhooks test"),
+    "/webhooks/{webhook}/enable": ("enable_webhook", "webhooks enable"),
     # a person's own sessions: nobody's leave is asked, and no API client has any
     "/me/revoke": ("revoke_account_sessions", "accounts revoke"),
     "/drift": ("apply_repairs", "reconcile apply"),
@@ -110,12 +113,9 @@ API_ALONE: dict[str, str] = {
     "verify_evidence": _DOMAIN,
     "create_webhook": _HOOKS,
     "delete_webhook": _HOOKS,
-    "enable_webhook": _HOOKS,
     "rotate_webhook": _HOOKS,
-    "test_webhook": _HOOKS,
     "create_client": _KEYS,
     "rotate_client": _KEYS,
-    "disable_client": _KEYS,
     "issue_token": "is how a client of OAuth 2 signs in; people sign in at the console's own door",
 }
 
@@ -145,7 +145,6 @@ COMMANDS_ALONE: dict[str, str] = {
     "log restore": _LOG_KEYS,
     "clients add": _KEYS,
     "clients rotate": _KEYS,
-    "clients disable": _KEYS,
     "approvals reject": "another name of `approvals decline`",
 }
 READING = {
@@ -193,6 +192,7 @@ READING = {
         "adapters show",
         "adapters check",
         "clients list",
+        "webhooks list",
         "accounts list",
         "accounts sessions",
     ),

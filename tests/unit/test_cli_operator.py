@@ -51,6 +51,8 @@ ORDERS = {
     "clients add": ("one-door", "--role", "submitter"),
     "clients rotate": ("one-door", *WHY),
     "clients disable": ("one-door", *WHY),
+    "webhooks test": ("wh_5c1f",),
+    "webhooks enable": ("wh_5c1f", *WHY),
     "accounts add": ("tran.thi.mau", "--role", "auditor", "--generate"),
     "accounts roles": ("tran.thi.mau", "--role", "auditor", *WHY),
     "accounts password": ("tran.thi.mau", "--generate", *WHY),

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.domain.errors import RecordError
-from gateway.inbound.addresses import AddressGuard
+from gateway.inbound.addresses import AddressGuard, masked
 from gateway.settings import WebhookSettings
 
 OPEN = AddressGuard(["*"], [])
@@ -136,3 +136,20 @@ def test_nothing_but_public_addresses_is_called_unless_the_settings_say_so():
     assert guard.refuse_address("motcua.h99.example", "203.113.1.1") is None
     for private in ("10.1.2.3", "127.0.0.1", "::1", "fd12::1", "192.168.0.9"):
         assert "webhooks.allow" in guard.refuse_address("motcua.h99.example", private)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://motcua.h99.example/hooks/lienthong", "https://motcua.h99.example/hooks/lienthong"),
+        ("https://motcua.h99.example:8443/h?token=mat-khau", "https://motcua.h99.example:8443/h?…"),
+        (
+            "https://chat.h99.example/services/0123456789abcdef01234/x",
+            "https://chat.h99.example/services/…/x",
+        ),
+        ("https://u:mat-khau@motcua.h99.example/", "https://motcua.h99.example/"),
+        ("https://[::1/", "…"),
+    ],
+)
+def test_address_is_shown_without_what_may_be_a_key(url, shown):
+    assert masked(url) == shown
