@@ -15,11 +15,11 @@ from adapters.construction.adapter import build
 from adapters.construction.settings import Settings
 from adapters.construction.stand_in import simulate
 from gateway.domain.declarations.construction import Attachment, PaperKind
-from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Document, Dossier, FileReference, Step, Supplement
 from gateway.domain.errors import CannotEncode
-from gateway.port import Context, SimulatedRequest, WireRequest, WireResponse
+from gateway.port import WireRequest, WireResponse
 from gateway.port.progress import FeedPage, Progress, ProgressReport
+from tests.stand_in_lane import StandInLane
 
 HOME = Path("adapters/construction/spec")
 SETTINGS = Settings(url="https://lgsp.h99.example/moc/capphepxaydung/1.0", unit="H99.99.99")
@@ -34,62 +34,26 @@ START = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
 NEW_PAPER = b"%PDF-1.4\n% Ban cam ket da ky (mau)\n%%EOF\n"
 
 
-class Lane:
+class Lane(StandInLane):
     """One dossier on its way; ``day`` is the length of a working day at the stand-in."""
 
     def __init__(self, sample: str = "01", settings: Settings = SETTINGS, **changes: Any) -> None:
-        self.adapter, self.ministry = build(settings), simulate(settings)
-        self.dossier = replace(SAMPLES[sample], **changes)
-        self.now, self.memory = START, dict[str, str]()
+        super().__init__(build(settings), simulate(settings), replace(SAMPLES[sample], **changes), START)
         self.files = {**FILES, hashlib.sha256(NEW_PAPER).hexdigest(): NEW_PAPER}
         self.calls: list[str] = []
-
-    @property
-    def context(self) -> Context:
-        return Context(now=self.now, memory=self.memory, files=self.files)
 
     def later(self, days: float) -> None:
         """Let working days pass at the stand-in, where one takes ten seconds."""
         self.now += timedelta(seconds=10 * days)
 
-    def deliveries(self, operation: str = "submit") -> list[Delivery]:
-        return [
-            Delivery(
-                id=number,
-                lane=1,
-                destination="construction",
-                dossier=self.dossier.code,
-                operation=each.operation,
-                key=each.key,
-                position=number,
-                payload=each.payload,
-            )
-            for number, each in enumerate(self.adapter.plan(self.dossier))
-            if each.operation == operation
-        ]
-
     def call(self, request: WireRequest, fault: str = "") -> WireResponse:
-        received = SimulatedRequest(
-            method=request.method,
-            path="/" + request.url.split("/", 3)[3],
-            query="",
-            headers=request.headers,
-            body=request.body,
-            now=self.now,
-        )
         self.calls.append(operation_of(request))
-        answer = self.ministry.twist(fault, received) if fault else self.ministry.handle(received)
-        assert answer is not None
-        return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
+        return super().call(request, fault)
 
     def send(self, operation: str = "submit", fault: str = "") -> Any:
-        """Send the delivery that this version calls for; one outcome, and the lane learns from it."""
+        """Send the delivery that this version calls for."""
         (delivery,) = self.deliveries(operation)
-        context = self.context
-        response = self.call(self.adapter.encode([delivery], context), fault)
-        (outcome,) = self.adapter.interpret([delivery], response, context)
-        self.memory.update(getattr(outcome, "learned", {}))
-        return outcome
+        return self.deliver(delivery, fault)
 
     def settle(self, operation: str = "submit") -> Any:
         """Ask what became of it."""
@@ -98,11 +62,9 @@ class Lane:
         (outcome,) = self.adapter.interpret_query([delivery], response, self.context)
         return outcome
 
-    def ask(self, fault: str = "") -> Any:
-        """One question about progress."""
-        context = self.context
-        response = self.call(self.adapter.encode_progress(self.dossier.code, context), fault)
-        told = self.adapter.interpret_progress(self.dossier.code, response, context)
+    def ask(self, fault: str = "", **later: float) -> Any:
+        """One question about progress, from which the lane learns."""
+        told = super().ask(fault, **later)
         if isinstance(told, Progress):
             self.memory = {k: v for k, v in {**self.memory, **told.learned}.items() if v}
         return told

@@ -424,7 +424,7 @@ def test_refusal_at_reception_and_a_stop_end_the_questions() -> None:
     for outcome, status in (("reception", Status.REFUSED), ("stop", Status.STOPPED)):
         lane = Lane()
         body = msgspec.json.encode({"code": lane.dossier.code, "outcome": outcome})
-        lane.ministry.administer("script", body)
+        lane.partner.administer("script", body)
         lane.send()
         lane.later(7)
         (report,), done = lane.follow()
@@ -484,7 +484,7 @@ def test_forgotten_cursor_is_read_from_the_beginning() -> None:
     lane = Lane()
     lane.send()
     page = lane.feed()
-    lane.ministry.administer("expire_cursors", b"")
+    lane.partner.administer("expire_cursors", b"")
     again = lane.feed(page.cursor)
     assert (again.cursor, again.more, again.changes) == ("", True, ())
     assert lane.feed("").changes

@@ -17,17 +17,17 @@ from msgspec.structs import replace
 from adapters.judicial_records import Settings, build, simulate
 from adapters.judicial_records.settings import Centre, Polling, Successor, Vneid
 from gateway.domain.declarations import JudicialRecordDeclaration
-from gateway.domain.delivery import Delivery
 from gateway.domain.dossier import Document, Dossier, Fee, FeeKind, FileReference, Result, Step, Supplement
 from gateway.domain.errors import FILE, CannotEncode, ConfigurationError
 from gateway.domain.outcome import Accepted, InDoubt
 from gateway.domain.status import Status
-from gateway.port import CannotRead, Context, Secret, SimulatedRequest, WireRequest, WireResponse
+from gateway.port import CannotRead, Secret
 from gateway.port.progress import Follows, Progress, follower
 from gateway.progress.merging import Addition, Kept, merged, reference_of
 from gateway.settings import decode
 from mappings.judicial_records import TABLES, code_tables
 from mappings.judicial_records.fees import fee
+from tests.stand_in_lane import StandInLane
 
 NOW = datetime(2026, 10, 3, 2, 5, tzinfo=UTC)
 SETTINGS = Settings(
@@ -49,62 +49,14 @@ def declared(dossier: Dossier) -> JudicialRecordDeclaration:
     return dossier.declaration
 
 
-class Lane:
-    """A dossier at the stand-in, with its memory and a clock."""
+class Lane(StandInLane):
+    """A dossier at the stand-in, of a person with this paper."""
 
     def __init__(self, paper: str = "000000000001", settings: Settings = SETTINGS) -> None:
-        self.adapter, self.partner = build(settings), simulate(settings)
         declaration = declared(SAMPLES[0])
         person = replace(declaration.person, paper=replace(declaration.person.paper, number=paper))
-        self.dossier = replace(SAMPLES[0], declaration=replace(declaration, person=person))
-        self.now, self.memory, self.files = NOW, dict[str, str](), dict[str, bytes]()
-
-    @property
-    def context(self) -> Context:
-        return Context(now=self.now, memory=self.memory, files=self.files)
-
-    def deliveries(self, operation: str) -> list[Delivery]:
-        return [
-            Delivery(
-                id=number,
-                lane=1,
-                destination="judicial_records",
-                dossier=self.dossier.code,
-                operation=each.operation,
-                key=each.key,
-                position=number,
-                payload=each.payload,
-            )
-            for number, each in enumerate(self.adapter.plan(self.dossier))
-            if each.operation == operation
-        ]
-
-    def call(self, request: WireRequest, fault: str = "") -> WireResponse:
-        received = SimulatedRequest(
-            method="POST",
-            path="/" + request.url.split("/", 3)[3],
-            query="",
-            headers=request.headers,
-            body=request.body,
-            now=self.now,
-        )
-        answer = self.partner.twist(fault, received) if fault else self.partner.handle(received)
-        assert answer is not None
-        return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
-
-    def send(self, delivery: Delivery) -> Any:
-        response = self.call(self.adapter.encode([delivery], self.context))
-        (outcome,) = self.adapter.interpret([delivery], response, self.context)
-        self.memory.update(outcome.learned)
-        return outcome
-
-    def submit(self) -> Any:
-        return self.send(self.deliveries("submit")[0])
-
-    def ask(self, fault: str = "", **later: float) -> Any:
-        self.now += timedelta(**later)
-        response = self.call(self.adapter.encode_progress(self.dossier.code, self.context), fault)
-        return self.adapter.interpret_progress(self.dossier.code, response, self.context)
+        dossier = replace(SAMPLES[0], declaration=replace(declaration, person=person))
+        super().__init__(build(settings), simulate(settings), dossier, NOW)
 
 
 def sent(lane: Lane, operation: str = "submit") -> dict[str, Any]:
@@ -339,7 +291,7 @@ def test_a_certificate_goes_from_the_centre_through_the_dossier_to_vneid() -> No
     assert body["ketQuaXuLy"]["soPhieuLLTP"] == result.code
     assert body["ketQuaXuLy"]["nguoiKy"] == "PHẠM VĂN KÝ"
     assert body["ketQuaXuLy"]["ngayCapPhieu"] == "03/10/2026"
-    assert isinstance(lane.send(told), Accepted)
+    assert isinstance(lane.deliver(told), Accepted)
 
 
 def test_a_supplement_in_the_dossier_brings_the_centre_nothing_until_it_is_answered() -> None:
@@ -360,7 +312,7 @@ def test_a_revocation_goes_through_the_dossier_to_vneid() -> None:
     take(lane, lane.ask(hours=2))
     lane.partner.administer("revoke", json.dumps({"code": lane.dossier.code}).encode())
     take(lane, lane.ask(hours=1))
-    assert [isinstance(lane.send(each), Accepted) for each in lane.deliveries("tell")] == [True] * 4
+    assert [isinstance(lane.deliver(each), Accepted) for each in lane.deliveries("tell")] == [True] * 4
     kept = lane.partner.record()["told"][lane.dossier.code]
     assert [each["type"] for each in kept] == ["ketqua", "ketqua", "ketqua", "thuhoi"]
 
@@ -390,7 +342,7 @@ def test_vneid_is_told_every_state_and_the_certificate() -> None:
     lane = Lane()
     finished(lane)
     told = lane.deliveries("tell")
-    assert all(isinstance(lane.send(each), Accepted) for each in told)
+    assert all(isinstance(lane.deliver(each), Accepted) for each in told)
     kept = lane.partner.record()["told"][lane.dossier.code]
     assert [each["state"] for each in kept] == ["2", "4", "9"]
     assert set(kept[-1]["files"]) == {"phieuLLTP"}
@@ -404,8 +356,10 @@ def test_vneid_is_told_of_a_revocation_with_the_decision() -> None:
     body = json.loads(lane.adapter.encode([delivery], lane.context).body)
     assert body["type"] == "thuhoi"
     assert base64.b64decode(body["ketQuaXuLy"]["quyetDinhThuHoi"]) == PDF
-    assert isinstance(lane.send(delivery), Accepted)
-    assert isinstance(lane.send(delivery), Accepted)  # a second time: it is there already, which is as good
+    assert isinstance(lane.deliver(delivery), Accepted)
+    assert isinstance(
+        lane.deliver(delivery), Accepted
+    )  # a second time: it is there already, which is as good
 
 
 def test_a_result_without_its_file_is_not_announced() -> None:

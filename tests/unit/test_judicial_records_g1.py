@@ -20,10 +20,11 @@ from gateway.domain.dossier import Dossier, Fee, FeeKind
 from gateway.domain.errors import CannotEncode, ConfigurationError
 from gateway.domain.outcome import Accepted, Deferred, InDoubt
 from gateway.domain.status import Status
-from gateway.port import CannotRead, Context, Read, SimulatedRequest, WireRequest, WireResponse
+from gateway.port import CannotRead, Read
 from gateway.port.progress import FeedPage, Progress, feeder, follower
 from gateway.settings import decode
 from mappings.judicial_records_g1 import TABLES, code_tables
+from tests.stand_in_lane import StandInLane
 
 NOW = datetime(2026, 10, 3, 2, 5, tzinfo=UTC)
 SETTINGS = Settings(base_url="https://lgsp.h99.example/apiLyLichTuPhap", unit_id="41", region_id=9999)
@@ -43,60 +44,21 @@ def with_person(dossier: Dossier, **changed: Any) -> Dossier:
     return replace(dossier, declaration=replace(whole, person=replace(whole.person, **changed)))
 
 
-class Lane:
-    """A dossier at the stand-in, with its memory and a clock."""
+class Lane(StandInLane):
+    """A dossier at the stand-in, under its receipt number."""
 
     def __init__(self, settings: Settings = SETTINGS, dossier: Dossier = ALONE) -> None:
-        self.adapter, self.partner, self.dossier = build(settings), simulate(settings), dossier
-        self.now = NOW
+        super().__init__(build(settings), simulate(settings), dossier, NOW)
         self.memory = {"partner_code": self.adapter.partner_codes(dossier)[0]}
 
-    @property
-    def context(self) -> Context:
-        return Context(now=self.now, memory=dict(self.memory))
-
     def delivery(self) -> Delivery:
-        (planned,) = self.adapter.plan(self.dossier)
-        return Delivery(
-            id=1,
-            lane=1,
-            destination="judicial_records_g1",
-            dossier=self.dossier.code,
-            operation=planned.operation,
-            key=planned.key,
-            position=1,
-            payload=planned.payload,
-        )
-
-    def call(self, request: WireRequest, fault: str = "") -> WireResponse:
-        received = SimulatedRequest(
-            method="POST",
-            path="/" + request.url.split("/", 3)[3],
-            query="",
-            headers=request.headers,
-            body=request.body,
-            now=self.now,
-        )
-        answer = self.partner.twist(fault, received) if fault else self.partner.handle(received)
-        assert answer is not None
-        return WireResponse(status=answer.status, headers=answer.headers, body=answer.body)
-
-    def submit(self, fault: str = "") -> Any:
-        context, delivery = self.context, self.delivery()
-        response = self.call(self.adapter.encode([delivery], context), fault)
-        (outcome,) = self.adapter.interpret([delivery], response, context)
-        self.memory.update(outcome.learned)
-        return outcome
+        (found,) = self.deliveries()
+        return found
 
     def look(self) -> Any:
         delivery = self.delivery()
         response = self.call(self.adapter.encode_query([delivery], self.context))
         return self.adapter.interpret_query([delivery], response, self.context)[0]
-
-    def ask(self, fault: str = "", **later: float) -> Any:
-        self.now += timedelta(**later)
-        response = self.call(self.adapter.encode_progress(self.dossier.code, self.context), fault)
-        return self.adapter.interpret_progress(self.dossier.code, response, self.context)
 
     def sent(self) -> dict[str, Any]:
         return dict(json.loads(self.adapter.encode([self.delivery()], self.context).body))
