@@ -473,11 +473,13 @@ class BadDay(RuleBasedStateMachine):
         self.both_ledgers_agree()
 
     def _whoever_is_told_asks(self) -> None:
-        """After three days the schedule is over (payment_platform §11.6: then manual), and a person has been told."""
+        """After three days the schedule is over (payment_platform §11.6: then manual), and a person has been told, who
+        asks, and again later: that the platform does not know it counts only when it says so twice, far apart."""
         for _, told in self.office.events("payment.unresolved"):
             row = self.office.attempt(told["reference"])
             is_over = self.office.now >= from_micros(row["created_at"]) + payment.PATIENCE
             if is_over and row["next_question_at"] is None and row["state"] in OPEN:
+                self.office.move(hours=1)
                 self._run(self.office.inquire(told["reference"]))
 
     def both_ledgers_agree(self) -> None:
@@ -565,6 +567,17 @@ def test_what_was_not_asked_about_for_three_days_is_told_and_settled_when_somebo
     assert {money.state for money in day._books().values()} == {AttemptState.PENDING}
     day.settle_up()
     assert {money.state for money in day._books().values()} == {AttemptState.PAID}
+
+
+def test_what_may_never_have_left_is_closed_by_whoever_is_told_and_asks_twice(day):
+    """The platform is asked about it for the first time when the schedule is over."""
+    day.ask(CODES[0])
+    day.next_fate("INIT", Fate.LOST_BEFORE)
+    day.work()
+    day.office.move(hours=73)
+    day.settle_up()
+    assert [kind for kind, _ in day.office.events("payment.unresolved")] == ["payment.unresolved"]
+    assert {money.state for money in day._books().values()} == {AttemptState.FAILED}
 
 
 @pytest.mark.payments_long
