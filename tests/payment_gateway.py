@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -38,6 +38,7 @@ from gateway.settings import (
 from gateway.storage import upkeep
 from gateway.storage.lanes import Claim, claim_lanes
 from mappings.payment_platform import checksum
+from tests.clocks import Clock
 from tests.unit import portal
 
 NAME = "payment_platform"
@@ -49,19 +50,6 @@ FEES = (
 )
 AMOUNT = 250_000
 ACTOR = "one-door/chi.an"
-
-
-class Clock:
-    """Now, until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 9, 28, 7, 30, 15, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
 
 
 class Context:
@@ -251,7 +239,7 @@ def settings(url: str, platform: str, **changes: Any) -> Settings:
 @asynccontextmanager
 async def payment_gateway(url: str, **changes: Any) -> AsyncIterator[PaymentWorld]:
     """A gateway on a migrated database, and the platform; both look at one clock."""
-    clock = Clock()
+    clock = Clock(datetime(2026, 9, 28, 7, 30, 15, tzinfo=UTC))
     partner = Partner(
         code="DEMOH99", secrets=(SECRET,), callback_url="", return_url="http://127.0.0.1:9/return"
     )

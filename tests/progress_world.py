@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -44,26 +44,13 @@ from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import accept_dossiers
 from gateway.storage.rows import EventRow, insert_events
+from tests.clocks import START, Clock
 from tests.unit.inbound_world import _RECORD, Partner, Unchanged
 
-START = datetime(2026, 9, 28, 1, 0, tzinfo=UTC)
 MINISTRY, PORTAL = "ministry", "portal"
 URL = "https://ministry.example"
 ADDRESS = "https://gateway.h99.example"
 SCHEDULE = Schedule(first=600, factor=2, longest=7200, alarm_before=3600, near=900)
-
-
-class Clock:
-    """Now, until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
 
 
 class Token:

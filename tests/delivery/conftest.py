@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -22,23 +22,9 @@ from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.intake import Acceptance, LanePlan, PlannedDelivery, accept_dossiers
 from gateway.storage.lanes import Claim, ClaimedLane, claim_lanes
+from tests.clocks import START, Clock
 from tests.delivery.partner import Partner, StubAdapter
 from tests.storage.builders import dossier
-
-START = datetime(2026, 9, 28, 1, 0, tzinfo=UTC)
-
-
-class Clock:
-    """Now, until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
 
 
 def planned(operation: str, key: str, text: str = "") -> PlannedDelivery:

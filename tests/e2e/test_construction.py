@@ -30,6 +30,7 @@ from gateway.settings import (
     Settings,
 )
 from gateway.storage.files import read_file
+from tests.clocks import MovingClock, until
 from tests.unit import portal
 
 MINISTRY, PORTAL = "construction", "national_portal"
@@ -49,15 +50,11 @@ OWNER = {"identities": [{"kind": "personal_id", "number": "000000000001"}]}
 NEW_PAPER = b"%PDF-1.4\n% Ban cam ket da ky (mau)\n%%EOF\n"
 
 
-class Clock:
-    """Goes on by itself, a little with every look."""
+class Clock(MovingClock):
+    """Begins before the samples' promises."""
 
     def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        self.now += timedelta(microseconds=1)
-        return self.now
+        super().__init__(START)
 
     def days(self, count):
         self.now += timedelta(seconds=10 * count)  # so long is a working day at the stand-in
@@ -165,12 +162,6 @@ class Province:
 
 def sha(content):
     return hashlib.sha256(content).hexdigest()
-
-
-async def until(expected):
-    async with asyncio.timeout(20):
-        while not await expected():  # noqa: ASYNC110 - what is expected is in the database
-            await asyncio.sleep(0.02)
 
 
 def settings(database_url, sandbox, store):

@@ -5,7 +5,6 @@ dossiers end in step.
 """
 
 import asyncio
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -20,7 +19,7 @@ from gateway.domain.dossier import Dossier
 from gateway.jobs.service import RunOrder
 from gateway.port import SimulatedRequest
 from gateway.settings import DestinationSettings, FileSettings, Settings
-from tests.progress_world import Clock
+from tests.clocks import MovingClock, until
 
 OLD, NEW = "judicial_records_g1", "judicial_records"
 SAMPLE = msgspec.json.decode(
@@ -42,14 +41,6 @@ CHOSEN = {
         "centre": {"base_url": "https://lltp.h99.example", "auth_key": {"env": "LLTP_AUTH_KEY"}},
     },
 }
-
-
-class MovingClock(Clock):
-    """Goes on by itself, a little with every look."""
-
-    def __call__(self):
-        self.now += timedelta(microseconds=1)
-        return self.now
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -91,12 +82,6 @@ async def province(database_url, monkeypatch):
     gateway.worker.stop()
     await working
     await gateway.close()
-
-
-async def until(expected):
-    async with asyncio.timeout(20):
-        while not await expected():  # noqa: ASYNC110 - what is expected is in the database
-            await asyncio.sleep(0.02)
 
 
 async def poll(gateway):

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-from datetime import timedelta
 
 import msgspec
 import pytest
@@ -15,20 +14,13 @@ from gateway.domain.dossier import Dossier
 from gateway.jobs.service import RunOrder
 from gateway.settings import DestinationSettings, FileSettings, Settings
 from gateway.storage.files import read_file
-from tests.progress_world import MINISTRY, PORTAL, START, Clock, Ministry, Office
+from tests.clocks import MovingClock, until
+from tests.progress_world import MINISTRY, PORTAL, START, Ministry, Office
 from tests.unit.inbound_world import _RECORD
 
 CODE = "H99.14-260928-0001"
 PDF = b"%PDF-1.7 giay phep"
 SHA = hashlib.sha256(PDF).hexdigest()
-
-
-class MovingClock(Clock):
-    """Goes on by itself, a little with every look."""
-
-    def __call__(self):
-        self.now += timedelta(microseconds=1)
-        return self.now
 
 
 class Portal(Ministry):
@@ -59,12 +51,6 @@ async def province(database_url):
     gateway.worker.stop()
     await working
     await gateway.close()
-
-
-async def until(expected):
-    async with asyncio.timeout(20):
-        while not await expected():  # noqa: ASYNC110 - what is expected is in the database
-            await asyncio.sleep(0.02)
 
 
 async def run(gateway, job):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain.errors import StorageUnavailable
@@ -16,21 +16,16 @@ from gateway.storage import upkeep
 from gateway.storage.database import Database
 from gateway.storage.instants import to_micros
 from gateway.storage.queries_jobs import RunFilter, RunView
+from tests import clocks
 
 START = datetime(2026, 9, 28, 1, 0, 30, tzinfo=UTC)
 
 
-class Clock:
-    """Now, until it is moved."""
+class Clock(clocks.Clock):
+    """Half a minute past, so that no minute is missed or met by chance."""
 
     def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
+        super().__init__(START)
 
 
 class Work:
