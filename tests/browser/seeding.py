@@ -18,6 +18,8 @@ from gateway.delivery.backlog import BacklogWatch
 from gateway.payments.reconcile import NAME as JOB
 from gateway.storage.drift import Findings, Found, RepairPart, RepairPlan, record_findings
 from gateway.storage.instants import to_micros
+from gateway.storage.oversight import Action
+from gateway.storage.webhooks import WebhookRow, add_webhook
 from tests.browser.house import PLATFORM, PORTAL, House
 from tests.console_door_world import PASSWORD
 from tests.payment_books_world import DAY
@@ -36,6 +38,7 @@ DOWNLOADS = frozenset(
 )
 PEOPLE = {"kind": "citizen", "name": "Nguyễn Văn Thí Dụ"}
 NAMES = ("Trích lục khai sinh", "Đăng ký kết hôn", "Xác nhận tình trạng hôn nhân", "Đăng ký tạm trú")
+_DAY = 86_400_000_000
 MARCH = "?from=2026-09-01&to=2026-09-30"
 
 
@@ -70,6 +73,7 @@ def seed(house: House) -> Seeded:
     named |= {"account": "tran.thi.mau", "job": "catalogues", "kind": "overdue"}
     named |= {"export": _export(house), "what": "06a"}
     _trend(house)
+    _programs(house)
     return Seeded(named, _single(named))
 
 
@@ -215,6 +219,35 @@ def _job(house: House) -> str:
     run = house.call("POST", "/v1/jobs/catalogues/runs", json={})
     house.wait_until(lambda: house.call("GET", f"/v1/runs/{run['id']}")["state"] in {"done", "failed"})
     return str(run["id"])
+
+
+def _programs(house: House) -> None:
+    """Who calls the API, one of them no more; where events go, an address that was given up."""
+    house.call(
+        "POST", "/v1/clients", json={"id": "mot-cua", "name": "Phần mềm một cửa", "roles": ["submitter"]}
+    )
+    house.call(
+        "POST",
+        "/v1/clients",
+        json={"id": "bao-cao", "scopes": ["metrics:read", "webhooks:manage"], "rate": 5},
+    )
+    house.call("POST", "/v1/clients/bao-cao/disable", json={"reason": "Hợp đồng đã kết thúc"})
+    now = to_micros(house.books.now)
+    row = WebhookRow(
+        id="wh_5c1f00d2a4b6",
+        url="https://motcua.h99.example/hooks/lienthong?token=mat-khau",
+        secret="whsec_bm90IGEgc2VjcmV0IG9mIGFueWJvZHk=",
+        kinds='["delivery.rejected", "lane.held"]',
+        position=0,
+        created_at=now - 9 * _DAY,
+        failing_since=now - 6 * _DAY,
+        last_failure="the endpoint answered HTTP 503",
+        disabled_at=now - _DAY,
+    )
+    action = Action(
+        actor="mot-cua", verb="webhook.create", target=row.id, reason="", now=house.books.now, detail={}
+    )
+    house.run(house.world.gateway.database.write(lambda tx: add_webhook(tx, row, action)))
 
 
 def _trend(house: House) -> None:

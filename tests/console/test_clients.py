@@ -55,7 +55,7 @@ async def test_nobody_may_call_yet_and_the_page_says_how_that_is_changed(admin):
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("vi", ("Gửi hồ sơ vào", "Gửi hồ sơ", "7 quyền", "5 lượt/giây", "theo mức chung", "Đã khóa")),
+        ("vi", ("Gửi hồ sơ vào", "Gửi hồ sơ", "7 quyền", "5 lượt/giây", "theo mức chung", "Đã vô hiệu")),
         (
             "en",
             (
@@ -128,7 +128,7 @@ async def test_confirmed_end_refuses_the_key_and_stands_in_the_history(world, ad
     assert (await caller.get("/v1/status")).status_code == 200
     done = await admin.post(f"{PAGE}/one-door/disable", reason="khóa bị lộ", confirmed="true")
     assert (done.status_code, done.headers["location"]) == (303, PAGE)
-    assert "Đã khóa hệ thống one-door." in text_of(await admin.get(PAGE))
+    assert "Đã vô hiệu hệ thống one-door." in text_of(await admin.get(PAGE))
     assert (await caller.get("/v1/status")).status_code == 401
     [row] = [each for each in await world.rows("operator_action") if each.action == "client.disable"]
     assert (row.actor, row.target, row.reason) == ("console/quan.tri", "client:one-door", "khóa bị lộ")
@@ -140,9 +140,9 @@ async def test_end_of_what_has_ended_changes_nothing_and_says_so(world, admin):
     await end(world, "one-door")
     before = [row.disabled_at for row in await world.rows("client")]
     asked = text_of(await admin.post(f"{PAGE}/one-door/disable", reason="làm lại"))
-    assert "đã bị khóa từ" in asked
+    assert "đã bị vô hiệu từ" in asked
     await admin.post(f"{PAGE}/one-door/disable", reason="làm lại", confirmed="true")
-    assert "đã bị khóa từ trước" in text_of(await admin.get(PAGE))
+    assert "đã bị vô hiệu từ trước" in text_of(await admin.get(PAGE))
     assert [row.disabled_at for row in await world.rows("client")] == before
 
 

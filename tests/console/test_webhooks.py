@@ -116,7 +116,13 @@ async def test_nobody_is_told_yet_and_the_page_says_who_registers(world, languag
             "vi",
             (
                 *("Đã ngừng gửi", "Lỗi từ 21/09/2026", "7 lần liên tiếp", "Phần mềm nơi nhận báo lỗi"),
-                *("Báo đơn vị vận hành", "Ngừng gửi từ", "Đối tác trả lại bản tin", "Về hàng chờ"),
+                *(
+                    "Báo đơn vị vận hành",
+                    "Hệ thống không tự thử nữa",
+                    "Ngừng gửi từ",
+                    "Đối tác trả lại bản tin",
+                    "Về hàng chờ",
+                ),
             ),
         ),
         (
@@ -148,6 +154,7 @@ async def test_what_needs_somebody_stands_first(world, admin):
     assert text.index("given-up.h99") < text.index("failing.h99") < text.index("well.h99")
     assert "Đã nhận đủ" in text
     assert "Thử lại lúc" in text
+    assert "Hệ thống tự thử lại" in text
 
 
 async def test_no_secret_and_no_key_of_an_address_is_in_a_page(world, admin, receiver):

@@ -8,24 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from gateway.api.clients import ClientList
-from gateway.api.deliveries import Reason
 from gateway.console.asking import ask
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
+from gateway.console.reasons import Confirmed
 from gateway.domain.errors import NotFoundError
 from gateway.storage.client_orders import ClientDisabled
 from gateway.storage.clients import Client, Scope
 
 LIST = "/console/clients"
-
-
-class Disabling(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an access. ``confirmed``: what stops working was seen."""
-
-    reason: Reason
-    confirmed: bool = False
 
 
 async def show_clients(visit: Visit) -> Response:
@@ -41,7 +32,7 @@ async def show_clients(visit: Visit) -> Response:
 
 async def disable(visit: Visit) -> Response:
     """Show what stops working; the second time, end the access."""
-    form, name = visit.form_as(Disabling), str(visit.path["client"])
+    form, name = visit.form_as(Confirmed), str(visit.path["client"])
     if form.confirmed:
         body = {"reason": form.reason}
         done = await ask(visit, "disable_client", ClientDisabled, path={"client": name}, body=body)
@@ -89,6 +80,6 @@ ACTIONS: tuple[Action, ...] = (
         name="clients",
         scope=Scope.CLIENTS_MANAGE,
         view=disable,
-        form=Disabling,
+        form=Confirmed,
     ),
 )

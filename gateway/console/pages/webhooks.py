@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
-from gateway.api.deliveries import Reason
 from gateway.api.events import WebhookList
 from gateway.console.asking import ask
 from gateway.console.page import Action, Moved, Page, Response, Shown, Visit
+from gateway.console.reasons import Reasoned
 from gateway.domain.errors import NotFoundError
 from gateway.inbound.addresses import masked
 from gateway.inbound.webhooks import Endpoint, Tested
@@ -41,12 +39,6 @@ TROUBLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 """What the courier says of a failure (``gateway.inbound.courier``), by how it begins; the first that fits counts."""
-
-
-class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """Why it is sent to again."""
-
-    reason: Reason
 
 
 async def show_webhooks(visit: Visit) -> Response:
@@ -80,7 +72,7 @@ async def test(visit: Visit) -> Response:
 
 async def enable(visit: Visit) -> Response:
     """Send again, at once, from where it stood."""
-    reason = visit.form_as(Why).reason
+    reason = visit.form_as(Reasoned).reason
     done = await ask(visit, "enable_webhook", Endpoint, path=visit.path, body={"reason": reason})
     told = {"name": masked(done.url), "count": str(done.behind)}
     return Moved(to=LIST, message="webhooks.was_enabled", values=told)
@@ -124,5 +116,5 @@ PAGES: tuple[Page, ...] = (
 _ONE, _MANAGE = LIST + "/{webhook}", Scope.WEBHOOKS_MANAGE
 ACTIONS: tuple[Action, ...] = (
     Action(path=f"{_ONE}/test", name="webhooks", scope=_MANAGE, view=test),
-    Action(path=f"{_ONE}/enable", name="webhooks", scope=_MANAGE, view=enable, form=Why),
+    Action(path=f"{_ONE}/enable", name="webhooks", scope=_MANAGE, view=enable, form=Reasoned),
 )
