@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from gateway.cli.options import AsJson, Config, examples, group
+from gateway.cli.options import AsJson, Config, examples, group, spread
 
 if TYPE_CHECKING:
     from gateway.reports.dossiers import Listed, Wish
@@ -83,26 +83,36 @@ Limit = Annotated[
 
 
 class Choice(NamedTuple):
-    """What was asked for, as it was typed."""
+    """Over which period and which dossiers, as it was typed."""
 
-    period: str | None
-    first: str | None
-    last: str | None
-    as_of: str | None
-    closing: int | None
-    by: str = "total"
-    agency: str | None = None
-    field: str | None = None
-    procedure: str | None = None
-    strict: bool | None = None
+    period: PeriodName = None
+    first: From = None
+    last: To = None
+    as_of: AsOf = None
+    closing: Closing = None
+    agency: Agency = None
+    field: Field = None
+    procedure: Procedure = None
+    strict: Strict = None
 
 
-class _Way(NamedTuple):
-    """Where it goes."""
+class Form(NamedTuple):
+    """How it is written, and where."""
 
-    format: str | None
-    output: Path | None
-    as_json: bool
+    format_: Format = None
+    output: Output = None
+    config: Config = None
+    as_json: AsJson = False
+
+    @property
+    def chosen(self) -> str:
+        """The format, named or by the file's name; a usage error for one that there is not."""
+        from gateway.cli.report_screen import format_of
+
+        try:
+            return format_of(self.format_, self.output, as_json=self.as_json)
+        except ValueError as fault:
+            raise typer.BadParameter(str(fault)) from fault
 
 
 @app.command(
@@ -114,18 +124,11 @@ class _Way(NamedTuple):
         "lienthong report 06a --period 2026-03 --closing 14 --open 10 --agency H99.14",
     ),
 )
+@spread
 def form(
     *,
-    period: PeriodName = None,
-    first: From = None,
-    last: To = None,
-    as_of: AsOf = None,
-    closing: Closing = None,
+    choice: Choice,
     by: By = "total",
-    agency: Agency = None,
-    field: Field = None,
-    procedure: Procedure = None,
-    strict: Strict = None,
     column: Annotated[
         str | None,
         _option("COLUMN", f"List the dossiers behind a figure: {', '.join(COLUMNS)}.", "--open"),
@@ -136,26 +139,21 @@ def form(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 when an identity does not hold.")
     ] = False,
-    format_: Format = None,
-    output: Output = None,
-    config: Config = None,
-    as_json: AsJson = False,
+    way: Form,
 ) -> None:
     """Form II.06a/VPCP/KSTT, columns 3 to 13, by date and by instant, with its identities checked."""
-    choice = Choice(period, first, last, as_of, closing, by, agency, field, procedure, strict)
-    way = _Way(format_, output, as_json)
     if column is not None:
         from gateway.cli.report_asking import figure_wish
 
-        _listed(config, choice, way, partial(figure_wish, column, rule, after, limit))
+        _listed(choice, way, partial(figure_wish, column, rule, after, limit), by=by)
         return
     from gateway.cli.report_screen import put_out
     from gateway.reports.form_06a import compute_06a
     from gateway.reports.sheets import narrow_06a, sheet_06a
 
-    chosen = _format(way)
-    found = _computed(config, choice, lambda _: compute_06a)
-    put_out(found, [sheet_06a(found)], narrow_06a(found), chosen, output)
+    chosen = way.chosen
+    found = _computed(way.config, choice, lambda _: compute_06a, by=by)
+    put_out(found, [sheet_06a(found)], narrow_06a(found), chosen, way.output)
     if check and not found.sound:
         raise typer.Exit(1)
 
@@ -167,61 +165,28 @@ def form(
         "lienthong report 766 --period 2026-Q1 --by field --output tien-do.xlsx",
     ),
 )
-def indicator(
-    *,
-    period: PeriodName = None,
-    first: From = None,
-    last: To = None,
-    as_of: AsOf = None,
-    closing: Closing = None,
-    by: By = "total",
-    agency: Agency = None,
-    field: Field = None,
-    procedure: Procedure = None,
-    strict: Strict = None,
-    format_: Format = None,
-    output: Output = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@spread
+def indicator(*, choice: Choice, by: By = "total", way: Form) -> None:
     """The progress indicator of Decision 766 and on-time ratios, each with its definition and denominator."""
     from gateway.cli.report_screen import put_out
     from gateway.reports.progress import compute_766
     from gateway.reports.sheets import narrow_766, sheet_766
 
-    choice = Choice(period, first, last, as_of, closing, by, agency, field, procedure, strict)
-    chosen = _format(_Way(format_, output, as_json))
-    found = _computed(config, choice, lambda settings: partial(compute_766, settings=settings.reports))
-    put_out(found, [sheet_766(found)], narrow_766(found), chosen, output)
+    chosen = way.chosen
+    found = _computed(
+        way.config, choice, lambda settings: partial(compute_766, settings=settings.reports), by=by
+    )
+    put_out(found, [sheet_766(found)], narrow_766(found), chosen, way.output)
 
 
 def _list_command(kind: str, text: str) -> Callable[..., None]:
-    def command(
-        *,
-        period: PeriodName = None,
-        first: From = None,
-        last: To = None,
-        as_of: AsOf = None,
-        closing: Closing = None,
-        agency: Agency = None,
-        field: Field = None,
-        procedure: Procedure = None,
-        strict: Strict = None,
-        rule: Rule = "date",
-        limit: Limit = None,
-        format_: Format = None,
-        output: Output = None,
-        config: Config = None,
-        as_json: AsJson = False,
-    ) -> None:
+    def command(*, choice: Choice, rule: Rule = "date", limit: Limit = None, way: Form) -> None:
         from gateway.cli.report_asking import list_wish
 
-        choice = Choice(period, first, last, as_of, closing, "total", agency, field, procedure, strict)
-        way = _Way(format_, output, as_json)
-        _listed(config, choice, way, partial(list_wish, kind, rule, limit))
+        _listed(choice, way, partial(list_wish, kind, rule, limit))
 
     command.__doc__ = text
-    return command
+    return spread(command)
 
 
 for _kind, _text, _example in (
@@ -247,28 +212,21 @@ for _kind, _text, _example in (
     )
 
 
-def _listed(config: Path | None, choice: Choice, way: _Way, wish: Callable[[], Wish]) -> None:
+def _listed(choice: Choice, way: Form, wish: Callable[[], Wish], *, by: str = "total") -> None:
     from gateway.cli.report_screen import put_out
     from gateway.reports.dossiers import list_dossiers
     from gateway.reports.sheets import narrow_list, sheet_of_list
 
-    chosen, wanted = _format(way), wish()
-    found: Listed = _computed(config, choice, lambda _: partial(list_dossiers, wish=wanted))
+    chosen, wanted = way.chosen, wish()
+    found: Listed = _computed(way.config, choice, lambda _: partial(list_dossiers, wish=wanted), by=by)
     put_out(found, [sheet_of_list(found)], narrow_list(found), chosen, way.output)
     if found.next is not None and chosen != "json":
         typer.echo(f"còn tiếp: --after {found.next}", err=True)
 
 
-def _format(way: _Way) -> str:
-    from gateway.cli.report_screen import format_of
-
-    try:
-        return format_of(way.format, way.output, as_json=way.as_json)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault)) from fault
-
-
-def _computed(config: Path | None, choice: Choice, report: Callable[[Settings], Any]) -> Any:
+def _computed(
+    config: Path | None, choice: Choice, report: Callable[[Settings], Any], *, by: str = "total"
+) -> Any:
     """Ask the database for a report: a function of connection, what is asked, the rules and the time."""
     from gateway.cli.opening import configured, reading
     from gateway.cli.report_asking import asked_for
@@ -277,6 +235,6 @@ def _computed(config: Path | None, choice: Choice, report: Callable[[Settings], 
     settings = configured(config)
     terms: Terms = load_rules(settings.deadlines)
     now = datetime.now(UTC)
-    asked = asked_for(choice, settings, now)
+    asked = asked_for(choice, by, settings, now)
     with reading(settings) as database:
         return database.ask(partial(report(settings), asked=asked, terms=terms, now=now))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import typer
 
+from gateway.cli.report import MOST_LISTED, Choice
 from gateway.cli.times import typed_day, typed_instant
 from gateway.deadlines.instants import day_of
 from gateway.reports.dossiers import ListKind, Wish, place_after
@@ -19,18 +20,16 @@ from gateway.storage.queries_reports import Grouping, Page
 from gateway.storage.report_rules import Column, Figure
 
 if TYPE_CHECKING:
-    from gateway.cli.report import Choice
     from gateway.settings import Settings
 
-MOST_LISTED = 1_000_000
 ON_A_PAGE = 50
 
 
-def asked_for(choice: Choice, settings: Settings, now: datetime) -> Asked:
+def asked_for(choice: Choice, grouped: str, settings: Settings, now: datetime) -> Asked:
     """Period, scope and grouping; without a period the month of the cut-off, so far."""
-    if choice.by not in get_args(Grouping):
-        raise typer.BadParameter(f"--by: got {choice.by}, expected one of {', '.join(get_args(Grouping))}")
-    by: Any = choice.by
+    if grouped not in get_args(Grouping):
+        raise typer.BadParameter(f"--by: got {grouped}, expected one of {', '.join(get_args(Grouping))}")
+    by: Any = grouped
     closing = settings.reports.closing_day if choice.closing is None else choice.closing
     wanted = Wanted(
         name=choice.period,
