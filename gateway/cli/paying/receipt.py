@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from gateway.cli.opening import writing
 from gateway.cli.options import Way
 from gateway.cli.orders import actor_of, require_reason
-from gateway.cli.remote import connected, read_key
+from gateway.cli.remote import api_of
 from gateway.domain.errors import NotFoundError
 from gateway.messagelog.acts import AccessNote, note_access
 from gateway.storage.queries_payment import kept_receipt
@@ -25,7 +25,7 @@ async def receipt_of(way: Way, payment: int, reason: str, actor: str | None) -> 
     why = require_reason(reason)
     if way.url is not None:
         query = urlencode({"reason": why})
-        async with connected(way.url, read_key(way.key, way.key_file), actor) as remote:
+        async with api_of(way, actor) as remote:
             return await remote.fetch(f"/v1/payments/{payment}/receipt?{query}")
     with writing(way.settings, instead=INSTEAD) as database:
         found = await database.read(partial(kept_receipt, identifier=payment))
