@@ -572,6 +572,7 @@ def test_what_was_not_asked_about_for_three_days_is_told_and_settled_when_somebo
 def test_what_may_never_have_left_is_closed_by_whoever_is_told_and_asks_twice(day):
     """The platform is asked about it for the first time when the schedule is over."""
     day.ask(CODES[0])
+    day.office.move(hours=146)
     day.next_fate("INIT", Fate.LOST_BEFORE)
     day.work()
     day.office.move(hours=73)
