@@ -18,11 +18,11 @@ from gateway.domain.delivery import STUCK, DeliveryState, LaneState, require_mov
 from gateway.domain.errors import ApprovalRequired, ConflictError
 from gateway.storage.approvals import Approval, Permit, Wanted, approved
 from gateway.storage.instants import from_micros, to_micros
-from gateway.storage.operator_deliveries import Standing, follow_lane, locked_delivery
-from gateway.storage.operator_log import json_text, lane_target, write_action
+from gateway.storage.operator_deliveries import Standing, event_of, follow_lane, locked_delivery
+from gateway.storage.operator_log import lane_target, write_action
 from gateway.storage.orders import Instruction
 from gateway.storage.oversight import Action, Dangerous
-from gateway.storage.rows import EventRow, insert_events
+from gateway.storage.rows import insert_events
 from gateway.storage.schema import delivery
 from gateway.storage.schema_edits import delivery_edit
 from gateway.storage.sql import Statement, insert
@@ -142,7 +142,8 @@ def edit_delivery(transaction: Transaction, order: Edit) -> EditDone | ApprovalR
     transaction.run(_CORRECT, {"content": order.content, "now": now, "delivery": found.id})
     lane_state = follow_lane(transaction, found.lane, lane_state)
     action = write_action(transaction, _action(found, order, edit, permit))
-    insert_events(transaction, [_event(transaction, found, order)])
+    about = {"state": DeliveryState.PENDING, "pointers": list(order.pointers)}
+    insert_events(transaction, [event_of(transaction, order, found, "delivery.edited", about)])
     return EditDone(
         action=action,
         edit=str(edit),
@@ -251,27 +252,6 @@ def _action(found: Standing, order: Edit, edit: int, permit: Permit) -> Action:
             "content": content_digest(order.content),
             **permit.detail,
         },
-    )
-
-
-def _event(transaction: Transaction, found: Standing, order: Edit) -> EventRow:
-    data: dict[str, Any] = {
-        "delivery": str(found.id),
-        "operation": found.operation,
-        "key": found.key,
-        "state": DeliveryState.PENDING,
-        "pointers": list(order.pointers),
-        "reason": order.reason,
-        "attempts": found.attempts,
-        "by": order.actor,
-    }
-    return EventRow(
-        id=transaction.identifiers.next(),
-        at=to_micros(order.now),
-        kind="delivery.edited",
-        data=json_text(data),
-        dossier_code=found.dossier,
-        destination=found.destination,
     )
 
 

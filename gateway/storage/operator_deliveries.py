@@ -7,7 +7,7 @@ partner at this moment is never touched.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
@@ -312,21 +312,27 @@ def send_again(
 
 
 def _event(transaction: Transaction, order: Instruction, delivery: Standing, change: _Change) -> EventRow:
+    about = {"state": change.state, "code": change.code, "actor": change.actor}
+    return event_of(transaction, order, delivery, change.event, about)
+
+
+def event_of(
+    transaction: Transaction, order: Instruction, delivery: Standing, kind: str, about: dict[str, Any]
+) -> EventRow:
+    """The event that tells what ``order`` has made of ``delivery``. ``about``: what it says besides."""
     data = {
         "delivery": str(delivery.id),
         "operation": delivery.operation,
         "key": delivery.key,
-        "state": change.state,
-        "code": change.code,
+        **about,
         "reason": order.reason,
-        "actor": change.actor,
         "attempts": delivery.attempts,
         "by": order.actor,
     }
     return EventRow(
         id=transaction.identifiers.next(),
         at=to_micros(order.now),
-        kind=change.event,
+        kind=kind,
         data=json_text(data),
         dossier_code=delivery.dossier,
         destination=delivery.destination,
