@@ -27,7 +27,7 @@ COMMANDS = (
     *("demo", "serve", "work", "migrate", "sandbox", "import", "status", "alarms", "encode", "doctor"),
     *("deliveries", "destinations", "payments", "sync", "reconcile", "deadline", "report", "log", "evidence"),
     *("lanes", "retries", "backup", "restore"),
-    *("adapters", "accounts", "clients", "approvals"),
+    *("adapters", "accounts", "clients", "webhooks", "approvals"),
 )
 GROUPS = {
     "accounts": (*("list", "add", "roles", "password", "unlock", "disable", "enable", "sessions", "revoke"),),
@@ -58,6 +58,7 @@ GROUPS = {
     "evidence": ("export", "verify", "keys"),
     "adapters": ("list", "show", "check"),
     "clients": ("add", "list", "rotate", "disable"),
+    "webhooks": ("list", "test", "enable"),
     "approvals": ("list", "show", "approve", "decline"),
 }
 
