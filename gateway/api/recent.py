@@ -1,7 +1,7 @@
 """Answers that take long to compute, kept for whoever accepts one of a moment ago.
 
-Invariant: nobody is given an answer older than what was accepted, and one question is computed once at a time, however
-many ask it.
+Invariant: nobody is given an answer older than what was accepted, unless it was being computed when it was asked for; one
+question is computed once at a time, however many ask it.
 """
 
 from __future__ import annotations

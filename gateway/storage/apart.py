@@ -36,20 +36,24 @@ class ReadingProcess:
     def __init__(self, url: sa.URL, died: Callable[[], None] = lambda: None) -> None:
         self._url = url.render_as_string(hide_password=False)
         self._died = died
+        self._closed = False
         self._pool: ProcessPoolExecutor | None = None
+        self._life: channels.Connection | None = None  # while our end is open the process lives
 
     async def ask(self, question: Question[T]) -> T:
         """The answer to ``question``, which can be pickled, and its answer and faults, too.
 
-        Raises what the question raised, and StorageUnavailable when the process died over it twice.
+        Raises what the question raised, and StorageUnavailable when the process died over it twice, or was closed.
         """
         for _ in range(2):
+            self._require_open()
             pool = self._pool = self._pool or self._started()
             try:
                 with _signals_blocked():
                     asked = asyncio.get_running_loop().run_in_executor(pool, _answer, question)
                 answer: T = await asked
             except BrokenProcessPool:
+                self._require_open()
                 self._died()
                 if self._pool is pool:
                     self._pool = None
@@ -59,15 +63,22 @@ class ReadingProcess:
         raise StorageUnavailable("the process that reads died over a question, twice")
 
     def close(self) -> None:
-        """End the process; a question that is under way is answered first."""
+        """End the process at once: a question that is under way is not answered any more."""
+        self._closed = True
+        if self._life is not None:
+            self._life.close()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StorageUnavailable("the process that reads was closed")
+
     def _started(self) -> ProcessPoolExecutor:
-        spawning = multiprocessing.get_context(
-            "spawn"
-        )  # a fork would inherit locks, sockets and the writer's file
-        return ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin, initargs=(self._url,))
+        # a fork would inherit locks, sockets and the writer's file
+        spawning = multiprocessing.get_context("spawn")
+        theirs, self._life = spawning.Pipe(duplex=False)
+        return ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin, initargs=(self._url, theirs))
 
 
 @contextmanager
@@ -83,20 +94,18 @@ def _signals_blocked() -> Iterator[None]:
 _OPENED: list[ReadingDatabase] = []  # of the process that reads: a pool hands its tasks nothing else
 
 
-def _begin(url: str) -> None:
-    """Open the database once, and end with the parent, however that ends."""
+def _begin(url: str, life: channels.Connection) -> None:
+    """Open the database once, and end with ``life``, whose other end the parent holds, however that ends."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the parent says when
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     _OPENED.append(ReadingDatabase(url))
 
 
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        channels.wait([parent.sentinel])
-        os._exit(0)
+def _end_with(life: channels.Connection) -> None:
+    channels.wait([life])
+    os._exit(0)
 
 
 def _answer(question: Question[T]) -> T:

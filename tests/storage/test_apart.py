@@ -1,5 +1,6 @@
 """Questions asked in a process of their own: their answers, their faults, and how the process ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -36,6 +37,10 @@ def odd(connection):
 
 def deadly(connection):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleeping(connection):
+    time.sleep(10 * PATIENCE_SECONDS)
 
 
 def writing(connection):
@@ -96,6 +101,20 @@ async def test_closing_ends_the_process(reading):
     reading.close()
 
     assert not alive(pid)
+
+
+async def test_closing_waits_for_no_answer(reading):
+    pid, _ = await reading.ask(who_and_how_many)
+    asked = asyncio.create_task(reading.ask(sleeping))
+    await asyncio.sleep(0.2)
+    begun = time.monotonic()
+    await asyncio.to_thread(reading.close)
+
+    assert time.monotonic() - begun < PATIENCE_SECONDS / 2
+    assert not alive(pid)
+    for question in (asked, reading.ask(who_and_how_many)):
+        with pytest.raises(StorageUnavailable):
+            await question
 
 
 async def test_nothing_can_be_written_on_sqlite(tmp_path):
