@@ -13,9 +13,10 @@ import contextlib
 import json
 import logging
 import os
+import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,8 @@ from tests.unit import payment_world as world
 
 # a day that is interrupted in the middle of a step never ends, so nothing but a standstill may be taken for one
 pytestmark = pytest.mark.timeout(1_200)
-DEFAULT, SEARCHED, SHARES = (
-    150,
-    1_000,
-    4,
-)  # the default suite plays the same days every time; the long one others
+# the default suite plays the same days every time; the long one others
+DEFAULT, SEARCHED, SHARES = 150, 5_000, 4
 LONG = int(os.environ.get("PAYMENT_EXAMPLES", "10000"))
 STEPS = 30
 AMOUNTS = {"H99.15-260928-0001": 250_000, "H99.15-260928-0002": 3_500_000_000, "H99.15-260928-0003": 250_000}
@@ -648,40 +646,94 @@ def _lost_means_lost(self: Answers, asked: Any, response: Any) -> Any:
     return Deferred(code="unclear", reason="once more", retry_after=0.0)
 
 
-QUICK = (
-    a_mismatch_is_ignored,
-    an_open_attempt_does_not_matter,
-    codes_are_not_verified,
-    pending_counts_as_failed,
-    silence_is_a_result,
-)
-PATIENT = (a_lost_answer_is_sent_again, failed_after_paid_downgrades)
+def told_of_another_amount(day: BadDay) -> None:
+    day.ask(CODES[0])
+    day.work()
+    day.lie(0, {"SoTien": 7})
 
 
-def find(mutation: Any, template: Path, patch: pytest.MonkeyPatch, examples: int, **options: Any) -> None:
-    mutation(patch)
-    with pytest.raises(Exception, match=r".") as found:
-        play(template, examples, phases=[Phase.generate], **options)
-    assert not isinstance(found.value, Unsatisfiable)
+def asked_for_twice(day: BadDay) -> None:
+    for _ in range(2):
+        day.ask(CODES[0])
+        day.work()
 
 
-def test_a_failure_that_is_told_after_the_money_is_found(migrated_sqlite_file, monkeypatch):
-    failed_after_paid_downgrades(monkeypatch)
-    day = BadDay(migrated_sqlite_file)
+def told_by_a_stranger(day: BadDay) -> None:
+    day.ask(CODES[0])
+    day.work()
+    day.forge(0, "0" * 64)
+
+
+def asked_about_before_it_is_paid(day: BadDay) -> None:
+    day.ask(CODES[0])
+    day.work()
+    day.question(0)
+    day.ask(CODES[0])
+    day.work()
+
+
+def paid_and_nobody_answers(day: BadDay) -> None:
+    day.ask(CODES[0])
+    day.work()
+    day.press(0, "pay", ["no_callback"])
+    day.next_fate("QUERY", Fate.LOST_AFTER)
+    day.question(0)
+
+
+def failed_after_it_was_paid(day: BadDay) -> None:
     day.ask(CODES[0])
     day.work()
     day.press(0, "pay", ["success_then_fail"])
-    with pytest.raises(AssertionError):
+
+
+def something_else_answers_to_init(day: BadDay) -> None:
+    day.ask(CODES[0])
+    day.next_fate("INIT", Fate.BROKEN_PAGE)
+    for _ in range(3):
+        day.work()
+        day.wait(400)
+
+
+FOUND_BY = {
+    a_mismatch_is_ignored: told_of_another_amount,
+    an_open_attempt_does_not_matter: asked_for_twice,
+    codes_are_not_verified: told_by_a_stranger,
+    pending_counts_as_failed: asked_about_before_it_is_paid,
+    silence_is_a_result: paid_and_nobody_answers,
+    failed_after_paid_downgrades: failed_after_it_was_paid,
+    a_lost_answer_is_sent_again: something_else_answers_to_init,
+}
+
+
+def spend(template: Path, story: Callable[[BadDay], None]) -> None:
+    """One day, and what must be so at its end."""
+    day = BadDay(template)
+    try:
+        story(day)
+        day.nothing_unpaid_is_paid()
+    finally:
         day.teardown()
 
 
-@pytest.mark.parametrize("mutation", QUICK, ids=lambda mutation: mutation.__name__)
-def test_the_machine_finds(mutation, migrated_sqlite_file, monkeypatch):
-    find(mutation, migrated_sqlite_file, monkeypatch, SEARCHED, derandomize=True)
+@pytest.mark.parametrize("story", FOUND_BY.values(), ids=lambda story: story.__name__)
+def test_a_day_that_finds_a_missing_protection_ends_well_with_it(story, migrated_sqlite_file):
+    spend(migrated_sqlite_file, story)
+
+
+@pytest.mark.parametrize("mutation", FOUND_BY, ids=lambda mutation: mutation.__name__)
+def test_a_protection_that_is_taken_away_is_found(mutation, migrated_sqlite_file, monkeypatch):
+    mutation(monkeypatch)
+    # the schema itself refuses a second open attempt
+    with pytest.raises((AssertionError, sqlite3.IntegrityError)):
+        spend(migrated_sqlite_file, FOUND_BY[mutation])
 
 
 @pytest.mark.payments_long
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("mutation", PATIENT, ids=lambda mutation: mutation.__name__)
-def test_the_machine_finds_with_patience(mutation, migrated_sqlite_file, monkeypatch):
-    find(mutation, migrated_sqlite_file, monkeypatch, 5 * SEARCHED)
+@pytest.mark.parametrize("mutation", FOUND_BY, ids=lambda mutation: mutation.__name__)
+def test_the_machine_finds(mutation, migrated_sqlite_file, monkeypatch):
+    """By itself, among days that nobody has thought of."""
+    mutation(monkeypatch)
+    with pytest.raises(Exception, match=r".") as found:
+        play(migrated_sqlite_file, SEARCHED, phases=[Phase.generate])
+    assert not isinstance(found.value, Unsatisfiable)
