@@ -38,7 +38,8 @@ from gateway.telemetry import configure_logging
 BROWSERS = 2
 LIVE_SECONDS, PAGE_SECONDS = 5.0, 1.0
 LEAST = 0.95
-FULL, QUICK = {"dossiers": 750, "messages": 20}, {"dossiers": 100, "messages": 20}
+_CLOSING_SECONDS = 5.0
+FULL, QUICK = {"dossiers": 2_000, "messages": 20}, {"dossiers": 100, "messages": 20}
 _HEAVY = ("/file", "/erasure", "/evidence")  # nobody opens these every minute
 
 
@@ -126,7 +127,14 @@ def _look_around(
             if time.monotonic() >= live_at:
                 browser.get("/console")
                 live_at += LIVE_SECONDS
-            browser.get(page)
+            try:
+                browser.get(page)
+            except RuntimeError:
+                if over.wait(
+                    _CLOSING_SECONDS
+                ):  # everything was delivered and the database closed under the page
+                    return
+                raise
             seen.append(page)
 
 

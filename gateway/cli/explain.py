@@ -178,6 +178,8 @@ def _lines(found: Explanation) -> Iterator[str]:
             ("Hẹn trả do hệ thống một cửa khai", found.dues.declared),
         ):
             yield f"{name}: {'không có' if at is None else local(at)}"
+    if found.indicator is not None:
+        yield f"Theo cách tính của Cổng: {found.indicator.sentence}"
     if found.reception is not None:
         yield f"{found.reception.sentence} Hạn tiếp nhận: {local(found.reception.limit_at)}"
     yield _check_line(found.check)
@@ -222,6 +224,14 @@ def _tables(found: Explanation) -> Iterator[tuple[str, tuple[str, ...], list[tup
         [
             (each.since, each.until, each.status, each.due_at, each.by_date, each.unit)
             for each in found.periods
+        ],
+    )
+    yield (
+        "Hạn của từng bước",
+        ("đơn vị", "cán bộ", "từ", "đến", "hạn", "theo ngày", "theo giờ phút"),
+        [
+            (each.unit, each.officer, each.since, each.until, each.due_at, each.by_date, each.by_instant)
+            for each in found.rooms
         ],
     )
     yield (

@@ -16,8 +16,10 @@ from gateway.deadlines.classify import Classification
 from gateway.deadlines.instants import MINUTE, from_micros, maybe_from_micros
 from gateway.deadlines.judge import Moment
 from gateway.deadlines.policy import Policy, WaitPolicy
+from gateway.deadlines.portal_rule import portal_verdict
 from gateway.deadlines.reception import Filing, judge_reception
 from gateway.deadlines.standing import Cause
+from gateway.deadlines.steps import step_standings
 from gateway.domain.dossier import Channel
 from gateway.domain.errors import NotFoundError
 from gateway.domain.status import Status
@@ -84,6 +86,8 @@ def explain(connection: Connection, asked: Asked, rules: Rules) -> views.Explana
         check=check_of(row, policy, pauses, calendar),
         classes=None if classified is None else _classes(classified[0]),
         lateness=None if classified is None else classified[1],
+        indicator=None if account is None else _indicator(account, asked.now),
+        rooms=[] if account is None else _rooms(account, calendar, asked.now, rules),
         flags=[] if row is None or classified is None else _flags(flags_in(row) | classified[0].flags),
         anomalies=_oddities(connection, asked.code),
         crossed=_crossed(connection, asked.code),
@@ -216,6 +220,27 @@ def _classes(found: Classification) -> views.Classes:
         original_by_instant=found.original_by_instant,
         sentence=sentences.OF_CLASS[found.by_date],
     )
+
+
+def _indicator(account: Account, now: int) -> views.Indicator:
+    verdict = portal_verdict(account, from_micros(now))
+    return views.Indicator(verdict=verdict, sentence=sentences.OF_INDICATOR[verdict])
+
+
+def _rooms(account: Account, calendar: Calendar, now: int, rules: Rules) -> list[views.Room]:
+    return [
+        views.Room(
+            since=each.since,
+            until=each.ended_at,
+            due_at=each.due_at,
+            unit=each.unit,
+            officer=each.officer,
+            by_date=each.classification.by_date,
+            by_instant=each.classification.by_instant,
+            lateness=each.lateness,
+        )
+        for each in step_standings(account, calendar, from_micros(now), rules.options)
+    ]
 
 
 def _flags(flags: Iterable[Flag]) -> list[views.Named]:

@@ -14,6 +14,7 @@ from gateway.deadlines.classes import Verdict
 from gateway.deadlines.duration import DurationUnit
 from gateway.deadlines.lateness import Lateness
 from gateway.deadlines.policy import WaitPolicy
+from gateway.deadlines.portal_rule import PortalVerdict
 from gateway.deadlines.reception import ReceptionVerdict
 from gateway.deadlines.standing import Cause
 from gateway.domain.status import Status
@@ -127,6 +128,29 @@ class Classes(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class Indicator(msgspec.Struct, frozen=True, kw_only=True):
+    """What the national portal's own indicator counts the dossier as, as of now (national_portal §11.2); never our class."""
+
+    verdict: PortalVerdict
+    sentence: str
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """A step with a deadline of its own, in a room or at an agency that was consulted (R28); never the dossier's class.
+
+    ``until`` null: it is still being worked on.
+    """
+
+    since: datetime
+    until: datetime | None
+    due_at: datetime
+    unit: str | None
+    officer: str | None
+    by_date: Verdict
+    by_instant: Verdict
+    lateness: Lateness
+
+
 class Oddity(msgspec.Struct, frozen=True, kw_only=True):
     """Something that does not fit, with the first and the later value."""
 
@@ -174,7 +198,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about the deadline of one dossier as of ``as_of``.
 
     ``judged_by_*``: the rules and the calendar behind what is stored; ``rule_version`` and ``calendar_version``: those
-    behind the classes here. ``classes`` null: no version was judged yet. ``reception`` null: handed in at a counter.
+    behind the classes here. ``indicator`` null: no version can be read. ``classes`` null: no version was judged yet. ``reception`` null: handed in at a counter.
     """
 
     code: str
@@ -192,6 +216,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     classes: Classes | None
     lateness: Lateness | None
+    indicator: Indicator | None
+    rooms: list[Room]
     flags: list[Named]
     anomalies: list[Oddity]
     crossed: list[Crossed]

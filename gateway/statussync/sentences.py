@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.deadlines.classes import Flag, Verdict
+from gateway.deadlines.portal_rule import PortalVerdict
 from gateway.deadlines.reception import ReceptionVerdict
 from gateway.deadlines.standing import Cause
 from gateway.statussync.judgement import ASSESSMENT_FAILED
@@ -86,6 +87,12 @@ OF_RECEPTION: Mapping[ReceptionVerdict, str] = {
     ReceptionVerdict.OK: "Việc tiếp nhận hồ sơ trực tuyến đúng thời gian quy định.",
     ReceptionVerdict.DUE_SOON: "Sắp hết thời gian tiếp nhận hồ sơ trực tuyến.",
     ReceptionVerdict.LATE_RECEPTION: "Hồ sơ trực tuyến được tiếp nhận chậm.",
+}
+
+OF_INDICATOR: Mapping[PortalVerdict, str] = {
+    PortalVerdict.ON_TIME: "Cổng Dịch vụ công quốc gia tính là đúng hạn.",
+    PortalVerdict.LATE: "Cổng Dịch vụ công quốc gia tính là quá hạn.",
+    PortalVerdict.NOT_COUNTED: "Cổng Dịch vụ công quốc gia chưa tính hồ sơ này.",
 }
 
 OF_RISK: Mapping[Reason, str] = {

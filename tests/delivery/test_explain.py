@@ -3,10 +3,12 @@
 from datetime import timedelta
 from functools import partial
 
+import msgspec
 import pytest
 
-from gateway.deadlines.account import ReappointmentAccount, SupplementAccount
+from gateway.deadlines.account import ReappointmentAccount, StepAccount, SupplementAccount
 from gateway.deadlines.classes import Flag, Verdict
+from gateway.deadlines.portal_rule import PortalVerdict
 from gateway.deadlines.reception import ReceptionVerdict
 from gateway.deadlines.standing import Cause
 from gateway.domain.dossier import Channel
@@ -95,6 +97,43 @@ async def test_disputed_dossier_shows_both_answers_and_why_they_differ(province)
     assert (found.classes.by_date, found.classes.by_instant) == (Verdict.ON_TIME, Verdict.LATE)
     assert [flag.name for flag in found.flags] == ["DATE_INSTANT_DIFFER"]
     assert "số chính thức tính theo ngày" in found.flags[0].sentence
+
+
+async def test_what_the_portal_counts_stands_beside_our_class(province):
+    """G03 of national_portal §11.7: finished on the day, after the hour; by date in time, by the portal's rule late."""
+    province.at("03-05 16:30")
+    await province.hear(finished(CODE, 1, moment("03-05 16:30")))
+
+    found = explained(province)
+
+    assert (found.classes.by_date, found.indicator.verdict) == (Verdict.ON_TIME, PortalVerdict.LATE)
+    assert found.indicator.sentence == "Cổng Dịch vụ công quốc gia tính là quá hạn."
+
+
+async def test_deadlines_of_rooms_are_shown_beside_the_dossier(province):
+    """R28: the room was late, the dossier is not."""
+    room = StepAccount(
+        at=moment("03-02 14:00"),
+        status=Status.PROCESSING,
+        unit="Phòng 3",
+        officer="A",
+        due_at=moment("03-03 14:00"),
+    )
+    next_room = StepAccount(at=moment("03-04 10:00"), status=Status.PROCESSING, unit="Thuế")
+    told = said(CODE)
+    await province.hear(msgspec.structs.replace(told, steps=(*told.steps, room, next_room)))
+    province.at("03-04 11:00")
+
+    found = explained(province)
+
+    [shown] = found.rooms
+    assert (shown.unit, shown.until, shown.by_date, shown.lateness.working_days) == (
+        "Phòng 3",
+        moment("03-04 10:00"),
+        Verdict.LATE,
+        1,
+    )
+    assert found.classes.by_date is Verdict.IN_TIME
 
 
 async def test_three_columns_are_kept_apart(province):
@@ -289,6 +328,7 @@ async def test_version_that_cannot_be_read_does_not_hide_the_others(province):
         (sentences.OF_FLAG, Flag),
         (sentences.OF_CAUSE, Cause),
         (sentences.OF_RECEPTION, ReceptionVerdict),
+        (sentences.OF_INDICATOR, PortalVerdict),
         (sentences.OF_RISK, Reason),
         (sentences.OF_THRESHOLD, Threshold),
     ],

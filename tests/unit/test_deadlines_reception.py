@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway.deadlines.calendar import CalendarGap
-from gateway.deadlines.classes import Flag
-from gateway.deadlines.reading import Grain, read_due
+from gateway.deadlines.instants import from_micros, to_micros
+from gateway.deadlines.judge import promise_of
 from gateway.deadlines.reception import Filing, ReceptionVerdict, judge_reception, reception_limit
+from gateway.mapping import parse_date14
 from tests.unit.deadline_world import CALENDAR, at
 
 OK, LATE = ReceptionVerdict.OK, ReceptionVerdict.LATE_RECEPTION
@@ -68,38 +69,17 @@ def test_filing_beyond_the_calendar_is_a_gap() -> None:
         reception_limit(Filing(submitted_at=at("2027-12-31 16:00")), CALENDAR)
 
 
-# on the wire, read as, grain, flags
+# on the wire, and the last instant that is in time
 WIRE = {
-    "T01": ("20260305", "2026-03-05 23:59:59", Grain.DATE, set()),
-    "T02": ("20260305000000", "2026-03-05 23:59:59", Grain.DATE, {Flag.MIDNIGHT_DUE}),
-    "T03": ("20260305090000", "2026-03-05 09:00", Grain.INSTANT, set()),
-    "T04": ("", None, None, {Flag.NO_DUE}),
-    "null": (None, None, None, {Flag.NO_DUE}),
+    "T01": ("20260305", "2026-03-05 23:59:59"),
+    "T02": ("20260305000000", "2026-03-05 23:59:59"),
+    "T03": ("20260305090000", "2026-03-05 09:00"),
 }
 
 
 @pytest.mark.parametrize("case", WIRE)
-def test_promise_is_read_at_its_grain(case: str) -> None:
-    text, due_at, grain, flags = WIRE[case]
-    found = read_due(text)
-    assert (found.due_at, found.grain, found.flags) == (at(due_at), grain, flags)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-03-05",
-        "20261305000000",
-        "20260230",
-        "202603050900",
-        "20260305 090000",
-        "20260305250000",
-        "٢٠٢٦٠٣٠٥",
-        "null",
-        "0",
-        "00000000",
-    ],
-)
-def test_what_is_no_promise_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        read_due(text)
+def test_promise_without_a_time_of_day_holds_to_the_end_of_its_day(case: str) -> None:
+    text, last = WIRE[case]
+    due_at = parse_date14(text)
+    assert due_at is not None
+    assert from_micros(promise_of(to_micros(due_at))) == at(last)
