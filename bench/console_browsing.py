@@ -33,6 +33,7 @@ from bench.running import Row, ratio_row, row, run, wait
 from gateway.api.server import listening
 from gateway.bootstrap import open_gateway
 from gateway.console.app import faces
+from gateway.console.render import prepare
 from gateway.telemetry import configure_logging
 
 BROWSERS = 2
@@ -146,6 +147,7 @@ async def _serve(plan: Row) -> dict[str, Any]:
     )
     destination = load.destination(opened.hub, plan["partner"])
     word = await signed_in(opened)
+    await prepare(pause=0.0)  # as ``lienthong serve`` does a moment after its start
     async with listening(opened, faces) as url:
         print(json.dumps({"url": url, "word": word}), flush=True)
         await asyncio.sleep(2.0)  # browsers open their first pages, and the front page's figures are counted

@@ -1,7 +1,7 @@
 """The figures of the front page that take longer to count: on time, lag, at risk.
 
 Invariant: they are counted once a minute however many look, by one reader at a time; whoever asks meanwhile gets the last
-ones with the instant that they are of, and only the very first has to wait.
+ones with the instant that they are of, and only the very first has to wait, as long as it likes to.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import asyncio
 import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import structlog
+from msgspec import Meta
 
 from gateway.api.lag_judged import judged_lag
+from gateway.api.problem import Refused
 from gateway.api.route import Answer, Call
 from gateway.deadlines.instants import to_micros
 from gateway.domain.errors import StorageUnavailable
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 REMEMBERED_SECONDS = 60.0
 WARM_SECONDS = 2.0
+NOT_YET = "these figures are being counted for the first time since the start; ask again in a moment"
 LAG_DAYS = 7
 FIRST_AT_RISK = 5
 _ANEW = 1.0  # and kept for the page of the lag
@@ -69,41 +72,54 @@ class GlanceMemory:
         self._monotonic = monotonic
         self._known: Glance | None = None
         self._read_at = 0.0
-        self._reading = asyncio.Lock()
+        self._counting: asyncio.Task[None] | None = None
 
-    async def read(self, api: Api) -> Glance:
-        """The glance, counted anew behind the reader's back when it is old. Raises StorageUnavailable."""
-        if self._known is None:
-            return await self._renewed(api)
-        if self._old and not self._reading.locked():
-            api.keep(asyncio.create_task(self._renew(api)))
+    async def read(self, api: Api, patience: float) -> Glance | None:
+        """The glance, counted anew behind the reader's back when it is old. None: there is none within ``patience`` seconds."""
+        if self._known is None or self._monotonic() - self._read_at >= REMEMBERED_SECONDS:
+            counting = self._count(api)
+            if self._known is None:
+                await asyncio.wait({counting}, timeout=patience)
         return self._known
 
     async def warm(self, api: Api) -> None:
         """Count it a moment after the start, so that nobody has to wait for it."""
         await asyncio.sleep(WARM_SECONDS)
-        await self._renew(api)
+        await self._count(api)
 
-    @property
-    def _old(self) -> bool:
-        return self._known is None or self._monotonic() - self._read_at >= REMEMBERED_SECONDS
+    def _count(self, api: Api) -> asyncio.Task[None]:
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._renew(api), name="glance")
+            api.keep(self._counting)
+        return self._counting
 
     async def _renew(self, api: Api) -> None:
         try:
-            await self._renewed(api)
+            self._known, self._read_at = await _counted(api), self._monotonic()
         except StorageUnavailable as fault:
             log.warning("storage_was_lost", step="glance", reason=str(fault)[:200])
 
-    async def _renewed(self, api: Api) -> Glance:
-        async with self._reading:
-            if self._known is None or self._old:
-                self._known, self._read_at = await _counted(api), self._monotonic()
-            return self._known
+
+class GlanceQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait for the very first figures."""
+
+    patience: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Wait at most so many seconds when nothing was counted yet since the start; after that, 503.",
+            examples=[1],
+        ),
+    ] = 60.0
 
 
-async def get_glance(api: Api, _call: Call) -> Answer:
-    """The figures of the front page."""
-    return Answer(value=await api.glance.read(api))
+async def get_glance(api: Api, call: Call) -> Answer:
+    """The figures of the front page. Refused (503): they are still being counted for the first time."""
+    found = await api.glance.read(api, call.query_as(GlanceQuery).patience)
+    if found is None:
+        raise Refused("unavailable", NOT_YET, headers=(("retry-after", "2"),))
+    return Answer(value=found)
 
 
 async def _counted(api: Api) -> Glance:

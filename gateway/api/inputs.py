@@ -23,6 +23,7 @@ from gateway.domain.violation import Violation, shown
 _T = TypeVar("_T", bound=msgspec.Struct)
 MOST_PARAMETERS = 50
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _PLACE = " - at `"  # where msgspec begins to say at which place of the document
 _PLACE_OF_PLUS = re.compile(r" (?=\d\d:\d\d$)")
@@ -224,6 +225,8 @@ def _reader(kind: Any) -> Callable[[str], Any]:
         value: object = text
         if "integer" in reads and _INTEGER.fullmatch(text):
             value = int(text)
+        elif "number" in reads and _NUMBER.fullmatch(text):
+            value = float(text)
         elif "boolean" in reads:
             value = _BOOLEANS.get(text, text)
         held: Any = msgspec.convert({"value": value}, holder)

@@ -90,7 +90,7 @@ async def serve_api(
         if worker:
             tasks.append(asyncio.create_task(gateway.worker.run(), name="worker"))
         ending = asyncio.create_task(api.stopping.wait(), name="ending")
-        warming = asyncio.create_task(api.glance.warm(api), name="glance")
+        soon = [asyncio.create_task(each(api), name="soon") for each in api.soon]
         gc.collect()
         gc.freeze()  # what is there now stays; collecting it again and again costs milliseconds at the worst time
         if started is not None:
@@ -99,7 +99,8 @@ async def serve_api(
         await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)
         await _end(api, server, tasks)
         ending.cancel()
-        warming.cancel()
+        for task in soon:
+            task.cancel()
         await api.close()
     log.info("api_stopped")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -38,7 +38,8 @@ class Documents:
 
 
 class Api:
-    """What every handler is given. ``stopping`` is set when the process is to end."""
+    """What every handler is given. ``stopping`` is set when the process is to end; ``soon``: what ``serve`` does a moment after
+    the start, so that nobody has to wait for it."""
 
     def __init__(
         self, gateway: Gateway, documents: Documents, *, monotonic: Callable[[], float] = time.monotonic
@@ -58,6 +59,7 @@ class Api:
         self._strangers = Buckets(monotonic)  # however many there are, they crowd no client out
         self.alarms = AlarmMemory(monotonic)
         self.glance = GlanceMemory(monotonic)
+        self.soon: list[Callable[[Api], Coroutine[Any, Any, None]]] = [self.glance.warm]
         self._health = HealthMemory(gateway.database, list(gateway.destinations), monotonic)
         self.tables = TableGauges(monotonic)
         self._kept: set[asyncio.Task[Any]] = set()

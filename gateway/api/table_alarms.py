@@ -14,7 +14,7 @@ from gateway.api.destination_desk import (
     list_certificates,
     test_destination,
 )
-from gateway.api.glance import Glance, get_glance
+from gateway.api.glance import Glance, GlanceQuery, get_glance
 from gateway.api.route import Body, Route, Success
 from gateway.api.table_operations import action
 from gateway.delivery.trial import Trial
@@ -65,7 +65,9 @@ ALARMS: tuple[Route, ...] = (
             "how many dossiers may be shown late. Counted at most once a minute; `at` says when."
         ),
         handler=get_glance,
+        query=GlanceQuery,
         successes=(Success(status=200, description="The figures.", kind=Glance),),
+        problems=("unavailable",),
     ),
     Route(
         method="GET",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route as Address
@@ -13,6 +15,7 @@ from gateway.console.door import Door
 from gateway.console.oidc import Provider
 from gateway.console.oidc_door import BACK, START, OidcDoor
 from gateway.console.page import Action, Page
+from gateway.console.render import prepare
 from gateway.console.sessions import Sessions
 from gateway.console.surface import Assets, Console, MenuItem, Surface
 from gateway.console.table import ACTIONS, GROUPS, PAGES
@@ -20,6 +23,7 @@ from gateway.console.threshold import Threshold
 from gateway.console.ways import Ways
 
 _WAYS = Ways(PAGES)
+_SOON_SECONDS, _PAUSE_SECONDS = 2.0, 0.05
 
 
 def faces(api: Api, hashing: Passwords | None = None) -> list[Address]:
@@ -27,6 +31,7 @@ def faces(api: Api, hashing: Passwords | None = None) -> list[Address]:
 
     ``hashing``: how passwords are kept, in place of the process's own way.
     """
+    api.soon.append(_prepare)
     sessions = Sessions(api, hashing or passwords())
     console = Console(api=api, door=sessions, menu=_menu(), ways=_WAYS)
     settings = api.gateway.settings.console
@@ -52,6 +57,11 @@ def addresses(api: Api, door: Door) -> list[Address]:
         Address(path, Surface(console, page=page, action=action)) for path, (page, action) in by_path.items()
     ]
     return [Address("/console/assets/{asset}", Assets()), *surfaces]
+
+
+async def _prepare(_api: Api) -> None:
+    await asyncio.sleep(_SOON_SECONDS)
+    await prepare(pause=_PAUSE_SECONDS)
 
 
 async def _to_console(request: Request) -> RedirectResponse:

@@ -6,6 +6,7 @@ forbid them all.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
@@ -79,6 +80,14 @@ def _tools(language: Language) -> Mapping[str, Callable[..., str | bool]]:
         "spoken": functools.partial(told, language),
         "foreign": functools.partial(foreign, language),
     }
+
+
+async def prepare(*, pause: float) -> None:
+    """Compile every template, ``pause`` seconds apart, so that no page waits for it and neither does anything else."""
+    environment = _environment()
+    for name in environment.list_templates():
+        await asyncio.sleep(pause)
+        await asyncio.to_thread(environment.get_template, name)
 
 
 def render(template: str, language: Language, values: Mapping[str, Any]) -> bytes:

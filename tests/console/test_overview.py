@@ -1,9 +1,11 @@
 """The front page: alarms, health, backlog, lag, on time, what may be shown late."""
 
+import asyncio
 import re
 
 import pytest
 
+from gateway.api import glance
 from gateway.console.words import catalogue
 from gateway.delivery.backlog import BacklogWatch
 from gateway.domain.alarm import AlarmName
@@ -22,6 +24,7 @@ async def world(database_url):
 async def look(world, role="operator", language="vi"):
     world.api.alarms.forget()
     world.api.forget_health()
+    await world.api.glance.read(world.api, 60.0)  # as ``serve`` does a moment after its start
     answer = await ConsoleClient(world.api, role, language=language).get("/console")
     assert answer.status_code == 200, text_of(answer)
     return answer
@@ -31,6 +34,25 @@ def test_every_alarm_has_its_words_and_what_to_do():
     for name in AlarmName:
         for key in (f"alarms.{name}", f"alarms.{name}_means"):
             assert all(catalogue()[key].values()), key
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("vi", "Đang đếm lần đầu"), ("en", "Being counted for the first")]
+)
+async def test_front_page_does_not_wait_for_what_is_counted_for_the_first_time(
+    world, language, words, monkeypatch
+):
+    over = asyncio.Event()
+
+    async def counted(_api):
+        await over.wait()
+
+    monkeypatch.setattr(glance, "_counted", counted)
+    answer = await ConsoleClient(world.api, "operator", language=language).get("/console")
+    assert answer.status_code == 200
+    assert words in text_of(answer)
+    assert 'hx-trigger="every 2s"' in answer.text
+    over.set()
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])

@@ -163,6 +163,23 @@ async def test_certificates_of_a_gateway_without_keys_are_none(world):
     assert (await world.call("GET", "/v1/certificates")).json() == {"items": []}
 
 
+async def test_who_comes_before_the_first_glance_waits_as_long_as_it_likes_to(world):
+    refused = await world.call("GET", "/v1/glance?patience=0")
+    assert refused.status_code == 503, refused.text
+    assert refused.json()["type"].endswith(":unavailable")
+    assert "first time" in refused.json()["detail"]
+    assert int(refused.headers["retry-after"]) >= 1
+    await asyncio.gather(*world.api._kept)
+    assert (await world.call("GET", "/v1/glance?patience=0")).status_code == 200
+
+
+@pytest.mark.parametrize("patience", ["-1", "61", "soon"])
+async def test_impossible_patience_is_refused(world, patience):
+    refused = await world.call("GET", f"/v1/glance?patience={patience}")
+    assert refused.status_code == 422
+    assert "patience" in refused.text
+
+
 async def test_glance_is_counted_once_a_minute_and_never_waited_for_twice(world):
     seconds = [0.0]
     world.api.glance = GlanceMemory(lambda: seconds[0])

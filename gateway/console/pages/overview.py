@@ -7,28 +7,30 @@ from __future__ import annotations
 
 from gateway.api.alarms import AlarmList, BacklogTrend, BacklogTrends
 from gateway.api.destinations import DestinationList, DestinationView
-from gateway.api.glance import Glance
+from gateway.api.glance import NOT_YET, Glance
+from gateway.api.problem import Refused
 from gateway.console.asking import ask
 from gateway.console.page import Page, Response, Shown, Visit
 from gateway.console.plot import Kind, Part, Point, gaps, line, share, sparkline
 from gateway.console.render import number
 from gateway.console.words import said, say
 from gateway.domain.delivery import DeliveryState
-from gateway.statussync.lag_views import DestinationLag
+from gateway.statussync.lag_views import DayLag, DestinationLag
 from gateway.storage.clients import Scope
 from gateway.storage.samples import FAILED, Sample
 
 _HOURS = 24
+_PATIENCE_SECONDS = 0.15
 
 
 async def show(visit: Visit) -> Response:
     """The whole gateway at a glance."""
-    glance = await ask(visit, "get_glance", Glance)
+    glance = await _glance(visit)
     alarms = await ask(visit, "list_alarms", AlarmList)
     destinations = await ask(visit, "list_destinations", DestinationList)
     trends = await ask(visit, "get_backlog", BacklogTrends, query={"hours": _HOURS})
     by_name = {each.destination: each for each in trends.items}
-    lags = {each.destination: each for each in glance.lag.destinations}
+    lags = {each.destination: each for each in glance.lag.destinations} if glance else {}
     return Shown(
         template="overview/overview.html",
         values={
@@ -45,15 +47,28 @@ async def show(visit: Visit) -> Response:
                 for each in destinations.items
             ],
             "late": [_late(visit, lags[each.name], each) for each in destinations.items if each.name in lags],
-            "days": [
-                day for day in reversed(glance.lag.days) if day.total is not None or day.ours is not None
-            ],
+            "days": _days(glance),
             "titles": {each.name: title_of(visit, each) for each in destinations.items},
             "totals": _totals(destinations.items),
             "backlog": _whole(visit, trends),
-            "risky": sum(glance.at_risk.values()),
+            "risky": sum(glance.at_risk.values()) if glance else None,
         },
     )
+
+
+async def _glance(visit: Visit) -> Glance | None:
+    """None while the figures are counted for the first time since the start: the page does not wait for them."""
+    try:
+        return await ask(visit, "get_glance", Glance, query={"patience": _PATIENCE_SECONDS})
+    except Refused as refusal:
+        if refusal.detail != NOT_YET:
+            raise
+        return None
+
+
+def _days(glance: Glance | None) -> list[DayLag]:
+    days = reversed(glance.lag.days) if glance else ()
+    return [day for day in days if day.total is not None or day.ours is not None]
 
 
 def title_of(visit: Visit, view: DestinationView) -> str:
