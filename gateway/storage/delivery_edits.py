@@ -112,7 +112,7 @@ _EXPIRE = Statement("""
 """)
 _DECLINE = Statement("""
     UPDATE delivery_edit SET state = 'declined' WHERE delivery_id = :delivery AND before_digest = :before
-        AND after_digest = :after AND state = 'proposed'
+        AND after_digest = :after AND state = 'proposed' AND expires_at <= :expires_at
 """)
 _KEEP = insert(
     "delivery_edit",
@@ -157,13 +157,14 @@ def edit_delivery(transaction: Transaction, order: Edit) -> EditDone | ApprovalR
 
 
 def end_proposals(transaction: Transaction, about: Approval, now: datetime) -> None:
-    """A correction that was proposed ends when its approval ``about`` was declined, others of its delivery with their
-    time; do it in the transaction that declines."""
+    """A correction that was proposed ends when its approval ``about`` was declined, but for one that was asked for again
+    since; others of its delivery end with their time. Do it in the transaction that declines."""
     told = about.parameters
     delivery_id = int(told["delivery"])
     if about.state == "declined":
         digests = {"before": told["shown"], "after": told["edit"]}
-        transaction.run(_DECLINE, {"delivery": delivery_id, **digests})
+        expires_at = None if about.expires_at is None else to_micros(about.expires_at)
+        transaction.run(_DECLINE, {"delivery": delivery_id, **digests, "expires_at": expires_at})
     transaction.run(_EXPIRE, {"delivery": delivery_id, "now": to_micros(now)})
 
 

@@ -317,6 +317,28 @@ async def test_a_declined_correction_ends_and_another_is_made(two_people):
     assert [read for read, _ in await states(two_people, target)] == ["applied", "proposed", "declined"]
 
 
+async def test_declining_what_was_asked_for_before_leaves_what_was_asked_for_since(two_people):
+    """The very same correction, asked for again after the delivery was sent and refused once more."""
+    target = await two_people.arrange("H99-1", S.REJECTED)
+    first = await ask(two_people, target)
+    retry = Retry(actor="console/binh", reason="again", now=NOW, delivery=target)
+    await two_people.database.apply(operate, retry)
+    [claimed] = await two_people.claim()
+    await two_people.settle(claimed, await two_people.send(claimed), S.REJECTED)
+    again = msgspec.structs.replace(
+        order(target, await shown(two_people, target)), now=NOW + timedelta(hours=1)
+    )
+    with pytest.raises(ApprovalRequired) as waits:
+        await two_people.database.write(partial(edit_delivery, order=again))
+    assert int(waits.value.approval) != first
+
+    await desk_of(two_people, []).say(word(first, verdict="declined"))
+
+    assert await states(two_people, target) == [("proposed", "proposed")]
+    await desk_of(two_people, []).say(word(int(waits.value.approval), verdict="declined"))
+    assert await states(two_people, target) == [("declined", "declined")]
+
+
 async def test_a_correction_that_nobody_decides_about_expires_with_its_approval(two_people):
     target = await two_people.arrange("H99-1", S.REJECTED)
     first = await ask(two_people, target)
