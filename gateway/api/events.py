@@ -13,8 +13,10 @@ from gateway.api.problem import invalid
 from gateway.api.route import Answer, Call
 from gateway.api.service import Api
 from gateway.domain.violation import Violation, shown
+from gateway.inbound.addresses import masked
 from gateway.inbound.feed import FeedPage
 from gateway.inbound.webhooks import Endpoint
+from gateway.storage.clients import Scope
 
 MOST_KINDS = 20
 Position = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -102,9 +104,12 @@ async def read_feed(api: Api, call: Call) -> Answer:
     return Answer(value=page)
 
 
-async def list_webhooks(api: Api, _call: Call) -> Answer:
-    """Every endpoint."""
-    return Answer(value=WebhookList(items=await api.gateway.webhooks.list()))
+async def list_webhooks(api: Api, call: Call) -> Answer:
+    """Every endpoint; what an address may carry as a key only for those who manage them."""
+    found = await api.gateway.webhooks.list()
+    if not call.may(Scope.WEBHOOKS_MANAGE):
+        found = [msgspec.structs.replace(each, url=masked(each.url)) for each in found]
+    return Answer(value=WebhookList(items=found))
 
 
 async def create_webhook(api: Api, call: Call) -> Answer:

@@ -100,6 +100,10 @@ class Call:
         place for it. Refused when these two are not the same person."""
         return _actor_of(self.client, self.operator, getattr(self.body, "operator", None))
 
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has ``scope`` beside what the row demands; a row that demands nobody knows everybody."""
+        return self.principal is None or scope in self.principal.scopes
+
     def query_as(self, kind: type[_T]) -> _T:
         """The query parameters, of the row's type."""
         return _as(self.query, kind)

@@ -128,7 +128,10 @@ EVENTS: tuple[Route, ...] = (
         tag="events",
         scope=Scope.WEBHOOKS_READ,
         summary="List webhook endpoints",
-        description="Where events are pushed to, and how far each endpoint is.",
+        description=(
+            "Where events are pushed to, and how far each endpoint is. Parts of an address that may be a key are dots for "
+            "whoever has not the scope `webhooks:manage`."
+        ),
         handler=list_webhooks,
         successes=(Success(status=200, description="Every endpoint.", kind=WebhookList),),
     ),

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.storage.clients import Scope
 from gateway.storage.instants import to_micros
 from gateway.storage.rows import EventRow, insert_events
 from gateway.storage.upkeep import seal
@@ -84,6 +85,16 @@ async def test_too_many_kinds_are_refused(world):
 
 
 ENDPOINT = {"url": "https://motcua.h99.example/hooks", "kinds": ["delivery.rejected"]}
+
+
+async def test_key_in_an_address_is_for_those_who_manage_it(world):
+    url = "https://motcua.h99.example/hooks?key=tiny-canary"
+    await world.call("POST", "/v1/webhooks", json={**ENDPOINT, "url": url})
+    await world.add_client("reader", Scope.WEBHOOKS_READ)
+    [seen] = (await world.call("GET", "/v1/webhooks", client="reader")).json()["items"]
+    assert seen["url"] == "https://motcua.h99.example/hooks?…"
+    [known] = (await world.call("GET", "/v1/webhooks")).json()["items"]
+    assert known["url"] == url
 
 
 async def test_webhook_is_registered_listed_and_deleted(world):
