@@ -109,6 +109,13 @@ class Browser:
             )
         return content
 
+    def counted(self) -> float:
+        """Look at the front page until all its figures are there, as they are a moment after the start; the seconds."""
+        begun = time.perf_counter()
+        while b'hx-trigger="every 2s"' in self.get("/console"):
+            time.sleep(0.1)
+        return time.perf_counter() - begun
+
     def exported(self, code: str) -> str:
         """The address of a bundle of evidence that was just made."""
         page = self.get(f"/console/dossiers/{code}").decode()

@@ -20,7 +20,7 @@ from gateway.storage.clients import Scope
 from gateway.storage.samples import FAILED, Sample
 
 _HOURS = 24
-_PATIENCE_SECONDS = 0.15
+_PATIENCE_SECONDS = 0.05
 
 
 async def show(visit: Visit) -> Response:
