@@ -204,9 +204,7 @@ class House:
         self.world = World(gateway, self.portal)  # type: ignore[arg-type]
         await self.world.add_client("all")
         await self._people()
-        served: list[Api] = []
-        async with listening(gateway, faces=lambda api: self._faces(api, served)) as self.address:
-            await served[0].glance.read(served[0], 60.0)  # as ``serve`` does a moment after its start
+        async with listening(gateway, faces=self._faces) as self.address:
             ready.set()
             await self._ending.wait()
         if self._worker is not None:
@@ -229,8 +227,7 @@ class House:
         )
 
     @staticmethod
-    def _faces(api: Api, served: list[Api]) -> Any:
-        served.append(api)
+    def _faces(api: Api) -> Any:
         return faces(api, Passwords(QUICK))
 
     async def _people(self) -> None:

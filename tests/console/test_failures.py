@@ -252,6 +252,14 @@ async def test_doubt_is_decided_with_what_follows(desk):
     assert await desk.state_of(delivery) == "delivered"
 
 
+@pytest.mark.parametrize("way", ["resolve", "skip"])
+async def test_who_comes_too_late_to_decide_is_told_so(desk, way):
+    delivery = await desk.arrange(S.DELIVERED)
+    page = await desk.browser.get(f"/console/deliveries/{delivery}/{way}")
+    assert "Không còn làm việc này được nữa: tình trạng bây giờ là “Đã nhận”." in text_of(page)
+    assert f'action="/console/deliveries/{delivery}/{way}"' not in page.text
+
+
 async def test_contents_are_read_for_a_reason_and_masked(desk):
     delivery = await desk.arrange(S.IN_DOUBT)
     here = f"/console/deliveries/{delivery}/contents"

@@ -212,6 +212,29 @@ def test_every_finding_of_a_correction_is_said_in_vietnamese():
     assert {code for code in codes if f"findings.{code}" not in catalogue()} == set()
 
 
+SUMMARIES = """
+    delivery/catalogues jobs/log_verification jobs/retention jobs/tidying payments/receipts payments/reconcile
+    payments/sweep progress/feed progress/poll reports/job statussync/drift statussync/reassess statussync/sweep
+"""
+
+
+def keys_of_summaries():
+    """What the jobs write down of their runs, from the sources themselves."""
+    for name in SUMMARIES.split():
+        source = (FOLDER.parent / f"{name}.py").read_text(encoding="utf-8")
+        for made in ast.walk(ast.parse(source)):
+            returns = made.returns if isinstance(made, ast.FunctionDef | ast.AsyncFunctionDef) else None
+            if returns is not None and ast.unparse(returns) in {"Summary", "dict[str, Any]"}:
+                found = [each.keys for each in ast.walk(made) if isinstance(each, ast.Dict)]
+                yield from (key.value for key in itertools.chain(*found) if isinstance(key, ast.Constant))
+
+
+def test_every_figure_of_a_run_has_its_words():
+    keys = set(keys_of_summaries())
+    assert len(keys) > 40
+    assert {key for key in keys if f"jobs.key_{key}" not in catalogue()} == set()
+
+
 @pytest.mark.parametrize("phrase", PHRASES, ids=lambda each: each.key)
 def test_every_phrase_has_words_for_what_it_finds(phrase):
     assert fields(catalogue()[phrase.key]["vi"]) <= set(phrase.sentence.groupindex)

@@ -94,6 +94,10 @@ def _plain(value: object) -> str:
             return value
         case list() if all(isinstance(each, str) for each in value):
             return ", ".join(value)
+        case list() if all(isinstance(each, dict) for each in value):
+            return "; ".join(
+                " ".join(str(part) for part in each.values() if part is not None) for each in value
+            )
         case _:
             return msgspec.json.encode(value).decode()
 

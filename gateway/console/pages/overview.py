@@ -20,6 +20,7 @@ from gateway.storage.clients import Scope
 from gateway.storage.samples import FAILED, Sample
 
 _HOURS = 24
+_STRIDE = 4  # samples that one point of a line as small as a word stands for: their worst
 _PATIENCE_SECONDS = 0.05
 
 
@@ -109,7 +110,7 @@ def _spark(visit: Visit, trend: BacklogTrend | None) -> str:
         most=max(waiting),
         hours=_HOURS,
     )
-    return sparkline(waiting, words)
+    return sparkline([max(waiting[at : at + _STRIDE]) for at in range(0, len(waiting), _STRIDE)], words)
 
 
 def points_of(samples: list[Sample], minutes: int) -> list[Point]:
@@ -130,12 +131,12 @@ def _whole(visit: Visit, trends: BacklogTrends) -> dict[str, object] | None:
     most = max(steps.values())
     ordered = [Point(at, steps[at]) for at in sorted(steps)]
     words = say(visit.language, "overview.backlog_words", last=number(ordered[-1].value), most=number(most))
-    times = sorted({each.at for trend in trends.items for each in trend.samples})
+    sampled = [trend.samples for trend in trends.items if trend.samples]
     return {
         "plot": line(gaps(ordered, trends.minutes * 60 * 2.5), words),
         "most": most,
-        "first": times[0],
-        "last": times[-1],
+        "first": min(samples[0].at for samples in sampled),
+        "last": max(samples[-1].at for samples in sampled),
     }
 
 
