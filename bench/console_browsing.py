@@ -172,12 +172,10 @@ def _look_around(
                     browser.get("/console")
                     live_at = time.monotonic() + LIVE_SECONDS
                 browser.get(page)
-            except RuntimeError:
-                if over.wait(
-                    _CLOSING_SECONDS
-                ):  # everything was delivered and the database closed under the page
-                    return
-                raise
+            except RuntimeError:  # everything was delivered, and the database was closed under the page
+                if not over.wait(_CLOSING_SECONDS):
+                    raise
+                return
             seen.append(page)
             if over.wait(PAGE_SECONDS):
                 return

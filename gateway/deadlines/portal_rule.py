@@ -1,8 +1,8 @@
 """What the national portal's own indicator makes of a dossier (national_portal §11.2, §11.3).
 
-Two-valued and by the instant; its unfinished dossiers end with the period. It is shown beside our classes (``gateway.statussync.explain``) and never
-mixed with them. Invariant: a supplement's time is taken off once, by the portal or by a later promise, never by both
-(§11.5).
+Two-valued and by the instant; its unfinished dossiers end with the period. It is shown beside our classes
+(``gateway.statussync.explain``) and never mixed with them. Invariant: a supplement's time is taken off once, by the
+portal or by a later promise, never by both (§11.5).
 """
 
 from __future__ import annotations

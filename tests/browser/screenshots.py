@@ -70,7 +70,8 @@ def _take(browser: object, house: House, seeded: Seeded, language: str) -> None:
         if status != 200:
             sys.exit(f"{page.path} answered {status}")
         if page.path == "/console":  # its slow figures come by themselves
-            people[account].page.wait_for_selector('#slow[hx-trigger="every 60s"]')
+            for part in ('#slow[hx-trigger="every 60s"]', '#now[hx-trigger="every 5s"]'):
+                people[account].page.wait_for_selector(part)
         picture = Image.open(io.BytesIO(people[account].page.screenshot(full_page=True)))
         cut = picture.crop((0, 0, DESK, min(picture.height, HIGHEST))).convert("RGB")
         cut.quantize(COLOURS, dither=Image.Dither.NONE).save(target / f"{_name(page)}.png", optimize=True)
