@@ -7,6 +7,7 @@ nothing else with this module. Invariant: only complete subtrees are ever stored
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ class TileNodes:
         hashes = self._tiles(level, index, width)
         if hashes is None and level and width < TILE_WIDTH:
             below = range(index * TILE_WIDTH, index * TILE_WIDTH + width)
-            return b"".join(self._full_root(level - 1, each) for each in below)
+            return b"".join(_tile_root(self.tile_hashes(level - 1, each, TILE_WIDTH)) for each in below)
         if hashes is None or len(hashes) < width * HASH_SIZE:
             raise LookupError(f"tile {index} of level {level} is missing or has not {width} hashes")
         return bytes(hashes[: width * HASH_SIZE])
@@ -202,8 +203,14 @@ class TileNodes:
             tile = self._read[level, index] = Tree(_split(self.tile_hashes(level, index, width)))
         return tile
 
-    def _full_root(self, level: int, index: int) -> bytes:
-        return Tree(_split(self.tile_hashes(level, index, TILE_WIDTH))).root()
+
+@functools.lru_cache(maxsize=1_024)
+def _tile_root(row: bytes) -> bytes:
+    """The root over the hashes of one full tile; at most 8 MB of them are remembered, by what they are."""
+    while len(row) > HASH_SIZE:
+        pairs = (row[at : at + 2 * HASH_SIZE] for at in range(0, len(row), 2 * HASH_SIZE))
+        row = b"".join(hashlib.sha256(b"\x01" + pair).digest() for pair in pairs)
+    return row
 
 
 def root(size: int, nodes: Nodes) -> bytes:
