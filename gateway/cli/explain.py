@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.settings import Settings
     from gateway.statussync.at_risk import AtRisk
-    from gateway.statussync.explain_views import Check, Explanation, Outlook
+    from gateway.statussync.explain_views import Check, Explanation, Outlook, Room
 
 EXPLAIN_EXAMPLES = examples(
     "lienthong deadline explain H99.14-260928-0007",
@@ -229,11 +229,13 @@ def _tables(found: Explanation) -> Iterator[tuple[str, tuple[str, ...], list[tup
     yield (
         "Hạn của từng bước",
         ("đơn vị", "cán bộ", "từ", "đến", "hạn", "theo ngày", "theo giờ phút"),
-        [
-            (each.unit, each.officer, each.since, each.until, each.due_at, each.by_date, each.by_instant)
-            for each in found.rooms
-        ],
+        [_room(each) for each in found.rooms],
     )
+    yield from _past(found)
+
+
+def _past(found: Explanation) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """What was noticed, told and heard until now."""
     yield (
         "Bất thường",
         ("điều bất thường", "giá trị đầu", "giá trị sau", "phiên bản", "ghi nhận lúc"),
@@ -258,6 +260,10 @@ def _tables(found: Explanation) -> Iterator[tuple[str, tuple[str, ...], list[tup
             for each in found.claims
         ],
     )
+
+
+def _room(each: Room) -> tuple[Any, ...]:
+    return each.unit, each.officer, each.since, each.until, each.due_at, each.by_date, each.by_instant
 
 
 def _outlook(each: Outlook) -> tuple[Any, ...]:
