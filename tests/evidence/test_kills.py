@@ -53,7 +53,7 @@ def test_kill_at_any_point_leaves_one_chain(database_url, tmp_path, point):
             assert popen.wait(timeout=30) == -signal.SIGKILL
     with process(database_url, tmp_path / "keys", 9) as popen:
         assert popen.stdout.readline() == "ready\n"
-        time.sleep(0.7)
+        time.sleep(2.0)
         popen.terminate()
         assert popen.wait(timeout=20) == 0
 
