@@ -160,7 +160,7 @@ def _simulator(settings: Settings) -> Any:
 def judge_portal(record: dict[str, Any], watcher: Watcher, settings: Settings) -> Verdict:
     """The portal's own record against the newest versions that were promised.
 
-    A second arrival is a fault unless its delivery went through a doubt, as everywhere: the portal may be asked before it has
+    A second arrival is a fault unless its dossier had a delivery in doubt: the portal may be asked before it has
     read what a process that died had sent, and then says truly that it has not got it.
     """
     adapter = build_adapter(PORTAL, settings.destination[PORTAL])
