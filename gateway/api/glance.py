@@ -79,7 +79,9 @@ class GlanceMemory:
         if self._known is None or self._monotonic() - self._read_at >= REMEMBERED_SECONDS:
             counting = self._count(api)
             if self._known is None:
-                await asyncio.wait({counting}, timeout=patience)
+                done, _ = await asyncio.wait({counting}, timeout=patience)
+                for each in done:
+                    each.result()  # a defect in counting is told, and not taken for patience that ran out
         return self._known
 
     async def warm(self, api: Api) -> None:

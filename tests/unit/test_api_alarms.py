@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.api import glance
 from gateway.api.alarms import AlarmMemory
 from gateway.api.glance import GlanceMemory
 from gateway.delivery.backlog import BacklogWatch
@@ -161,6 +162,14 @@ async def test_unknown_destination_has_nothing(world, path):
 
 async def test_certificates_of_a_gateway_without_keys_are_none(world):
     assert (await world.call("GET", "/v1/certificates")).json() == {"items": []}
+
+
+async def test_defect_in_counting_is_not_taken_for_counting(world, monkeypatch):
+    async def broken(_api):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(glance, "_counted", broken)
+    assert (await world.call("GET", "/v1/glance")).status_code == 500
 
 
 async def test_who_comes_before_the_first_glance_waits_as_long_as_it_likes_to(world):
