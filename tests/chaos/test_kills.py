@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def _simulator(settings: Settings) -> Any:
 def judge_portal(record: dict[str, Any], watcher: Watcher, settings: Settings) -> Verdict:
     """The portal's own record against the newest versions that were promised.
 
-    A second arrival is a fault unless its dossier had a delivery in doubt: the portal may be asked before it has
+    For every doubt of a dossier one second arrival is no fault: the portal may be asked before it has
     read what a process that died had sent, and then says truly that it has not got it.
     """
     adapter = build_adapter(PORTAL, settings.destination[PORTAL])
@@ -168,9 +169,12 @@ def judge_portal(record: dict[str, Any], watcher: Watcher, settings: Settings) -
     def question(connection: Any) -> Verdict:
         codes = tallies.partner_codes(connection, PORTAL)
         records = list(tallies.dossier_records(connection))
-        doubts = "SELECT DISTINCT dossier_code FROM delivery WHERE doubts > 0"
-        doubted = {codes.get(code, code) for code in connection.execute(sa.text(doubts)).scalars()}
-        surely = [each for each in record["duplicates"] if each["MaHoSo"] not in doubted]
+        doubts = "SELECT dossier_code, SUM(doubts) FROM delivery WHERE doubts > 0 GROUP BY dossier_code"
+        allowed = Counter(
+            {codes.get(code, code): int(count) for code, count in connection.execute(sa.text(doubts))}
+        )
+        repeated = Counter(each["MaHoSo"] for each in record["duplicates"])
+        surely = list((repeated - allowed).elements())
         return compare(
             (msgspec.json.decode(each, type=Dossier) for each in records),
             read_record({**record, "duplicates": surely}),
